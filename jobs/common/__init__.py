@@ -1,0 +1,1 @@
+"""Ground floor of the pipeline: engine, tables, workspace, contracts. Imports nothing else of `jobs`."""
