@@ -3,9 +3,29 @@
 Reads: the configuration overlay. Refuses: a contract that the standard's JSON schema or our own rules do not accept.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-DEFAULT_ROLE = "person"
+from jobs.common.contract_document import Document, Finding, check_standard, read_document
+from jobs.common.contract_files import FORMAT_DEFAULTS, SERVER_DEFAULTS, own_settings, read_encoding, server_settings
+from jobs.common.contract_rules import DEFAULT_ROLE, SUFFIX, Records, check_rules, read_feeds
+from jobs.common.errors import UserError
+
+__all__ = [
+    "DEFAULT_ROLE",
+    "Column",
+    "ContractError",
+    "Feed",
+    "Finding",
+    "Records",
+    "Source",
+    "SourceObject",
+    "check_contract",
+    "load_source",
+    "load_sources",
+]
 
 
 @dataclass(frozen=True)
@@ -65,3 +85,90 @@ class Source:
     title: str
     expected: str  # "nightly" or "occasional"
     objects: tuple[SourceObject, ...]
+
+
+class ContractError(UserError):
+    """A contract with faults, all of them; the text has one line for each."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+def check_contract(path: Path, records: Records) -> list[Finding]:
+    """Return all faults of a contract, in the order of the document; none for a valid one.
+
+    `records` maps each record of the model to its fields; where fields map to their levels, these are checked too.
+    """
+    return _read(path, records)[1]
+
+
+def load_source(path: Path, records: Records) -> Source:
+    """Read one contract.
+
+    Raises:
+        ContractError: the contract has faults; it carries all of them.
+    """
+    document, findings = _read(path, records)
+    if document is None or findings:
+        raise ContractError(findings)
+    return _build_source(document)
+
+
+def load_sources(files: Mapping[str, Path], records: Records) -> tuple[list[Source], dict[str, ContractError]]:
+    """Read all contracts (file name -> path): the valid ones by system, and why each of the others is refused."""
+    sources: list[Source] = []
+    refused: dict[str, ContractError] = {}
+    for name, path in sorted(files.items()):
+        try:
+            sources.append(load_source(path, records))
+        except ContractError as error:
+            refused[name.removesuffix(SUFFIX)] = error
+    return sources, refused
+
+
+def _read(path: Path, records: Records) -> tuple[Document | None, list[Finding]]:
+    document, findings = read_document(path)
+    if document is None:
+        return None, findings
+    findings = check_standard(document)
+    # Where the standard has spoken of a place, our rule for the same place would say it a second time.
+    places = {finding.key for finding in findings}
+    findings += [finding for finding in check_rules(document, records) if finding.key not in places]
+    return document, sorted(findings, key=lambda finding: finding.line or 0)
+
+
+def _build_source(document: Document) -> Source:
+    content = document.content
+    system = document.file.removesuffix(SUFFIX)
+    servers = {server["server"]: server for server in content["servers"]}
+    return Source(
+        system=system,
+        title=content.get("name") or content.get("description", {}).get("purpose") or system,
+        expected=own_settings(content)["expected"].value,
+        objects=tuple(_build_object(system, schema, servers[schema["name"]]) for schema in content["schema"]),
+    )
+
+
+def _build_object(system: str, schema: Mapping[str, Any], server: Mapping[str, Any]) -> SourceObject:
+    settings = {word: setting.value for word, setting in server_settings(server).items()}
+    settings = {**SERVER_DEFAULTS, **FORMAT_DEFAULTS[settings["format"]], **settings}
+    settings["encoding"] = read_encoding(settings["encoding"])
+    return SourceObject(
+        system=system,
+        name=schema["name"],
+        columns=tuple(_build_column(column) for column in schema["properties"]),
+        **settings,
+    )
+
+
+def _build_column(column: Mapping[str, Any]) -> Column:
+    feeds = own_settings(column).get("feeds")
+    return Column(
+        name=column["name"],
+        header=column.get("physicalName", column["name"]),
+        required=column.get("required", False),
+        primary_key=column.get("primaryKey", False),
+        level=int(column["classification"]),
+        feeds=tuple(Feed(*feed) for feed in read_feeds(feeds.value) or ()) if feeds else (),
+    )

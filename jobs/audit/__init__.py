@@ -1,0 +1,5 @@
+"""Audit: each suite's verdict on an exact table version, and the books."""
+
+from jobs.audit.stage import run
+
+__all__ = ["run"]

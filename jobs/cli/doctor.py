@@ -1,0 +1,79 @@
+"""`jiceng doctor`: can the pipeline work here, and if not, what to mend."""
+
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from jobs.common.conf import current_conf
+from jobs.common.engine import engine_name, engine_version, session
+from jobs.common.errors import UserError
+from jobs.common.runs import holder
+from jobs.common.workspace import Workspace, open_workspace
+
+_PACKAGES = ("jiceng", "pysail", "pyspark", "delta-spark", "deltalake", "pyarrow", "great-expectations", "polars")
+_LOW_DISK_GB = 5
+
+
+def examine(home: Path) -> list[dict[str, Any]]:
+    """One row per check: ok, warning or error."""
+    rows = [_row("python", "ok", sys.version.split()[0])]
+    rows += [_row(f"package {name}", "ok", metadata.version(name)) for name in _PACKAGES]
+    rows.append(_engine())
+    if engine_name() == "spark":
+        rows.append(_java())
+    place = home if home.exists() else Path.cwd()
+    free = shutil.disk_usage(place).free / 1e9
+    rows.append(_row("disk", "ok" if free > _LOW_DISK_GB else "warning", f"{free:.0f} GB free"))
+    rows.append(_configuration(home))
+    rows += _workspace(home)
+    return rows
+
+
+def _engine() -> dict[str, Any]:
+    try:
+        answer = session().sql("select 1 + 1 as two").first()
+    except UserError:
+        raise
+    except Exception as error:
+        return _row("engine", "error", f"{engine_name()} does not start: {str(error).splitlines()[0]}")
+    works = answer is not None and answer["two"] == 2
+    return _row("engine", "ok" if works else "error", engine_version())
+
+
+def _java() -> dict[str, Any]:
+    java = shutil.which("java")
+    if java is None:
+        return _row("java", "error", "JICENG_ENGINE=spark needs Java 17; install it or use the default engine")
+    lines = subprocess.run([java, "-version"], capture_output=True, text=True).stderr.splitlines()
+    return _row("java", "ok", lines[0] if lines else java)
+
+
+def _configuration(home: Path) -> dict[str, Any]:
+    conf = current_conf(Workspace(home))
+    if conf.refused_contracts:
+        systems = ", ".join(conf.refused_contracts)
+        return _row("contracts", "error", f"invalid: {systems}; `jiceng sources check` names the errors")
+    return _row("contracts", "ok", f"{len(conf.sources)} systems, configuration {conf.hash}")
+
+
+def _workspace(home: Path) -> list[dict[str, Any]]:
+    if not home.exists():
+        return [_row("workspace", "warning", f"none at {home}; `jiceng init --home {home}` makes one")]
+    try:
+        workspace = open_workspace(home)
+    except UserError as error:
+        return [_row("workspace", "error", str(error))]
+    private = workspace.home.stat().st_mode & 0o077 == 0
+    rows = [
+        _row("workspace", "ok" if private else "warning", str(home) + ("" if private else ": open to others; chmod 700 it"))
+    ]
+    process = holder(workspace, "run")
+    rows.append(_row("lock", "ok", f"held by process {process}" if process else "free"))
+    return rows
+
+
+def _row(check: str, state: str, detail: str) -> dict[str, Any]:
+    return {"check": check, "state": state, "detail": detail}

@@ -1,0 +1,85 @@
+"""`jiceng run`: all stages of a night in one process, resumed where an earlier one was killed."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import date
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from jobs import audit, extract, finish, harmonise, land, match, merge, release, start
+from jobs.cli.output import messages
+from jobs.common.errors import Refusal
+from jobs.common.runs import CLI, close_run, lock, open_run
+from jobs.common.stage import Context, open_context, open_lake, timed
+from jobs.common.workspace import Workspace
+
+
+def run_night(workspace: Workspace, night: date) -> dict:
+    """Take up a run that was killed, then work on `night`; returns the summary.
+
+    Raises:
+        Refusal: gate or books refused; the run is closed and nothing was released.
+        Busy: another run is live, or one is open under Airflow.
+    """
+    with lock(workspace, "run", "this workspace"):
+        left = open_run(open_lake(workspace))
+        if left is not None and left.driver == CLI and left.night != night:
+            messages.print(f"run {left.run_id} was stopped in the middle; finishing it first")
+            _work(start.run(workspace, left.night, CLI))
+        return _work(start.run(workspace, night, CLI))
+
+
+def abandon(workspace: Workspace) -> str:
+    """Close the open run without its stages; its files are taken up by the next one. Returns what was done."""
+    with lock(workspace, "run", "this workspace"):
+        lake = open_lake(workspace)
+        current = open_run(lake)
+        if current is None:
+            return "no run is open"
+        close_run(lake, current, "abandoned")
+        return f"run {current.run_id} closed as abandoned; the next run takes up its files"
+
+
+def _work(context: Context) -> dict:
+    context = open_context(context.workspace, context.run.run_id)
+    refusal: Refusal | None = None
+    began = time.monotonic()
+    steps = _steps(context)
+    with _progress() as bar:
+        task = bar.add_task("", total=len(steps))
+        for label, work in steps:
+            bar.update(task, description=label)
+            try:
+                timed(context, label, work)
+            except Refusal as refused:
+                refusal = refused
+            bar.advance(task)
+    summary = finish.run(context)
+    messages.print(f"run {summary['run_id']} {summary['verdict']} in {time.monotonic() - began:.1f} s")
+    if refusal is not None:
+        raise refusal
+    return summary
+
+
+def _steps(context: Context) -> list[tuple[str, Callable[[], None]]]:
+    """Stages in their order, each with the label under which its seconds are kept."""
+    sources = [] if context.plan["nothing_new"] else context.plan["sources"]
+    steps: list[tuple[str, Callable[[], None]]] = []
+    for stage, work in (("extract", extract.run), ("land", land.run)):
+        steps += [(f"{stage}.{source}", _bind(work, context, source)) for source in sources]
+    for stage, work in (
+        ("harmonise", harmonise.run), ("match", match.run), ("merge", merge.run), ("audit", audit.run), ("release", release.run),
+    ):
+        steps.append((stage, _bind(work, context)))
+    return steps
+
+
+def _bind(work: Callable[..., None], *arguments: object) -> Callable[[], None]:
+    return lambda: work(*arguments)
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal or "NO_PROGRESS" in os.environ)
+

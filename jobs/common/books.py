@@ -1,0 +1,77 @@
+"""The balances that the books must satisfy, over rows of `ops.ledger` of one run.
+
+Per file: read = landed + quarantined + skipped. Per file and record: landed = new + changed + unchanged + duplicate +
+quarantined + not_applicable + late (a reopened row is among the changed). Per record: current = previous + new +
+reopened - ended. Per kind: mentions = links, and entities = candidate = refined.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+ROW_TERMS = ("new", "changed", "unchanged", "duplicate", "quarantined", "not_applicable", "late")
+
+
+@dataclass(frozen=True)
+class Balance:
+    """One equation with both sides, of a file, of a file and record, or of a record or kind."""
+
+    system: str | None
+    object: str | None
+    file_id: str | None
+    record: str | None
+    equation: str
+    left: int
+    right: int
+
+    @property
+    def closes(self) -> bool:
+        return self.left == self.right
+
+    def __str__(self) -> str:
+        place = [self.system, self.object, self.file_id and f"file {self.file_id[:12]}", self.record]
+        return f"{' '.join(part for part in place if part)}: {self.equation}, but {self.left} and {self.right}"
+
+
+def balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:
+    """All equations of one run's ledger, in the order of files, records and kinds."""
+    files: dict[tuple, dict[str, int]] = defaultdict(dict)
+    rows: dict[tuple, dict[str, int]] = defaultdict(dict)
+    totals: dict[str, dict[str, int]] = defaultdict(dict)
+    for entry in ledger:
+        place = (entry["system"], entry["object"], entry["sheet"], entry["file_id"])
+        if entry["file_id"] is None:
+            totals[entry["record"]][entry["term"]] = entry["rows"]
+        elif entry["record"] is None:
+            files[place][entry["term"]] = entry["rows"]
+        else:
+            rows[(*place, entry["record"])][entry["term"]] = entry["rows"]
+    found = []
+    for place, terms in sorted(files.items(), key=str):
+        right = sum(terms.get(term, 0) for term in ("landed", "quarantined", "skipped"))
+        equation = "read = landed + quarantined + skipped"
+        found.append(Balance(place[0], place[1], place[3], None, equation, terms.get("read", 0), right))
+    for place, terms in sorted(rows.items(), key=str):
+        right = sum(terms.get(term, 0) for term in ROW_TERMS)
+        landed = files[place[:4]].get("landed", 0)
+        equation = f"landed = {' + '.join(ROW_TERMS)}"
+        found.append(Balance(place[0], place[1], place[3], place[4], equation, landed, right))
+    for record, terms in sorted(totals.items()):
+        found += _totals(record, terms)
+    return found
+
+
+def _totals(record: str, terms: dict[str, int]) -> list[Balance]:
+    found = []
+    if "current" in terms:
+        right = terms["previous"] + terms["new"] + terms["reopened"] - terms["ended"]
+        found.append(Balance(None, None, None, record, "current = previous + new + reopened - ended", terms["current"], right))
+    for left, right in (("mentions", "links"), ("entities", "candidate"), ("records", "candidate"), ("candidate", "refined")):
+        if left in terms and right in terms:
+            found.append(Balance(None, None, None, record, f"{left} = {right}", terms[left], terms[right]))
+    return found
+
+
+def open_balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:
+    return [balance for balance in balances(ledger) if not balance.closes]

@@ -1,0 +1,86 @@
+"""Which files speak for an object on a night, and which of them come too late.
+
+Reads: `ops.delivery`, `ops.file`. Writes nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from jobs.common.conf import Conf
+from jobs.common.contracts import SourceObject
+from jobs.common.tables import Lake
+
+
+@dataclass(frozen=True)
+class ActiveFile:
+    """A landed file of a night; a late one (older than one already taken, or replaced) changes no current row."""
+
+    file_id: str
+    name: str
+    as_of: date
+    late: bool
+
+
+@dataclass(frozen=True)
+class ObjectNight:
+    """The landed files of one object on one night, in the order in which their rows count.
+
+    `refused` tells that a file of the export could not be taken, so that nobody can say which keys are absent.
+    """
+
+    obj: SourceObject
+    files: tuple[ActiveFile, ...]
+    refused: bool
+
+    @property
+    def counting(self) -> tuple[ActiveFile, ...]:
+        return tuple(file for file in self.files if not file.late)
+
+
+def deliveries_with_status(lake: Lake) -> list[dict[str, Any]]:
+    """Rows of `ops.delivery` with the status of their file, oldest first."""
+    key = ("system", "object", "sheet", "file_id")
+    status = {tuple(row[c] for c in key): row["status"] for row in lake.rows("ops.file").to_pylist()}
+    rows = [{**row, "status": status[tuple(row[c] for c in key)]} for row in lake.rows("ops.delivery").to_pylist()]
+    return sorted(rows, key=lambda row: (row["night"], _number(row["run_id"]), row["as_of"], row["name"]))
+
+
+def objects_of_night(lake: Lake, conf: Conf, night: date) -> list[ObjectNight]:
+    """Objects that received a file on `night`, with the files that speak for them."""
+    rows = [row for row in deliveries_with_status(lake) if row["night"] <= night]
+    found = []
+    for source in conf.sources.values():
+        for obj in source.objects:
+            own = [row for row in rows if (row["system"], row["object"]) == (obj.system, obj.name)]
+            if any(row["night"] == night for row in own):
+                found.append(object_night(obj, own, night))
+    return found
+
+
+def object_night(obj: SourceObject, rows: list[dict[str, Any]], night: date) -> ObjectNight:
+    """Judge the deliveries of one object (all nights up to `night`, oldest first).
+
+    A file replaces an earlier one of the same name and day; the same bytes twice count once. A snapshot is all files of
+    its newest day, also those of earlier nights; of other exports only the files of the night itself count.
+    """
+    landed = [row for row in rows if row["status"] in ("accepted", "late")]
+    before = max((row["as_of"] for row in landed if row["night"] < night), default=date.min)
+    newest = max([before] + [row["as_of"] for row in landed if row["night"] == night])
+    limit = newest if obj.mode == "snapshot" else before
+    last = {(row["as_of"], row["name"]): row["file_id"] for row in landed}
+    files: dict[str, ActiveFile] = {}
+    for row in landed:
+        same_export = obj.mode == "snapshot" and row["as_of"] == newest
+        if row["night"] == night or same_export:
+            late = row["as_of"] < limit or last[row["as_of"], row["name"]] != row["file_id"]
+            known = files.get(row["file_id"])
+            if known is None or (known.late and not late):
+                files[row["file_id"]] = ActiveFile(row["file_id"], row["name"], row["as_of"], late)
+    mended = {row["name"] for row in landed if row["night"] == night}
+    refused = any(row["status"] == "refused" and row["night"] == night and row["name"] not in mended for row in rows)
+    return ObjectNight(obj, tuple(sorted(files.values(), key=lambda f: (f.as_of, f.name, f.file_id))), refused)
+
+
+def _number(run_id: str) -> int:
+    return int(run_id.rpartition(".")[2])

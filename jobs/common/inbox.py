@@ -1,0 +1,81 @@
+"""What lies in the inbox: which files are ready, which object of which contract they belong to, and as of which day.
+
+Reads: `inbox/<system>/`. Writes nothing.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from jobs.common.contracts import Source, SourceObject
+from jobs.common.workspace import Workspace
+
+_UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart")
+
+
+@dataclass(frozen=True)
+class InboxFile:
+    """One file of the inbox; `name` is its path below `inbox/<system>/`."""
+
+    system: str
+    name: str
+    path: Path
+
+
+def systems_with_files(workspace: Workspace) -> list[str]:
+    """Folders of the inbox that hold a file, finished or not, declared or not."""
+    folders = [p for p in sorted(workspace.inbox.glob("*")) if p.is_dir()]
+    return [folder.name for folder in folders if _files(folder)]
+
+
+def stray_files(workspace: Workspace) -> list[str]:
+    """Files that lie in no system's folder; nobody can tell whose they are."""
+    return [p.name for p in sorted(workspace.inbox.glob("*")) if p.is_file() and not p.name.startswith(".")]
+
+
+def ready_files(workspace: Workspace, system: str, source: Source | None) -> tuple[list[InboxFile], list[InboxFile]]:
+    """Files of a system that are finished, and those still being copied.
+
+    A file is finished by its name (no `.part`, `.tmp`, `~$`), or where its contract says `ready: done` by a file of the
+    same name with `.done` beside it; never by its age.
+    """
+    folder = workspace.inbox / system
+    ready, waiting = [], []
+    for path in _files(folder):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix == ".done":
+            continue
+        obj = match_object(source, name)
+        finished = not (path.name.endswith(_UNFINISHED) or path.name.startswith("~$"))
+        if obj is not None and obj.ready == "done":
+            finished = finished and path.with_name(path.name + ".done").exists()
+        (ready if finished else waiting).append(InboxFile(system, name, path))
+    return ready, waiting
+
+
+def match_object(source: Source | None, name: str) -> SourceObject | None:
+    """The first object of the contract whose path fits."""
+    objects = match_objects(source, name)
+    return objects[0] if objects else None
+
+
+def match_objects(source: Source | None, name: str) -> list[SourceObject]:
+    """All objects whose path fits: a workbook may hold several, one on each sheet."""
+    return [obj for obj in source.objects if fnmatchcase(name, obj.path)] if source else []
+
+
+def as_of_day(obj: SourceObject, name: str, night: date) -> date:
+    """Day the export speaks of: from the file name where the contract has a pattern for it, else the night."""
+    found = re.search(obj.as_of, name) if obj.as_of else None
+    if not found:
+        return night
+    try:
+        return date.fromisoformat(found.group(1))
+    except ValueError:
+        return night
+
+
+def _files(folder: Path) -> list[Path]:
+    return [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(".")]

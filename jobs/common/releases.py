@@ -1,0 +1,164 @@
+"""Releases: what readers see, and how a candidate becomes it, all tables or none.
+
+Delta has no transaction over several tables. So a release is an `intent` row in `ops.release`, then one commit for each
+table whose rows changed, then the row's state `released` with the version of each table. Readers by name go through the
+last released row and its versions; whoever finds an open intent finishes it first.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from jobs.common.conf import current_conf
+from jobs.common.errors import UserError
+from jobs.common.runs import Run
+from jobs.common.schemas import declared_tables
+from jobs.common.tables import Lake
+from jobs.common.versions import difference
+from jobs.common.workspace import open_workspace
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True)
+class Release:
+    """One row of `ops.release`; `tables` maps a table's bare name to rows, fingerprint and versions."""
+
+    release_id: str
+    sequence: int
+    run_id: str
+    night: Any
+    released_at: datetime | None
+    state: str
+    tables: dict[str, dict[str, Any]]
+    approved_by: str | None
+    because: str | None
+
+
+def all_releases(lake: Lake) -> list[Release]:
+    """All releases in their order."""
+    rows = lake.rows("ops.release").to_pylist()
+    releases = [Release(**{**row, "tables": json.loads(row["tables"])}) for row in rows]
+    return sorted(releases, key=lambda release: release.sequence)
+
+
+def find_release(lake: Lake, release_id: str | None = None) -> Release:
+    """The release readers see, or the one named; raises UserError where there is none."""
+    released = [release for release in all_releases(lake) if release.state == "released"]
+    if release_id is None:
+        if not released:
+            raise UserError("nothing has been released in this workspace yet; `jiceng run` releases a night")
+        return released[-1]
+    for release in released:
+        if release.release_id == release_id:
+            return release
+    known = ", ".join(release.release_id for release in released[-5:]) or "none"
+    raise UserError(f"there is no release {release_id}; the last ones: {known}")
+
+
+def record_intent(lake: Lake, run: Run, tables: dict[str, dict[str, Any]]) -> Release:
+    """Write the intent to publish these candidates; the same run's intent is written once."""
+    releases = all_releases(lake)
+    known = next((release for release in releases if release.release_id == run.run_id), None)
+    if known is not None:
+        return known
+    sequence = 1 + max((release.sequence for release in releases), default=0)
+    release = Release(run.run_id, sequence, run.run_id, run.night, None, "intent", tables, None, None)
+    _write(lake, release)
+    return release
+
+
+def finish_release(lake: Lake, release: Release) -> Release:
+    """Promote the candidates that an intent names, each in one commit, and make the release visible.
+
+    Raises:
+        RuntimeError: what was promoted is not what was audited.
+    """
+    tables = {name: dict(entry) for name, entry in release.tables.items()}
+    for name, entry in tables.items():
+        entry["version"] = _promote(lake, name, entry, release.run_id)
+    finished = Release(
+        release.release_id, release.sequence, release.run_id, release.night, datetime.now(UTC),
+        "released", tables, release.approved_by, release.because,
+    )
+    _write(lake, finished)
+    return finished
+
+
+def recover_release(lake: Lake) -> Release | None:
+    """Finish the release that a killed run left half promoted; its candidates had passed the gate."""
+    for release in all_releases(lake):
+        if release.state == "intent":
+            return finish_release(lake, release)
+    return None
+
+
+def _promote(lake: Lake, name: str, entry: dict[str, Any], run_id: str) -> int:
+    refined = f"refined.{name}"
+    if lake.fingerprint(refined)[1] != entry["fingerprint"]:
+        candidate = lake.read(f"candidate.{name}", entry["candidate_version"])
+        changes = difference(lake.read(refined), candidate, lake.declared[refined].key)
+        lake.merge(refined, changes, run_id)
+        found = lake.fingerprint(refined)[1]
+        if found != entry["fingerprint"]:
+            raise RuntimeError(f"{refined} has fingerprint {found} after promotion, audited was {entry['fingerprint']}")
+    return lake.version(refined)
+
+
+def _write(lake: Lake, release: Release) -> None:
+    row = {**vars(release), "tables": json.dumps(release.tables, sort_keys=True)}
+    lake.upsert("ops.release", lake.table_of("ops.release", [row]))
+
+
+@dataclass(frozen=True)
+class ReleasedTable:
+    """One table as a release pins it. Spark, Arrow, Polars and pandas read the same version."""
+
+    name: str
+    release_id: str
+    version: int
+    path: Path
+    _lake: Lake
+
+    def spark(self) -> "DataFrame":
+        return self._lake.read(f"refined.{self.name}", self.version)
+
+    def arrow(self) -> pa.Table:
+        return self._lake.arrow(f"refined.{self.name}", self.version)
+
+    def polars(self) -> "polars.DataFrame":
+        import polars
+
+        frame = polars.from_arrow(self.arrow())
+        assert isinstance(frame, polars.DataFrame), "a table becomes a frame"
+        return frame
+
+    def pandas(self) -> "pandas.DataFrame":
+        return self.arrow().to_pandas()
+
+
+def open_table(name: str, release: str | None = None, home: str | Path | None = None) -> ReleasedTable:
+    """The released table `name` (such as "resident"), always of one whole release.
+
+    Args:
+        name: table without its layer.
+        release: a release_id; default is the release that readers see now.
+        home: workspace; default `JICENG_HOME`, else `./.jiceng`.
+
+    Raises:
+        UserError: no such workspace, release or table.
+    """
+    workspace = open_workspace(Path(home) if home else None)
+    conf = current_conf(workspace)
+    lake = Lake(workspace, declared_tables(conf.sources, conf.model))
+    found = find_release(lake, release)
+    if name not in found.tables:
+        raise UserError(f"release {found.release_id} has no table {name}; it has {', '.join(found.tables)}")
+    return ReleasedTable(name, found.release_id, found.tables[name]["version"], lake.path(f"refined.{name}"), lake)

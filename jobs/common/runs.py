@@ -1,0 +1,143 @@
+"""Runs of the pipeline: opening, resuming and closing them, and who may work in a workspace.
+
+Writes: `ops.run`. Refuses: a second run while one is live or open under Airflow (exit code 4), a night that lies behind.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib import metadata
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jobs.common.conf import Conf
+from jobs.common.engine import engine_version
+from jobs.common.errors import Busy, UserError
+from jobs.common.tables import Lake
+from jobs.common.workspace import Workspace
+
+CLI, AIRFLOW = "jiceng run", "airflow"
+FINISHED = ("complete", "incomplete", "refused")
+RELEASED = ("complete", "incomplete")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of `ops.run`."""
+
+    run_id: str
+    night: date
+    driver: str
+    config_hash: str
+    verdict: str | None
+
+    @property
+    def number(self) -> int:
+        return int(self.run_id.rpartition(".")[2])
+
+    @property
+    def is_open(self) -> bool:
+        return self.verdict is None
+
+
+def tonight() -> date:
+    """Today's date in Shanghai."""
+    return datetime.now(ZoneInfo("Asia/Shanghai")).date()
+
+
+def parse_night(text: str | None) -> date:
+    """The night a user names as YYYY-MM-DD, else tonight; raises UserError."""
+    if not text:
+        return tonight()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{text!r} is no night; write it as YYYY-MM-DD") from None
+
+
+def all_runs(lake: Lake) -> list[Run]:
+    """All runs in the order of nights and numbers."""
+    rows = lake.rows("ops.run", columns=["run_id", "night", "driver", "config_hash", "verdict"]).to_pylist()
+    return sorted((Run(**row) for row in rows), key=lambda run: (run.night, run.number))
+
+
+def open_run(lake: Lake) -> Run | None:
+    return next((run for run in all_runs(lake) if run.is_open), None)
+
+
+def find_run(lake: Lake, run_id: str) -> Run:
+    """The open run with this id; a stage works for no other."""
+    run = next((run for run in all_runs(lake) if run.run_id == run_id), None)
+    if run is None:
+        raise UserError(f"there is no run {run_id}; `jiceng status` lists the runs")
+    if not run.is_open:
+        raise UserError(f"run {run_id} is closed ({run.verdict}); start the night again instead of its tasks alone")
+    return run
+
+
+def next_run(lake: Lake, night: date, driver: str, conf: Conf) -> Run:
+    """The next run of `night`, not yet recorded.
+
+    Raises:
+        UserError: a later night has been worked on already.
+    """
+    runs = all_runs(lake)
+    if runs and runs[-1].night > night:
+        raise UserError(f"night {night} lies behind {runs[-1].night}, the last one worked on; nights only go forward")
+    number = 1 + max((run.number for run in runs if run.night == night), default=0)
+    return Run(f"{night}.{number}", night, driver, conf.hash, None)
+
+
+def record_open(lake: Lake, run: Run) -> None:
+    _write(lake, run, started_at=datetime.now(UTC), ended_at=None)
+
+
+def close_run(lake: Lake, run: Run, verdict: str) -> None:
+    """Close the run with its verdict; the time it was opened at stays."""
+    row = lake.rows("ops.run", {"run_id": run.run_id}).to_pylist()[0]
+    closed = Run(run.run_id, run.night, run.driver, run.config_hash, verdict)
+    _write(lake, closed, started_at=row["started_at"], ended_at=datetime.now(UTC))
+
+
+def _write(lake: Lake, run: Run, started_at: datetime, ended_at: datetime | None) -> None:
+    row: dict[str, Any] = {
+        "run_id": run.run_id,
+        "night": run.night,
+        "driver": run.driver,
+        "started_at": started_at,
+        "ended_at": ended_at,
+        "verdict": run.verdict,
+        "engine": engine_version(),
+        "code_version": metadata.version("jiceng"),
+        "config_hash": run.config_hash,
+    }
+    lake.upsert("ops.run", lake.table_of("ops.run", [row]))
+
+
+@contextmanager
+def lock(workspace: Workspace, name: str, what: str) -> Iterator[None]:
+    """Hold the kernel lock `name`, which ends with the process; raises Busy when another process holds it."""
+    workspace.locks.mkdir(parents=True, exist_ok=True)
+    with open(workspace.locks / f"{name}.lock", "a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            raise Busy(f"{what} is busy: held by process {handle.read().strip() or 'unknown'}; wait for its end") from None
+        handle.seek(0)
+        handle.truncate()
+        handle.write(f"{os.getpid()}\n")
+        handle.flush()
+        yield
+
+
+def holder(workspace: Workspace, name: str) -> str | None:
+    """Process id that holds the lock `name` now, or None."""
+    try:
+        with lock(workspace, name, name):
+            return None
+    except Busy:
+        return (workspace.locks / f"{name}.lock").read_text().strip()

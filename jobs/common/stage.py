@@ -1,0 +1,108 @@
+"""What every stage shares: its context, its command line, its log and its exit code."""
+
+import json
+import logging
+import sys
+import time
+import traceback
+from argparse import ArgumentParser
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jobs.common.conf import Conf, current_conf, snapshot_conf
+from jobs.common.errors import Busy, UserError
+from jobs.common.runs import Run, find_run, holder, lock
+from jobs.common.schemas import declared_tables
+from jobs.common.tables import Lake
+from jobs.common.workspace import Workspace, open_workspace
+
+
+@dataclass(frozen=True)
+class Context:
+    """A run's view of its workspace: the configuration it started with, the lake, the log."""
+
+    workspace: Workspace
+    conf: Conf
+    lake: Lake
+    run: Run
+
+    def log(self, stage: str, message: str, **counts: Any) -> None:
+        """One line to `runs/<run_id>/log.jsonl` and to stderr; keys and counts only."""
+        write_log(self.workspace, self.run.run_id, stage, message, **counts)
+
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        """What `start` found: `nothing_new`, `sources`."""
+        return json.loads((self.workspace.run_dir(self.run.run_id) / "plan.json").read_text())
+
+
+def write_log(workspace: Workspace, run_id: str, stage: str, message: str, **counts: Any) -> None:
+    directory = workspace.run_dir(run_id)
+    directory.mkdir(parents=True, exist_ok=True)
+    entry = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "stage": stage, "message": message, **counts}
+    with open(directory / "log.jsonl", "a", encoding="utf-8") as handle:
+        handle.write(json.dumps(entry, ensure_ascii=False, default=str) + "\n")
+    figures = "  ".join(f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in counts.items())
+    print(f"{stage:<10} {message}" + (f"  ({figures})" if figures else ""), file=sys.stderr, flush=True)
+
+
+def open_lake(workspace: Workspace, conf: Conf | None = None) -> Lake:
+    conf = conf or current_conf(workspace)
+    return Lake(workspace, declared_tables(conf.sources, conf.model))
+
+
+def open_context(workspace: Workspace, run_id: str) -> Context:
+    """The context of an open run, with the configuration it started with."""
+    run = find_run(open_lake(workspace), run_id)
+    conf = snapshot_conf(workspace, run.config_hash)
+    return Context(workspace, conf, open_lake(workspace, conf), run)
+
+
+def timed(context: Context, stage: str, work: Callable[[], None]) -> None:
+    """Run a stage and keep its seconds in `runs/<run_id>/seconds/` for the summary."""
+    began = time.monotonic()
+    work()
+    directory = context.workspace.run_dir(context.run.run_id) / "seconds"
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / stage).write_text(f"{time.monotonic() - began:.3f}")
+
+
+def stage_main(stage: str, work: Callable[..., None], per_source: bool = False) -> None:
+    """Command line of one stage: `python -m jobs.<stage> --run-id R [--source S] [--home DIR]`; never returns."""
+    parser = ArgumentParser(prog=f"python -m jobs.{stage}", description=f"Stage {stage} of an open run, alone.")
+    parser.add_argument("--run-id", required=True, help="id of the open run, e.g. 2026-01-01.1")
+    parser.add_argument("--home", type=Path, help="workspace (default JICENG_HOME, else ./.jiceng)")
+    if per_source:
+        parser.add_argument("--source", required=True, help="system whose files to take")
+    arguments = parser.parse_args()
+
+    def body() -> None:
+        workspace = open_workspace(arguments.home)
+        context = open_context(workspace, arguments.run_id)
+        source = getattr(arguments, "source", None)
+        label = f"{stage}.{source}" if source else stage
+        if (process := holder(workspace, "run")) is not None:
+            raise Busy(f"run {arguments.run_id} is being worked on by process {process}; wait for its end")
+        with ExitStack() as stack:
+            stack.enter_context(lock(workspace, label, f"stage {label}"))
+            timed(context, label, lambda: work(context, source) if per_source else work(context))
+
+    sys.exit(guarded(body))
+
+
+def guarded(body: Callable[[], None]) -> int:
+    """Exit code of `body`: a user's mistake is one line on stderr, a defect shows its stack trace and is 1."""
+    logging.getLogger("pyspark").setLevel(logging.CRITICAL)
+    try:
+        body()
+    except UserError as error:
+        print(f"jiceng: {error}", file=sys.stderr)
+        return error.exit_code
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0

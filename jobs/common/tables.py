@@ -1,0 +1,314 @@
+"""The one place that reads and writes Delta tables and knows their paths.
+
+A table is created with its declared schema, never by a first write; every write is compared with it by column name and
+type. Each write is one commit and harmless to repeat; where there is nothing to write there is no commit.
+Large frames go through the engine, small ones (`pa.Table`) through delta-rs, so that a stage without a frame starts none.
+"""
+
+import fcntl
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.fs
+from deltalake import DeltaTable, write_deltalake
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.common.engine import session
+from jobs.common.errors import UserError
+from jobs.common.schemas import LAYERS, Column, Table
+from jobs.common.workspace import Workspace
+
+_ARROW = {
+    "string": pa.string(),
+    "bigint": pa.int64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "boolean": pa.bool_(),
+}
+_DELTA = {"bigint": "long"}
+
+
+class Lake:
+    """The Delta tables of one workspace, by their names `layer.table`."""
+
+    def __init__(self, workspace: Workspace, declared: dict[str, Table]):
+        self._workspace = workspace
+        self.declared = declared
+
+    # --- what there is -------------------------------------------------------------------------------------------
+
+    def path(self, name: str) -> Path:
+        layer, _, table = name.partition(".")
+        return self._workspace.lake / layer / table
+
+    def exists(self, name: str) -> bool:
+        return (self.path(name) / "_delta_log").is_dir() and DeltaTable.is_deltatable(str(self.path(name)))
+
+    def existing(self) -> list[str]:
+        """Names of all tables in the lake, declared or not, in the order of the layers."""
+        names = [f"{layer}.{p.name}" for layer in LAYERS for p in sorted((self._workspace.lake / layer).glob("*"))]
+        return [name for name in names if self.exists(name)]
+
+    def version(self, name: str) -> int:
+        return DeltaTable(str(self._ensure(name))).version()
+
+    def history(self, name: str) -> list[dict[str, Any]]:
+        return DeltaTable(str(self.path(name))).history()
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def read(self, name: str, version: int | None = None) -> DataFrame:
+        """The table as a frame of the engine, latest or at a version."""
+        reader = session().read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        return reader.load(str(self._ensure(name)))
+
+    def rows(self, name: str, where: dict[str, Any] | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """Rows equal to `where` without the engine; for tables and parts that fit in memory."""
+        return self.arrow(name, where=where, columns=columns)
+
+    def arrow(
+        self,
+        name: str,
+        version: int | None = None,
+        where: dict[str, Any] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """The table as Arrow, latest or at a version, columns as declared."""
+        condition = None
+        for column, value in (where or {}).items():
+            field = ds.field(column)
+            test = field.is_null() if value is None else field.isin(value) if isinstance(value, list) else field == value
+            condition = test if condition is None else condition & test
+        dataset = self.dataset(name, version)
+        names = list(columns or (self.declared[name].names if name in self.declared else dataset.schema.names))
+        found = dataset.to_table(filter=condition, columns=names)
+        if name not in self.declared:
+            return found
+        types = {c.name: _ARROW[c.type] for c in self.declared[name].columns}
+        return found.cast(pa.schema([(n, types[n]) for n in names]))
+
+    def dataset(self, name: str, version: int | None = None) -> ds.Dataset:
+        # DeltaTable.to_pyarrow_table() aborts the interpreter at exit now and then; a dataset never did.
+        path = str(self._ensure(name))
+        files = pa.fs.SubTreeFileSystem(path, pa.fs.LocalFileSystem())
+        return DeltaTable(path, version=version).to_pyarrow_dataset(filesystem=files)
+
+    def empty(self, name: str) -> pa.Table:
+        return self._arrow_schema(name).empty_table()
+
+    def table_of(self, name: str, rows: list[dict[str, Any]]) -> pa.Table:
+        """Rows given as dicts, in the declared schema; a missing or extra key is refused by name."""
+        for row in rows:
+            _compare(name, set(row), set(self.declared[name].names))
+        return pa.Table.from_pylist(rows, schema=self._arrow_schema(name))
+
+    def scratch(self, run_id: str, label: str, frame: DataFrame) -> DataFrame:
+        """`frame` computed once into `runs/<run_id>/scratch/`: neither engine keeps a persisted frame."""
+        path = str(self._workspace.scratch_dir(run_id) / label)
+        frame.write.mode("overwrite").parquet(path)
+        return session().read.schema(frame.schema).parquet(path)
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def replace_part(self, name: str, rows: pa.Table | pa.RecordBatchReader, where: dict[str, Any]) -> bool:
+        """The rows equal to `where` become `rows`, in one commit; none where they are so already.
+
+        A `RecordBatchReader` is streamed and therefore always written. Returns whether there was a commit.
+        """
+        self._check(name, rows.schema)
+        if isinstance(rows, pa.Table):
+            rows = rows.select(self.declared[name].names).cast(self._arrow_schema(name))
+            if _same_rows(self.rows(name, where), rows):
+                return False
+        with self._writing(name) as path:
+            write_deltalake(path, rows, mode="overwrite", predicate=_predicate(where))
+        return True
+
+    def upsert(self, name: str, rows: pa.Table, key: Sequence[str] | None = None) -> bool:
+        """Update or insert a small number of rows by key in one commit; none if nothing differs."""
+        key = list(key or self.declared[name].key)
+        self._check(name, rows.schema)
+        rows = rows.select(self.declared[name].names).cast(self._arrow_schema(name))
+        known = {tuple(row.values()) for row in self.rows(name).to_pylist()}
+        differing = [row for row in rows.to_pylist() if tuple(row.values()) not in known]
+        if not differing:
+            return False
+        source = pa.Table.from_pylist(differing, schema=rows.schema)
+        condition = " and ".join(f"t.{c} = s.{c}" for c in key)
+        with self._writing(name) as path:
+            merge = DeltaTable(path).merge(source, predicate=condition, source_alias="s", target_alias="t")
+            merge.when_matched_update_all().when_not_matched_insert_all().execute()
+        return True
+
+    def merge(self, name: str, changes: DataFrame, run_id: str) -> int:
+        """Apply `changes` (declared columns and `_op` = upsert or delete) by the table's key in one commit.
+
+        Returns the number of changed rows; without any there is no commit.
+        """
+        table = self.declared[name]
+        self._check(name, changes.drop("_op").schema)
+        changes = self.scratch(run_id, f"merge-{name}", changes.select(*table.names, "_op"))
+        count = changes.count()
+        if count == 0:
+            return 0
+        path = self._ensure(name)
+        if not DeltaTable(str(path)).file_uris():
+            fresh = changes.where(F.col("_op") == "upsert").drop("_op")
+            with self._writing(name):
+                fresh.write.format("delta").mode("append").save(str(path))
+            return count
+        changes.createOrReplaceTempView("merge_changes")
+        condition = " and ".join(f"t.`{c}` <=> s.`{c}`" for c in table.key)
+        updates = ", ".join(f"t.`{c}` = s.`{c}`" for c in table.names)
+        names = ", ".join(f"`{c}`" for c in table.names)
+        values = ", ".join(f"s.`{c}`" for c in table.names)
+        with self._writing(name):
+            session().sql(
+                f"merge into delta.`{path}` t using merge_changes s on {condition}"
+                " when matched and s._op = 'delete' then delete"
+                f" when matched then update set {updates}"
+                f" when not matched and s._op = 'upsert' then insert ({names}) values ({values})"
+            ).collect()
+        return count
+
+    # --- fingerprints --------------------------------------------------------------------------------------------
+
+    def fingerprint(self, name: str, version: int | None = None) -> tuple[int, str]:
+        """Rows, and `rows-sum of row hashes` over all columns but volatile ones; equal on both engines."""
+        declared = self.declared.get(name)
+        frame = self.read(name, version)
+        volatile = {c.name for c in declared.columns if c.volatile} if declared else set()
+        present = [c for c in (declared.names if declared else frame.columns) if c not in volatile and c in frame.columns]
+        row = frame.select(F.count(F.lit(1)).alias("n"), F.sum(row_hash(present).cast("decimal(38,0)")).alias("h")).first()
+        assert row is not None, "an aggregate has one row"
+        return row["n"], f"{row['n']}-{row['h'] or 0}"
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _ensure(self, name: str) -> Path:
+        """Create the table with its declared schema, or add columns that the declaration has gained."""
+        path = self.path(name)
+        table = self.declared.get(name)
+        if not self.exists(name):
+            if table is None:
+                raise UserError(f"there is no table {name}; known: {', '.join(self.existing())}")
+            with self._lock(name):
+                if not self.exists(name):
+                    _create(path, table)
+                    committed(name)
+            return path
+        if table is not None:
+            known = {field.name for field in DeltaTable(str(path)).schema().fields}
+            gained = [column for column in table.columns if column.name not in known]
+            if gained:
+                with self._lock(name):
+                    DeltaTable(str(path)).alter.add_columns([_delta_field(c, required=False) for c in gained])
+        return path
+
+    def _check(self, name: str, schema: Any) -> None:
+        """Raise UserError where a frame's columns or types are not the declared ones."""
+        table = self.declared[name]
+        if isinstance(schema, pa.Schema):
+            given = {field.name: _type_name(field.type) for field in schema}
+        else:
+            given = {field.name: field.dataType.simpleString() for field in schema.fields}
+        _compare(name, set(given), set(table.names))
+        for column in table.columns:
+            if given[column.name] not in (column.type, "null"):
+                raise UserError(f"{name}: column {column.name} is {given[column.name]}, declared {column.type}")
+
+    def _arrow_schema(self, name: str) -> pa.Schema:
+        return pa.schema([(c.name, _ARROW[c.type]) for c in self.declared[name].columns])
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[str]:
+        """Every commit passes here, one at a time for each table."""
+        path = self._ensure(name)
+        with self._lock(name):
+            yield str(path)
+        committed(name)
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        self._workspace.locks.mkdir(parents=True, exist_ok=True)
+        with open(self._workspace.locks / f"{name}.lock", "w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+def committed(name: str) -> None:
+    """Called after each commit; the kill test replaces it to stop the run at exactly that instant."""
+
+
+def row_hash(columns: Sequence[str]):
+    """Hash of a row over `columns`: xxhash64 skips nulls, so each column's nullness is hashed too."""
+    parts = [part for c in columns for part in (F.col(c), F.col(c).isNull())]
+    return F.xxhash64(*parts)
+
+
+def _compare(name: str, given: set[str], declared: set[str]) -> None:
+    if extra := sorted(given - declared):
+        raise UserError(f"{name}: undeclared column {', '.join(extra)}")
+    if missing := sorted(declared - given):
+        raise UserError(f"{name}: missing column {', '.join(missing)}")
+
+
+def _type_name(type: pa.DataType) -> str:
+    known = {str(arrow): name for name, arrow in _ARROW.items()} | {"large_string": "string", "string_view": "string"}
+    return known.get(str(type), str(type))
+
+
+def _delta_field(column: Column, required: bool) -> deltalake.Field:
+    metadata = {"comment": column.comment, "jiceng.level": str(column.level)}
+    return deltalake.Field(column.name, _DELTA.get(column.type, column.type), nullable=not required, metadata=metadata)
+
+
+def _create(path: Path, table: Table) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    schema = deltalake.Schema([_delta_field(column, column.required) for column in table.columns])
+    statistics = [c.name for c in table.columns if c.level <= 2]
+    DeltaTable.create(
+        str(path),
+        schema,
+        mode="ignore",
+        name=table.name,
+        description=table.description,
+        configuration={"delta.dataSkippingStatsColumns": ",".join(statistics)},
+    )
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, date):
+        return f"date '{value.isoformat()}'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return json.dumps(value)
+
+
+def _predicate(where: dict[str, Any]) -> str:
+    tests = []
+    for column, value in where.items():
+        if value is None:
+            tests.append(f"{column} is null")
+        elif isinstance(value, list):
+            tests.append(f"{column} in ({', '.join(map(_literal, value))})")
+        else:
+            tests.append(f"{column} = {_literal(value)}")
+    return " and ".join(tests)
+
+
+def _same_rows(left: pa.Table, right: pa.Table) -> bool:
+    def sorted_rows(table: pa.Table) -> list[str]:
+        return sorted(map(repr, table.to_pylist()))
+
+    return left.num_rows == right.num_rows and sorted_rows(left) == sorted_rows(right)

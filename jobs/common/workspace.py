@@ -1,0 +1,99 @@
+"""A workspace: the directory that holds inbox, archive, lake, runs and local configuration of one office.
+
+Writes: the directory skeleton and `workspace.json`. Refuses: a directory that is no workspace, or one of another format.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.common.errors import UserError
+
+FORMAT_VERSION = 1
+REPOSITORY_CONF = Path(__file__).resolve().parents[2] / "conf"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths below `home`; nothing inside it is absolute, so that it can be copied or moved."""
+
+    home: Path
+
+    @property
+    def inbox(self) -> Path:
+        return self.home / "inbox"
+
+    @property
+    def archive(self) -> Path:
+        return self.home / "archive"
+
+    @property
+    def lake(self) -> Path:
+        return self.home / "lake"
+
+    @property
+    def runs(self) -> Path:
+        return self.home / "runs"
+
+    @property
+    def conf(self) -> Path:
+        return self.home / "conf"
+
+    @property
+    def locks(self) -> Path:
+        return self.runs / ".locks"
+
+    def archive_path(self, file_id: str) -> Path:
+        """Where the bytes with this sha256 are kept as received."""
+        return self.archive / file_id[:2] / file_id
+
+    def run_dir(self, run_id: str) -> Path:
+        return self.runs / run_id
+
+    def scratch_dir(self, run_id: str) -> Path:
+        return self.run_dir(run_id) / "scratch"
+
+    def conf_layers(self) -> list[Path]:
+        """Configuration folders, the weakest first: the repository's, the workspace's, `JICENG_CONF`."""
+        extra = os.environ.get("JICENG_CONF")
+        return [REPOSITORY_CONF, self.conf] + ([Path(extra)] if extra else [])
+
+
+def default_home() -> Path:
+    return Path(os.environ.get("JICENG_HOME") or ".jiceng")
+
+
+def init_workspace(home: Path) -> Workspace:
+    """Create what is missing of a workspace at `home` (mode 0700); harmless on an existing one."""
+    marker = home / "workspace.json"
+    if home.exists() and not marker.exists() and any(home.iterdir()):
+        raise UserError(f"{home} is not empty and no workspace; choose an empty or new directory for --home")
+    workspace = Workspace(home)
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    for directory in (workspace.inbox, workspace.archive, workspace.lake, workspace.locks, workspace.conf / "sources"):
+        directory.mkdir(parents=True, exist_ok=True)
+    if not marker.exists():
+        marker.write_text(json.dumps({"format": FORMAT_VERSION}) + "\n")
+    return open_workspace(home)
+
+
+def open_workspace(home: Path | None = None) -> Workspace:
+    """The workspace at `home` (default `JICENG_HOME`, else `./.jiceng`).
+
+    Raises:
+        UserError: there is none, or it is of another format version.
+    """
+    home = (home or default_home()).absolute()
+    marker = home / "workspace.json"
+    if not marker.exists():
+        raise UserError(f"{home} is no workspace; `jiceng init --home {home}` makes one")
+    try:
+        version = json.loads(marker.read_text())["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{marker} cannot be read; restore it from a backup: {error}") from error
+    if version != FORMAT_VERSION:
+        remedy = "run `jiceng upgrade`" if version < FORMAT_VERSION else "install the newer version of jiceng"
+        raise UserError(f"{home} has workspace format {version}, this version works with {FORMAT_VERSION}; {remedy}")
+    return Workspace(home)

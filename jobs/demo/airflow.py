@@ -1,0 +1,171 @@
+"""Airflow for the demonstration: an Airflow home of its own, one night of the DAG, the user interface.
+
+Writes: the Airflow home, with each task's log where the user interface looks for it, and one raw log file per night.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import FrameType
+from zoneinfo import ZoneInfo
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+AIRFLOW = [str(REPOSITORY / ".venv-airflow/bin/python"), "-m", "airflow"]
+STARTING = re.compile(r"\[DAG TEST\] starting task_id=(\S+) map_index=(-?\d+)")
+ENDING = re.compile(r"\[DAG TEST\] end task task_id=")
+NEW_STATE = re.compile(r"new_state=(\w+)")
+DAG_RUN = re.compile(r"Created dag run.* (manual__[^ ,]+), state")
+# What Airflow says to itself around a task; the rest is the task's own log.
+NOISE = re.compile(r"\[DAG TEST\]|\[airflow\.api_fastapi|::(end)?group::")
+
+
+@dataclass
+class Task:
+    """One try of one task: `source` is the mapped one's name, else empty."""
+
+    name: str
+    index: int
+    source: str
+    state: str = "running"
+    seconds: float = 0.0
+    lines: list[str] = field(default_factory=list)
+
+
+def environment(airflow_home: Path, workspace: Path, port: int = 8080) -> dict[str, str]:
+    """Settings of an Airflow of its own; those of another Airflow on this machine are left out."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    return inherited | {
+        "AIRFLOW_HOME": str(airflow_home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__CORE__DEFAULT_TIMEZONE": "Asia/Shanghai",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__INSTANCE_NAME": "Jiceng",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "JICENG_HOME": str(workspace),
+        "JICENG_PYTHON": sys.executable,
+        "NO_COLOR": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PATH": f"{REPOSITORY / '.venv-airflow/bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+
+
+def migrate(settings: dict[str, str], log: Path) -> None:
+    """Create or upgrade the metadata database."""
+    with log.open("w", encoding="utf-8") as handle:
+        subprocess.run([*AIRFLOW, "db", "migrate"], env=settings, stdout=handle, stderr=subprocess.STDOUT, check=True)
+
+
+def run_night(settings: dict[str, str], night: date, log: Path, tell: Callable[[Task], None]) -> bool:
+    """Run the nightly DAG for `night`; `tell` hears of each task when it starts and when it has ended.
+
+    Returns: whether the DAG run succeeded.
+    """
+    at = datetime(night.year, night.month, night.day, 2, tzinfo=ZoneInfo("Asia/Shanghai")).astimezone(UTC)
+    command = [*AIRFLOW, "dags", "test", "nightly", at.isoformat(), "--conf", f'{{"night": "{night}"}}']
+    sources: list[str] = []
+    task: Task | None = None
+    began, run_id = 0.0, ""
+    tries: dict[tuple[str, int], int] = {}
+    with (
+        log.open("w", encoding="utf-8") as handle,
+        subprocess.Popen(
+            command, env=settings, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            handle.write(line)
+            if found := DAG_RUN.search(line):
+                run_id = found[1]
+            if found := STARTING.search(line):
+                index = int(found[2])
+                task = Task(found[1], index, sources[index] if 0 <= index < len(sources) else "")
+                began = time.monotonic()
+                tell(task)
+            elif task and ENDING.search(line):
+                task.seconds = time.monotonic() - began
+                tries[task.name, task.index] = tries.get((task.name, task.index), 0) + 1
+                _keep_task_log(Path(settings["AIRFLOW_HOME"]), run_id, task, tries[task.name, task.index])
+                tell(task)
+                task = None
+            elif task:
+                task.lines.append(line)
+                if found := NEW_STATE.search(line):
+                    task.state = found[1]
+                if task.name == "start" and line.startswith('{"run_id"'):
+                    sources = json.loads(line)["sources"]
+    return process.returncode == 0
+
+
+def _keep_task_log(airflow_home: Path, run_id: str, task: Task, attempt: int) -> None:
+    """`dags test` logs to its output alone; the user interface reads a file per try."""
+    mapped = f"map_index={task.index}/" if task.index >= 0 else ""
+    path = airflow_home / f"logs/dag_id=nightly/run_id={run_id}/task_id={task.name}/{mapped}attempt={attempt}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(line for line in task.lines if not NOISE.search(line)), encoding="utf-8")
+
+
+def serve(settings: dict[str, str], log: Path, ready: Callable[[str], None]) -> int:
+    """Run Airflow with its user interface until it is interrupted; every process it started ends with it."""
+    address = settings["AIRFLOW__API__BASE_URL"]
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    with log.open("w", encoding="utf-8") as handle:
+        process = subprocess.Popen(
+            [*AIRFLOW, "standalone"], env=settings, stdout=handle, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            while process.poll() is None and not _answers(address):
+                time.sleep(1)
+            if process.poll() is None:
+                ready(address)
+            return process.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            _end_group(process)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/api/v2/monitor/health", timeout=2) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Airflow's children first get the time to stop their tasks, then are ended."""
+    for number, patience in ((signal.SIGINT, 15), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            process.poll()
+            try:
+                os.killpg(process.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.2)

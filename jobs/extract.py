@@ -1,0 +1,95 @@
+"""Extract: take the finished files of one system from the inbox into the archive, bytes as received.
+
+Reads: `inbox/<system>/`. Writes: `archive/`, `ops.delivery`, `ops.file` (status waiting, or refused).
+Refuses: nothing by content; a file that no contract declares is archived and recorded as refused.
+"""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from jobs.common.contracts import Source
+from jobs.common.inbox import InboxFile, as_of_day, match_objects, ready_files
+from jobs.common.stage import Context, stage_main
+
+
+def run(context: Context, system: str) -> None:
+    """Archive, record, and only then remove each file; a kill in between is made good by the next try."""
+    source = context.conf.sources.get(system)
+    ready, waiting = ready_files(context.workspace, system, source)
+    deliveries, files = [], []
+    for file in ready:
+        file_id = archive_file(context, file.path)
+        for row in describe_file(context, source, file, file_id):
+            deliveries.append(row)
+            files.append(row)
+    if deliveries:
+        record_files(context, deliveries, files)
+    for file in ready:
+        file.path.unlink()
+        file.path.with_name(file.path.name + ".done").unlink(missing_ok=True)
+    if ready or waiting:
+        context.log("extract", f"{system}: files taken", taken=len(ready), still_being_copied=len(waiting))
+
+
+def archive_file(context: Context, path: Path) -> str:
+    """Copy the bytes to the archive under their sha256 and return it."""
+    with open(path, "rb") as handle:
+        file_id = hashlib.file_digest(handle, "sha256").hexdigest()
+    target = context.workspace.archive_path(file_id)
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(".tmp")
+        shutil.copyfile(path, partial)
+        with open(partial, "rb+") as handle:
+            os.fsync(handle.fileno())
+        partial.rename(target)
+    return file_id
+
+
+def describe_file(context: Context, source: Source | None, file: InboxFile, file_id: str) -> list[dict[str, Any]]:
+    """Rows for `ops.file`, one for each object whose path fits; one refused row where none does."""
+    night = context.run.night
+    common = {"file_id": file_id, "system": file.system, "name": file.name, "night": night, "rows_read": None}
+    objects = match_objects(source, file.name)
+    if objects:
+        return [
+            {**common, "object": obj.name, "sheet": obj.sheet, "as_of": as_of_day(obj, file.name, night),
+             "status": "waiting", "reason": None, "detail": None}
+            for obj in objects
+        ]
+    reason, detail = "unknown_system", f"no conf/sources/{file.system}.odcs.yaml"
+    if source is not None:
+        reason, detail = "unknown_file", f"declared paths: {', '.join(obj.path for obj in source.objects)}"
+    elif file.system in context.conf.refused_contracts:
+        reason, detail = "invalid_contract", f"jiceng sources check names the errors of {file.system}"
+    refused = {"object": "", "sheet": "", "as_of": night, "status": "refused", "reason": reason, "detail": detail}
+    return [{**common, **refused}]
+
+
+def record_files(context: Context, deliveries: list[dict[str, Any]], files: list[dict[str, Any]]) -> None:
+    """One row a delivery; one row a content, which stays as it is when the same bytes come again.
+
+    A content that was refused before is tried again: the contract may have been mended since.
+    """
+    lake = context.lake
+    known = {
+        (row["system"], row["object"], row["sheet"], row["file_id"]): row["status"]
+        for row in lake.rows("ops.file", {"system": files[0]["system"]}).to_pylist()
+    }
+    fresh = {}
+    for row in files:
+        key = (row["system"], row["object"], row["sheet"], row["file_id"])
+        if known.get(key, "refused") == "refused":
+            fresh.setdefault(key, row)
+    names = lake.declared["ops.delivery"].names
+    rows = [{name: ({**row, "run_id": context.run.run_id})[name] for name in names} for row in deliveries]
+    # Files first: a delivery without its file would be counted, a file without its delivery is only taken again.
+    lake.upsert("ops.file", lake.table_of("ops.file", list(fresh.values())))
+    lake.upsert("ops.delivery", lake.table_of("ops.delivery", rows))
+
+
+if __name__ == "__main__":
+    stage_main("extract", run, per_source=True)

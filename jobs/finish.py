@@ -1,0 +1,162 @@
+"""Finish: judge the run, write its summary and close it.
+
+Reads: every table. Writes: `runs/<run_id>/summary.json`, `ops.run`. Removes the run's scratch tables.
+Exit code: 0 released or nothing new, 3 refused, 1 where a stage has crashed.
+"""
+
+import json
+import resource
+import shutil
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from jobs.common.books import balances
+from jobs.common.deliveries import deliveries_with_status
+from jobs.common.errors import Refusal
+from jobs.common.inbox import ready_files, stray_files, systems_with_files
+from jobs.common.releases import all_releases, find_release
+from jobs.common.runs import RELEASED, all_runs, close_run
+from jobs.common.stage import Context, guarded, open_context
+from jobs.common.workspace import open_workspace
+
+_WITHOUT_FINGERPRINT = ("ops.run", "ops.release")
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Summary of the run, which is closed with its verdict when this returns."""
+    sources = judge_sources(context)
+    verdict = judge_run(context, sources)
+    summary = {
+        "run_id": context.run.run_id,
+        "night": context.run.night.isoformat(),
+        "verdict": verdict,
+        "release_id": _visible_release(context),
+        "nothing_new": context.plan["nothing_new"],
+        "sources": sources,
+        "waiting": waiting_files(context),
+        "tables": describe_tables(context),
+        "stages": read_seconds(context),
+        "books": describe_books(context),
+        "peak_memory_mb": peak_memory_mb(),
+    }
+    path = context.workspace.run_dir(context.run.run_id) / "summary.json"
+    partial = path.with_suffix(".tmp")
+    partial.write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
+    partial.rename(path)
+    close_run(context.lake, context.run, verdict)
+    shutil.rmtree(context.workspace.scratch_dir(context.run.run_id), ignore_errors=True)
+    shutil.rmtree(context.workspace.run_dir(context.run.run_id) / "land", ignore_errors=True)
+    context.log("finish", f"run {context.run.run_id} is {verdict}")
+    return summary
+
+
+def judge_run(context: Context, sources: dict[str, Any]) -> str:
+    """complete, incomplete (a source is missing or a file refused), refused by the gate, or crashed before it."""
+    lake, run_id = context.lake, context.run.run_id
+    whole = all(source["state"] in ("delivered", "not expected") for source in sources.values())
+    if context.plan["nothing_new"] or any(r.run_id == run_id and r.state == "released" for r in all_releases(lake)):
+        return "complete" if whole else "incomplete"
+    audited = lake.rows("ops.audit", {"run_id": run_id}, ["severity", "success"]).to_pylist()
+    failed = any(row["severity"] == "critical" and not row["success"] for row in audited)
+    return "refused" if failed else "crashed"
+
+
+def judge_sources(context: Context) -> dict[str, Any]:
+    """Per system: its state this night (delivered, missing, refused, not expected), and its files with their fate."""
+    lake, conf = context.lake, context.conf
+    files = {
+        (row["system"], row["object"], row["sheet"], row["file_id"]): row for row in lake.rows("ops.file").to_pylist()
+    }
+    tonight = [row for row in deliveries_with_status(lake) if row["night"] == context.run.night]
+    found = {}
+    for system in sorted({*conf.sources, *conf.refused_contracts, *(row["system"] for row in tonight)}):
+        own = [row for row in tonight if row["system"] == system]
+        taken = {row["name"] for row in own if row["status"] in ("accepted", "late")}
+        refused = [row for row in own if row["status"] == "refused" and row["name"] not in taken]
+        expected = conf.sources[system].expected if system in conf.sources else "occasional"
+        if refused or system in conf.refused_contracts:
+            state = "refused"
+        elif taken:
+            state = "delivered"
+        else:
+            state = "missing" if expected == "nightly" else "not expected"
+        found[system] = {"state": state, "files": [_describe_delivery(row, files) for row in own]}
+        if system in conf.refused_contracts:
+            found[system]["contract"] = str(conf.refused_contracts[system]).splitlines()
+    return found
+
+
+def _describe_delivery(row: dict[str, Any], files: dict[tuple, dict[str, Any]]) -> dict[str, Any]:
+    file = files[row["system"], row["object"], row["sheet"], row["file_id"]]
+    return {
+        "name": row["name"], "object": row["object"], "sheet": row["sheet"], "file_id": row["file_id"],
+        "as_of": row["as_of"].isoformat(), "status": file["status"], "reason": file["reason"],
+        "detail": file["detail"], "rows_read": file["rows_read"],
+    }
+
+
+def waiting_files(context: Context) -> list[str]:
+    """Files that are still being copied, and files that lie outside any system's folder."""
+    found = [f"{name}: lies in no system's folder; move it to inbox/<system>/" for name in stray_files(context.workspace)]
+    for system in systems_with_files(context.workspace):
+        _, waiting = ready_files(context.workspace, system, context.conf.sources.get(system))
+        found += [f"{system}/{file.name}: still being copied" for file in waiting]
+    return found
+
+
+def describe_tables(context: Context) -> dict[str, Any]:
+    """Rows, version and fingerprint of every table of the lake."""
+    found = {}
+    for name in context.lake.existing():
+        if name not in _WITHOUT_FINGERPRINT:
+            rows, fingerprint = context.lake.fingerprint(name)
+            found[name] = {"rows": rows, "version": context.lake.version(name), "fingerprint": fingerprint}
+    return found
+
+
+def describe_books(context: Context) -> dict[str, Any]:
+    """The equations of the books: of this run, or where nothing was new of the last run that wrote them."""
+    for run in reversed(all_runs(context.lake)):
+        rows = context.lake.rows("ops.ledger", {"run_id": run.run_id}).to_pylist()
+        if rows:
+            found = balances(rows)
+            left = [str(balance) for balance in found if not balance.closes]
+            return {"run_id": run.run_id, "equations": len(found), "open": left, "closes": not left}
+    return {"run_id": None, "equations": 0, "open": [], "closes": True}
+
+
+def read_seconds(context: Context) -> dict[str, float]:
+    directory = context.workspace.run_dir(context.run.run_id) / "seconds"
+    return {path.name: float(path.read_text()) for path in sorted(directory.glob("*"))} if directory.exists() else {}
+
+
+def peak_memory_mb() -> int:
+    """Peak resident memory of this process, which under `jiceng run` is the whole night's."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _visible_release(context: Context) -> str | None:
+    released = [release for release in all_releases(context.lake) if release.state == "released"]
+    return find_release(context.lake).release_id if released else None
+
+
+def main() -> None:
+    parser = ArgumentParser(prog="python -m jobs.finish", description="Close an open run and write its summary.")
+    parser.add_argument("--run-id", required=True, help="id of the open run")
+    parser.add_argument("--home", type=Path, help="workspace (default JICENG_HOME, else ./.jiceng)")
+    arguments = parser.parse_args()
+
+    def body() -> None:
+        verdict = run(open_context(open_workspace(arguments.home), arguments.run_id))["verdict"]
+        if verdict == "refused":
+            raise Refusal(f"run {arguments.run_id} was refused; its log and `jiceng status` tell why")
+        if verdict not in RELEASED:
+            raise RuntimeError(f"run {arguments.run_id} crashed; the log of the stage that failed tells where")
+
+    sys.exit(guarded(body))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What every parser hands over: batches of rows with the account of what did not land, or the refusal of a file."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from jobs.common.contracts import SourceObject
+
+
+class FileRefused(Exception):
+    """The whole file is refused: `reason` of conf/reasons.yml; `detail` names headers, sheets, encodings, never values."""
+
+    def __init__(self, reason: str, detail: str):
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that did not land, where it starts in the file, and its text as received."""
+
+    row_number: int
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a file in their order.
+
+    `rows` has `row_number` and the contract's columns as text, an empty cell being null. `read` counts the rows the
+    parser took from the file, on its own: over a file it equals landed + quarantined + skipped, or the books do not close.
+    """
+
+    rows: pa.RecordBatch
+    quarantined: list[Rejected] = field(default_factory=list)
+    skipped: list[Rejected] = field(default_factory=list)
+    read: int = 0
+
+
+def rows_schema(obj: SourceObject) -> pa.Schema:
+    """Schema of `Batch.rows`."""
+    return pa.schema([("row_number", pa.int64())] + [(column.name, pa.string()) for column in obj.columns])
+
+
+def to_rows(obj: SourceObject, numbers: Sequence[int], columns: Sequence[Sequence[str | None]]) -> pa.RecordBatch:
+    """Make `Batch.rows` of columns in the contract's order; an empty text becomes null."""
+    arrays: list[pa.Array] = [pa.array(numbers, pa.int64())]
+    arrays += [pa.array([cell or None for cell in column], pa.string()) for column in columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=rows_schema(obj))
+
+
+def hold_trailing_blanks(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Leave out the blank rows after a file's last row that is not blank; they are no part of `read`."""
+    held: list[Rejected] = []
+    for batch in batches:
+        numbers = batch.rows.column("row_number")
+        other = batch.quarantined + [row for row in batch.skipped if row.reason != "blank"]
+        last = max([row.row_number for row in other] + ([numbers[-1].as_py()] if len(numbers) else []), default=0)
+        released, held = (held, []) if last else ([], held)
+        inner = [row for row in batch.skipped if row.row_number < last or row.reason != "blank"]
+        trailing = [row for row in batch.skipped if row.row_number > last]
+        yield Batch(batch.rows, batch.quarantined, released + inner, batch.read + len(released) - len(trailing))
+        held += trailing

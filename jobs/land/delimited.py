@@ -1,0 +1,259 @@
+"""Parser of delimited text (CSV): every cell as text, row numbers exact, one bad line never costs the file.
+
+Reads: one archived file. Refuses (FileRefused): another encoding, an empty file, headers that are not the contract's.
+Quarantines: ragged_row (also text in a column without a header), bad_bytes, unclosed_quote. Skips: title, header (also
+one repeated further down), blank (no cell holds more than white space). An empty cell lands as null.
+
+Blocks of the file go through Arrow's parser. What it makes of a block counts only if its records account for every line of
+the block and each record over several lines keeps the rules of `records`; otherwise the block is read line by line.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from jobs.common.contracts import SourceObject
+from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, rows_schema, to_rows
+from jobs.land.encodings import check_encoding, open_lines, read_blocks
+from jobs.land.headers import Layout, join_header_rows, match_headers
+from jobs.land.records import (
+    MAX_RECORD_BYTES,
+    MAX_RECORD_LINES,
+    Record,
+    split_cells,
+    split_records,
+    without_line_end,
+)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A block's records: those with as many cells as the header, as columns; the others one by one."""
+
+    numbers: np.ndarray
+    columns: list[pa.Array]
+    others: list[Record]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines of a file that start with a record."""
+
+    data: bytes
+    first: int  # line number of the first line
+    is_last: bool
+    encoding: str
+    delimiter: str
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        return io.BytesIO(self.data).readlines()
+
+    def records(self, number: int | None = None) -> Iterator[Record]:
+        """Records read with care, from the start or from the one at line `number` alone."""
+        if number is None:
+            return split_records(self.lines, self.first, self.encoding, self.delimiter, self.is_last)
+        lines = self.lines[number - self.first : number - self.first + MAX_RECORD_LINES]
+        return islice(split_records(lines, number, self.encoding, self.delimiter, is_last=True), 1)
+
+
+def parse(path: Path, obj: SourceObject) -> Iterator[Batch]:
+    """Yield the file's rows in their order, a block at a time.
+
+    Raises:
+        FileRefused: before the first batch, or later where a line is too long for memory.
+    """
+    check_encoding(path, obj.encoding, [column.header for column in obj.columns])
+    yield from hold_trailing_blanks(_parse_blocks(path, obj))
+
+
+def _parse_blocks(path: Path, obj: SourceObject) -> Iterator[Batch]:
+    with open_lines(path, obj.encoding) as (file, encoding):
+        layout, carried, first = None, b"", 1
+        for piece, is_last in read_blocks(file):
+            data = carried + piece
+            if layout is None:
+                head, layout, used = _read_head(Block(data, first, is_last, encoding, obj.delimiter), obj)
+                yield head
+                data, first = data[used:], first + data.count(b"\n", 0, used)
+            data, carried = (data, b"") if is_last else _cut_at_record(data)
+            if not data:
+                continue
+            block = Block(data, first, is_last, encoding, obj.delimiter)
+            parsed, used = _parse_fast(block, layout.width), len(data)
+            if parsed is None:
+                parsed, used = _parse_carefully(block, layout.width)
+            yield _settle(parsed, block, obj, layout)
+            carried = data[used:] + carried
+            first += data.count(b"\n", 0, used)
+
+
+def _read_head(block: Block, obj: SourceObject) -> tuple[Batch, Layout, int]:
+    """Title and header rows, the layout they give, and how many bytes they take."""
+    skipped: list[Rejected] = []
+    headers: list[Record] = []
+    lines = 0
+    for record in block.records():
+        lines += record.lines
+        is_blank = not any(cell.strip() for cell in record.cells)
+        if len(skipped) < obj.skip_rows:
+            skipped.append(Rejected(record.start, "title", record.text))
+        elif is_blank and not headers:
+            skipped.append(Rejected(record.start, "blank", record.text))
+        else:
+            headers.append(record)
+            skipped.append(Rejected(record.start, "header", record.text))
+        if len(headers) == obj.header_rows:
+            break
+    if not headers:
+        raise FileRefused("empty_file", "no header row")
+    if len(headers) < obj.header_rows:
+        raise FileRefused("missing_header", f"the file ends before its header rows ({obj.header_rows})")
+    if any(record.fault == "bad_bytes" for record in headers):
+        raise FileRefused("wrong_encoding", f"the header row is not {obj.encoding}; no known encoding fits it")
+    if any(record.fault for record in headers):
+        raise FileRefused("missing_header", "the header row has a quote that is never closed")
+    width = max(len(record.cells) for record in headers)
+    grid = [record.cells + [""] * (width - len(record.cells)) for record in headers]
+    layout = match_headers(join_header_rows(grid), obj)
+    used = sum(map(len, block.lines[:lines]))
+    return Batch(to_rows(obj, [], [()] * len(obj.columns)), [], skipped, len(skipped)), layout, used
+
+
+def _cut_at_record(data: bytes) -> tuple[bytes, bytes]:
+    """Cut lines off the end until the quotes are even, as they are where a record ends in a well-formed file."""
+    start = len(data)
+    is_odd = data.count(b'"') % 2 == 1
+    for _ in range(MAX_RECORD_LINES):
+        if not is_odd or start == 0:
+            break
+        line_start = data.rfind(b"\n", 0, start - 1) + 1
+        if len(data) - line_start > MAX_RECORD_BYTES:
+            break
+        is_odd = (data.count(b'"', line_start, start) % 2 == 1) != is_odd
+        start = line_start
+    return (data, b"") if is_odd else (data[:start], data[start:])
+
+
+def _parse_fast(block: Block, width: int) -> Parsed | None:
+    """Let Arrow parse the block; None where its records do not account for every line by the rules of `records`."""
+    try:
+        utf8 = block.data if block.encoding == "utf-8" else block.data.decode(block.encoding).encode()
+    except UnicodeError:
+        return None
+    if utf8.startswith(b"\xef\xbb\xbf") or len(block.delimiter) != 1:  # Arrow would take it for a byte order mark
+        return None
+    invalid: list[pa.csv.InvalidRow] = []
+    names = [str(position) for position in range(width)]
+    try:
+        table = pa.csv.read_csv(
+            pa.BufferReader(utf8 if utf8.endswith(b"\n") else utf8 + b"\n"),
+            pa.csv.ReadOptions(use_threads=False, block_size=len(utf8) + 2, column_names=names),
+            pa.csv.ParseOptions(
+                delimiter=block.delimiter,
+                newlines_in_values=True,
+                ignore_empty_lines=False,
+                invalid_row_handler=lambda row: invalid.append(row) or "skip",  # type: ignore[func-returns-value]
+            ),
+            pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    columns = [column.combine_chunks() for column in table.columns]
+    is_valid = np.ones(table.num_rows + len(invalid), bool)
+    is_valid[np.array([row.number - 1 for row in invalid], np.int64)] = False
+    spans = np.ones(len(is_valid), np.int64)
+    if b'"' in utf8:
+        spans[is_valid] += sum(pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy() for column in columns)
+        spans[~is_valid] += np.array([row.text.count("\n") for row in invalid], np.int64)
+    starts = block.first + np.cumsum(spans) - spans
+    if spans.sum() != len(block.lines) if b'"' in utf8 else len(spans) != _count_lines(utf8):
+        return None
+    for start, span in zip(starts[spans > 1], spans[spans > 1], strict=True):
+        record = next(block.records(int(start)))
+        if record.fault or record.lines != span:
+            return None
+    others = []
+    for start, span, row in zip(starts[~is_valid], spans[~is_valid], invalid, strict=True):
+        split = split_cells(text := without_line_end(row.text), block.delimiter)
+        if split.is_open:  # Arrow closes a quote silently at the end
+            return None
+        others.append(Record(int(start), int(span), text, split.cells, None))
+    return Parsed(starts[is_valid], columns, others)
+
+
+def _count_lines(data: bytes) -> int:
+    return data.count(b"\n") + (not data.endswith(b"\n"))
+
+
+def _parse_carefully(block: Block, width: int) -> tuple[Parsed, int]:
+    """Read the block line by line; also returns how many bytes were used, as the last record may go on."""
+    sound: list[Record] = []
+    others: list[Record] = []
+    lines = 0
+    for record in block.records():
+        lines += record.lines
+        (others if record.fault or len(record.cells) != width else sound).append(record)
+    columns = zip(*(record.cells for record in sound), strict=True) if sound else [()] * width
+    arrays = [pa.array([cell or None for cell in column], pa.string()) for column in columns]
+    numbers = np.array([record.start for record in sound], np.int64)
+    return Parsed(numbers, arrays, others), sum(map(len, block.lines[:lines]))
+
+
+def _settle(parsed: Parsed, block: Block, obj: SourceObject, layout: Layout) -> Batch:
+    """Decide what lands: rows that are not blank, no header again, and empty where the header is."""
+    quarantined: list[Rejected] = []
+    skipped: list[Rejected] = []
+    for record in parsed.others:
+        if record.fault is None and not any(cell.strip() for cell in record.cells):
+            skipped.append(Rejected(record.start, "blank", record.text))
+        else:
+            quarantined.append(Rejected(record.start, record.fault or "ragged_row", record.text))
+    faults = _find_faults(parsed.columns, layout)
+    for index in np.flatnonzero(faults != ""):
+        number, reason = int(parsed.numbers[index]), str(faults[index])
+        rejected = Rejected(number, reason, next(block.records(number)).text)
+        (quarantined if reason == "ragged_row" else skipped).append(rejected)
+    rows = pa.RecordBatch.from_arrays(
+        [pa.array(parsed.numbers), *(parsed.columns[position] for position in layout.positions)],
+        schema=rows_schema(obj),
+    ).filter(pa.array(faults == ""))
+    quarantined.sort(key=lambda row: row.row_number)
+    skipped.sort(key=lambda row: row.row_number)
+    return Batch(rows, quarantined, skipped, len(parsed.numbers) + len(parsed.others))
+
+
+def _find_faults(columns: list[pa.Array], layout: Layout) -> np.ndarray:
+    """Reason of each row that does not land, "" for the others."""
+    faults = np.full(len(columns[0]), "", dtype=object)
+    unnamed = [_is_blank(columns[position]) for position in layout.unnamed]
+    if unnamed:
+        faults[~np.logical_and.reduce(unnamed)] = "ragged_row"
+    is_header = np.ones(len(faults), bool)
+    is_blank = np.ones(len(faults), bool)
+    for position, column in enumerate(columns):
+        if is_blank.any():
+            is_blank &= _is_blank(column)
+        if is_header.any() and layout.titles[position]:
+            is_header &= pc.fill_null(pc.equal(column, layout.titles[position]), False).to_numpy(zero_copy_only=False)
+    faults[is_header] = "header"
+    faults[is_blank] = "blank"
+    return faults
+
+
+def _is_blank(column: pa.Array) -> np.ndarray:
+    length = pc.fill_null(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0)
+    return length.to_numpy(zero_copy_only=False) == 0

@@ -1,0 +1,51 @@
+"""Rows of a typed workbook that hold no record: totals, signatures, notes at the end.
+
+A row with a value of its own in the primary key is always a record: what looks like a total there lands.
+"""
+
+import re
+from collections.abc import Sequence
+
+_TOTAL = re.compile(
+    r"(本[页表村组]|全[部镇乡村])?(合计|总计|小计|共计)([:：]?[(（]?[0-9０-９,，.]*[人户条笔元个]?[)）]?)"
+)
+_SIGNATURE = re.compile(
+    r"(制表|填表|填报|审核|复核|审批|经办|负责|单位负责|部门负责|分管领导|制单|编制|统计|登记|联系)"
+    r"(人|员|者|单位|部门|电话|日期|时间)?((签字|签名|签章|盖章)|[(（](签字|签名|签章|盖章)[)）])?([:：].*)?"
+    r"|(单位)?[(（]?(公章|盖章|签章)[)）]?[:：]?.*"
+    r"|(备注|注|说明|填表说明)[:：].*",
+    re.DOTALL,
+)
+_NOTE = re.compile(r"[\u4e00-\u9fff].*[\s:：，。,]|[\s:：，。,].*[\u4e00-\u9fff]", re.DOTALL)
+_SPACE = re.compile(r"\s+")
+
+
+def footer_reason(cells: Sequence[str], key_positions: Sequence[int]) -> str | None:
+    """`total` or `signature` for a row that is clearly one, None for a record.
+
+    Args:
+        cells: the row as text.
+        key_positions: where the primary key stands, empty where none is declared.
+    """
+    position = next((position for position, cell in enumerate(cells) if cell.strip()), None)
+    if position is None or any(cells[key].strip() for key in key_positions if key != position):
+        return None
+    first = cells[position]
+    word = _SPACE.sub("", first)
+    if _TOTAL.fullmatch(word):
+        return "total"
+    return "signature" if _SIGNATURE.fullmatch(word) else None
+
+
+def is_lone_text(cells: Sequence[str], key_positions: Sequence[int]) -> bool:
+    """Whether the row holds one text and no key: a note or signature if no record follows.
+
+    Text in the key's own column must read like a sentence; without a declared key nothing can be told.
+    """
+    filled = [(position, cell) for position, cell in enumerate(cells) if cell.strip()]
+    if len(filled) != 1 or not key_positions or len(cells) < 3:
+        return False
+    position, text = filled[0]
+    if position in key_positions:
+        return len(key_positions) == 1 and _NOTE.search(text) is not None
+    return not text.strip().replace(".", "").isdigit()

@@ -1,0 +1,88 @@
+"""Puts the files of the sample town where departments hand them over, and keeps the truth about their rows.
+
+Reads: nothing. Writes: `<out>/<night>/<system>/<file>` and `<out>/truth.csv`. Refuses: nothing.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+Value = str | int | float | date | None
+TRUTH_HEADER = "night,system,path,row_number,kind,role,truth_id"
+
+
+@dataclass
+class Deposit:
+    """Where files go, what was counted, and the lines of the truth."""
+
+    out: Path
+    on_progress: Callable[[str], None]
+    counts: Counter[str] = field(default_factory=Counter)
+    truth: list[str] = field(default_factory=list)
+
+    def put(self, night: date, system: str, name: str, content: bytes) -> None:
+        """Write one file below the night and the system."""
+        path = self.out / night.isoformat() / system / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        self.on_progress(f"{night.isoformat()} {system}: {len(content):,} bytes")
+
+    def tell(
+        self, night: date, system: str, name: str, rows: Sequence[int], residents: Sequence[int], role: str = "person"
+    ) -> None:
+        """Write down whom the rows of a file speak of."""
+        head = f"{night.isoformat()},{system},{name},"
+        tail = f",resident,{role},T"
+        self.truth += [f"{head}{row}{tail}{resident:06d}" for row, resident in zip(rows, residents, strict=True)]
+
+    def write_truth(self) -> None:
+        text = "\n".join([TRUTH_HEADER, *self.truth, ""])
+        (self.out / "truth.csv").write_text(text, encoding="utf-8", newline="\n")
+
+
+@dataclass
+class Sheet:
+    """A workbook with one sheet that is built row by row, the same bytes each time."""
+
+    sheet: Worksheet
+    plain_date: Format
+    centred: Format
+    _book: xlsxwriter.Workbook
+    _buffer: io.BytesIO
+
+    def write_row(self, row: int, values: Sequence[Value]) -> None:
+        """Write a row (from 0): text as text, never as a formula or link; days as real dates."""
+        for column, value in enumerate(values):
+            if value is None or value == "":
+                continue
+            if isinstance(value, str):
+                self.sheet.write_string(row, column, value)
+            elif isinstance(value, date):
+                self.sheet.write_datetime(row, column, value, self.plain_date)
+            else:
+                self.sheet.write_number(row, column, value)
+
+    def content(self) -> bytes:
+        self._book.close()
+        return self._buffer.getvalue()
+
+
+def open_sheet(name: str, night: date) -> Sheet:
+    """A workbook in memory: then its parts carry a fixed time, and `created` is the only other one inside."""
+    buffer = io.BytesIO()
+    book = xlsxwriter.Workbook(buffer, {"in_memory": True})
+    book.set_properties({"author": "街道办", "created": datetime(night.year, night.month, night.day, 18)})
+    return Sheet(
+        sheet=book.add_worksheet(name),
+        plain_date=book.add_format({"num_format": "yyyy-mm-dd"}),
+        centred=book.add_format({"align": "center", "valign": "vcenter", "bold": True}),
+        _book=book,
+        _buffer=buffer,
+    )

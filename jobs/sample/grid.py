@@ -1,0 +1,206 @@
+"""The ledger of the community grids: JSON lines, all of it on the first night, later only what is new or changed.
+
+Reads: the world. Writes: `grid/grid_<YYYYMMDD>.jsonl`; on the third night also one of the first, which comes late.
+Refuses: nothing.
+"""
+
+import json
+from datetime import date
+
+import numpy as np
+
+from jobs.sample import names, spoil
+from jobs.sample.canaries import CANARIES
+from jobs.sample.deposit import Deposit
+from jobs.sample.events import Events
+from jobs.sample.world import World, floored
+
+SYSTEM = "grid"
+KEYS = (
+    "record_id", "name", "id_number", "sex", "birth_date", "phone", "address", "division", "ethnic", "grid_code",
+    "updated_at",
+)  # fmt: skip
+RECORD, NAME, ID, SEX, BIRTH, PHONE, ADDRESS, DIVISION, ETHNIC, GRID, UPDATED = range(len(KEYS))
+
+_ID_SHARES = {
+    "missing_id": 0.02, "mistyped_id_digit": 0.005, "mistyped_id_swap": 0.003, "id_15_digits": 0.005,
+    "lower_case_x": 0.005, "full_width_id": 0.003, "spaced_id": 0.003, "scientific_id_text": 0.002,
+}  # fmt: skip
+_DATE_SHARES = {
+    "date_unpadded": 0.1, "date_compact": 0.05, "date_chinese": 0.02, "date_serial": 0.005, "date_impossible": 0.001,
+}  # fmt: skip
+_PHONE_SHARES = {
+    "phone_prefix": 0.01, "phone_dashes": 0.01, "phone_spaces": 0.01, "phone_landline": 0.02, "number_for_text": 0.01,
+}  # fmt: skip
+
+Json = str | int | None
+
+
+class Ledger:
+    """The ledger as the grids keep it: the number of each resident's record, and the ids still to be corrected."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        rng = np.random.default_rng([seed, 8])
+        wanted = (rng.random(len(world)) < 0.85) | world.specimens
+        self.numbers: dict[int, int] = {}
+        self.first = np.flatnonzero(wanted & np.isnat(world.death)).tolist()
+        self.mistyped: list[int] = []
+        self._enter(self.first)
+
+    def _enter(self, residents: list[int]) -> None:
+        for resident in residents:
+            self.numbers.setdefault(resident, len(self.numbers) + 1)
+
+    def export(self, world: World, events: Events, night: date, deposit: Deposit, seed: int, number: int) -> None:
+        """Write the night's ledger, on the third night after the late one."""
+        rng = np.random.default_rng([seed, 9, number])
+        corrected: list[int] = []
+        if number == 0:
+            residents = self.first
+        else:
+            residents, corrected = self._draw_changed(world, rng, events)
+            self._enter(residents)
+            deposit.counts["corrected_row"] += len(corrected)
+        columns = self._columns(world, residents, night)
+        self._spoil(world, rng, residents, columns, set(corrected), deposit)
+        name = f"grid_{night:%Y%m%d}.jsonl"
+        lines = [
+            json.dumps(dict(zip(KEYS, row, strict=True)), ensure_ascii=False) for row in zip(*columns, strict=True)
+        ]
+        self._put(night, name, lines, residents, rng, deposit)
+        if number == 2:
+            self._export_late(world, rng, night, deposit)
+
+    def _draw_changed(self, world: World, rng: np.random.Generator, events: Events) -> tuple[list[int], list[int]]:
+        """Who is new, who changed and whose id number was put right: about two of a hundred residents."""
+        corrected = self.mistyped[: max(1, len(self.mistyped) // 10)]
+        self.mistyped = self.mistyped[len(corrected) :]
+        changed = {*events.moved, *events.married, *events.renamed, *events.new_phone, *corrected}
+        changed = {resident for resident in changed if resident in self.numbers}
+        absent = np.array(
+            [
+                resident
+                for resident in range(len(world))
+                if resident not in self.numbers and np.isnat(world.death[resident])
+            ],
+            dtype=np.int64,
+        )
+        room = max(round(len(world) * 0.02) - len(changed) - len(events.born), 1)
+        return sorted({*changed, *events.born, *rng.permutation(absent)[:room].tolist()}), corrected
+
+    def _columns(self, world: World, residents: list[int], night: date) -> list[list[Json]]:
+        """Clean cells, column by column."""
+        homes = [world.homes[household] for household in world.household[residents].tolist()]
+        births = np.datetime_as_string(world.birth[residents]).tolist() if residents else []
+        return [
+            [f"G{self.numbers[resident]:07d}" for resident in residents],
+            [world.name[resident] for resident in residents],
+            [world.id_number[resident] for resident in residents],
+            ["男" if sex == 1 else "女" for sex in world.sex[residents].tolist()],
+            births,
+            [world.phone[resident] or None for resident in residents],
+            [home.district_address for home in homes],
+            [home.division_code for home in homes],
+            [world.ethnic[resident] for resident in residents],
+            [
+                f"{home.division_code[6:]}{resident % 9 + 1:02d}"
+                for home, resident in zip(homes, residents, strict=True)
+            ],
+            [f"{night.isoformat()} {8 + resident % 10:02d}:{resident % 60:02d}:00" for resident in residents],
+        ]
+
+    def _spoil(
+        self, world: World, rng: np.random.Generator, residents: list[int], columns: list[list[Json]],
+        corrected: set[int], deposit: Deposit,
+    ) -> None:  # fmt: skip
+        counts, rows = deposit.counts, len(residents)
+        allowed = np.array(
+            [resident >= len(CANARIES) and resident not in corrected for resident in residents], dtype=bool
+        )
+        ids = [world.id_number[resident] for resident in residents]
+        for case, own in spoil.draw_cases(rng, rows, _ID_SHARES, allowed, spoil.fitting_ids(ids)).items():
+            counts[case] += len(own)
+            for row in own:
+                spoilt = str(spoil.spoil_id(rng, case, ids[row]))
+                columns[ID][row] = spoilt or (None if row % 2 else "")
+            if case.startswith("mistyped"):
+                self.mistyped += [residents[row] for row in own]
+
+        births = [str(birth) for birth in columns[BIRTH]]
+        fits = {"date_unpadded": np.array(["-0" in birth for birth in births], dtype=bool)}
+        for case, own in spoil.draw_cases(rng, rows, _DATE_SHARES, allowed, fits).items():
+            counts[case] += len(own)
+            for row in own:
+                columns[BIRTH][row] = str(spoil.spoil_date(case, date.fromisoformat(births[row])))
+
+        with_phone = allowed & np.array([bool(phone) for phone in columns[PHONE]], dtype=bool)
+        for case, own in spoil.draw_cases(rng, rows, _PHONE_SHARES, with_phone).items():
+            counts[case] += len(own)
+            for row in own:
+                phone = world.phone[residents[row]]
+                columns[PHONE][row] = int(phone) if case == "number_for_text" else spoil.spoil_phone(rng, case, phone)
+
+        shares = {"unknown_ethnic": 0.002, "community_name": 0.02}
+        others = spoil.draw_cases(rng, rows, shares, allowed)
+        counts["unknown_code"] += len(others["unknown_ethnic"])
+        for row in others["unknown_ethnic"]:
+            columns[ETHNIC][row] = "汗族"
+        counts["community_name"] += len(others["community_name"])
+        for row in others["community_name"]:
+            columns[DIVISION][row] = world.home(residents[row]).community_name
+        self._spoil_names(world, rng, residents, columns[NAME], allowed, deposit)
+
+    def _spoil_names(
+        self, world: World, rng: np.random.Generator, residents: list[int], cells: list[Json], allowed: np.ndarray,
+        deposit: Deposit,
+    ) -> None:  # fmt: skip
+        """Former names still in use, dots as each grid types them, some names stretched by spaces."""
+        counts, rows = deposit.counts, len(residents)
+        formerly = allowed & np.array([bool(world.former_name[resident]) for resident in residents], dtype=bool)
+        known = np.flatnonzero(formerly)
+        for row in known[: (len(known) + 2) // 3].tolist():
+            cells[row] = world.former_name[residents[row]]
+            counts["former_name_used"] += 1
+        dotted = [row for row, resident in enumerate(residents) if names.DOT in world.name[resident]]
+        for row in dotted:
+            turn = residents[row] + 1
+            cells[row] = spoil.vary_dot(str(cells[row]), turn)
+            counts["dot_variant"] += turn % len(names.DOT_VARIANTS) > 0
+        plain = allowed & ~formerly & ~world.specimens[residents]
+        for row in spoil.draw_cases(rng, rows, {"spaced_name": 0.005}, plain)["spaced_name"]:
+            cells[row] = spoil.spaced_name(world.name[residents[row]])
+            counts["spaced_name"] += 1
+
+    def _put(
+        self, night: date, name: str, lines: list[str], residents: list[int], rng: np.random.Generator, deposit: Deposit
+    ) -> None:
+        """Write the lines, a blank one, and broken copies before some of them, as after an interrupted upload."""
+        allowed = np.array(residents) >= len(CANARIES)
+        broken = spoil.draw_cases(rng, len(lines), {"bad_json_line": 0.001}, allowed)["bad_json_line"]
+        last_canary = len(CANARIES) - 1
+        if last_canary in residents:
+            broken = [residents.index(last_canary), *broken]
+        written, meant = list(lines), list(residents)
+        for row in sorted(broken, reverse=True):  # from the end, so that earlier places still hold
+            written.insert(row, lines[row].partition(', "address"')[0])
+            meant.insert(row, residents[row])
+        blank = len(written) // 2
+        written.insert(blank, "")
+        rows = [place + 1 + (place >= blank) for place in range(len(meant))]
+        deposit.put(night, SYSTEM, name, "\n".join([*written, ""]).encode())
+        deposit.tell(night, SYSTEM, name, rows, meant)
+        deposit.counts["bad_json_line"] += len(broken)
+        deposit.counts["blank_line"] += 1
+
+    def _export_late(self, world: World, rng: np.random.Generator, night: date, deposit: Deposit) -> None:
+        """An export of the first night that lay about: records of that night with the landlines they had before."""
+        chosen = np.sort(rng.permutation(np.array(self.first))[: floored(len(self.first), 0.005, fewest=3)]).tolist()
+        columns = self._columns(world, chosen, world.first_night)
+        columns[PHONE] = [f"025-8{4000000 + resident % 1000000}" for resident in chosen]
+        lines = [
+            json.dumps(dict(zip(KEYS, row, strict=True)), ensure_ascii=False) for row in zip(*columns, strict=True)
+        ]
+        name = f"grid_{world.first_night:%Y%m%d}_补报.jsonl"
+        deposit.put(night, SYSTEM, name, "\n".join([*lines, ""]).encode())
+        deposit.tell(night, SYSTEM, name, range(1, len(lines) + 1), chosen)
+        deposit.counts["late_file"] += 1

@@ -1,0 +1,152 @@
+"""The register of those who come to the counter: a workbook typed by hand, only the day's visits.
+
+Reads: the world. Writes: `walk_in/来访登记_<YYYYMMDD>.xlsx`; on the first night the same bytes once more,
+on the second a further workbook that is cut short. Refuses: nothing.
+"""
+
+from collections import Counter
+from datetime import date
+
+import numpy as np
+
+from jobs.sample import names, spoil
+from jobs.sample.canaries import CANARIES
+from jobs.sample.deposit import Deposit, Value, open_sheet
+from jobs.sample.world import World
+
+SYSTEM = "walk_in"
+SHEET = "来访登记"
+HEADERS = ("登记号", "来访日期", "姓名", "身份证号", "出生日期", "电话", "住址", "事由")
+NUMBER, VISIT, NAME, ID, BIRTH, PHONE, ADDRESS, MATTER = range(len(HEADERS))
+_MATTERS = (
+    "咨询医保",
+    "办理居住证",
+    "社保认证",
+    "申请低保",
+    "反映噪音",
+    "开具证明",
+    "老年卡",
+    "咨询入学",
+    "公租房",
+    "调解邻里纠纷",
+)
+
+_ID_SHARES = {
+    "missing_id": 0.08, "mistyped_id_digit": 0.02, "mistyped_id_swap": 0.02, "id_15_digits": 0.02, "lower_case_x": 0.02,
+    "full_width_id": 0.02, "spaced_id": 0.02, "scientific_id_number": 0.02, "relative_id": 0.02, "stranger_id": 0.02,
+}  # fmt: skip
+_DATE_SHARES = {
+    "date_excel": 0.35, "date_unpadded": 0.2, "date_compact": 0.1, "date_chinese": 0.05, "date_serial": 0.05,
+    "date_impossible": 0.02,
+}  # fmt: skip
+_PHONE_SHARES = {
+    "number_for_text": 0.4, "phone_prefix": 0.04, "phone_dashes": 0.04, "phone_spaces": 0.04, "phone_landline": 0.04,
+}  # fmt: skip
+
+
+def export_walk_in(world: World, night: date, deposit: Deposit, seed: int, number: int) -> None:
+    """Write the night's register, and what goes wrong with files on the first two nights."""
+    rng = np.random.default_rng([seed, 7, number])
+    name = f"来访登记_{night:%Y%m%d}.xlsx"
+    visits = max(36, round(len(world) * 0.03))
+    content, rows, visitors = _write_register(world, rng, night, "LF", visits, deposit.counts)
+    deposit.put(night, SYSTEM, name, content)
+    deposit.tell(night, SYSTEM, name, rows, visitors)
+    if number == 0:
+        copy = f"来访登记_{night:%Y%m%d} - 副本.xlsx"
+        deposit.put(night, SYSTEM, copy, content)
+        deposit.tell(night, SYSTEM, copy, rows, visitors)
+        deposit.counts["file_twice"] += 1
+    if number == 1:
+        content, _, _ = _write_register(world, rng, night, "LG", 36, Counter())
+        deposit.put(night, SYSTEM, f"来访登记_{night:%Y%m%d}_二楼.xlsx", content[: len(content) * 3 // 5])
+        deposit.counts["corrupt_file"] += 1
+
+
+def _write_register(
+    world: World, rng: np.random.Generator, night: date, desk: str, visits: int, counts: Counter[str]
+) -> tuple[bytes, list[int], list[int]]:
+    """The workbook, its rows with a visit (from 1) and who came; the canaries come every day."""
+    age = (np.datetime64(night, "D") - world.birth).astype(np.int64) / 365.2425
+    able = np.flatnonzero(np.isnat(world.death) & (age > 16))
+    able = able[able >= len(CANARIES)]
+    wanted = visits - len(CANARIES)
+    others = rng.choice(able, wanted, replace=len(able) < wanted).tolist() if len(able) else []
+    visitors = rng.permutation(np.array([*range(len(CANARIES)), *others])).tolist()
+    table = _draw_visits(world, rng, night, desk, visitors, counts)
+
+    page = open_sheet(SHEET, night)
+    page.sheet.set_column(ID, ID, 22)
+    page.write_row(0, HEADERS)
+    blank = len(table) // 2  # a row left empty by hand
+    counts["blank_line"] += 1
+    rows = [place + 2 + (place >= blank) for place in range(len(table))]
+    for row, cells in zip(rows, table, strict=True):
+        page.write_row(row - 1, cells)
+    return page.content(), rows, visitors
+
+
+def _draw_visits(
+    world: World, rng: np.random.Generator, night: date, desk: str, visitors: list[int], counts: Counter[str]
+) -> list[list[Value]]:
+    """The cells of each visit, spoilt as typing by hand spoils them."""
+    table: list[list[Value]] = []
+    births = [world.birth_text(visitor) for visitor in visitors]
+    for place, visitor in enumerate(visitors):
+        home = world.home(visitor)
+        address = home.street if rng.random() < 0.5 else home.district_address
+        table.append([
+            f"{desk}{night:%Y%m%d}-{place + 1:03d}", night, _typed_name(world, rng, visitor, counts),
+            world.id_number[visitor], births[place], world.phone[visitor], address,
+            _MATTERS[int(rng.integers(len(_MATTERS)))],
+        ])  # fmt: skip
+    count = len(table)
+    allowed = np.array(visitors) >= len(CANARIES)
+
+    relatives = [next(iter(world.members(visitor)), -1) for visitor in visitors]
+    fits = spoil.fitting_ids([world.id_number[visitor] for visitor in visitors])
+    fits["relative_id"] = np.array(relatives) >= 0
+    for case, rows in spoil.draw_cases(rng, count, _ID_SHARES, allowed, fits).items():
+        counts[case] += len(rows)
+        for row in rows:
+            own = world.id_number[visitors[row]]
+            table[row][ID] = (
+                world.id_number[relatives[row]] if case == "relative_id" else spoil.spoil_id(rng, case, own)
+            )
+
+    fits = {"date_unpadded": np.array(["-0" in birth for birth in births], dtype=bool)}
+    for case, rows in spoil.draw_cases(rng, count, _DATE_SHARES, allowed, fits).items():
+        counts[case] += len(rows)
+        for row in rows:
+            table[row][BIRTH] = spoil.spoil_date(case, date.fromisoformat(births[row]))
+
+    with_phone = allowed & np.array([bool(world.phone[visitor]) for visitor in visitors], dtype=bool)
+    for case, rows in spoil.draw_cases(rng, count, _PHONE_SHARES, with_phone).items():
+        counts[case] += len(rows)
+        for row in rows:
+            phone = world.phone[visitors[row]]
+            table[row][PHONE] = int(phone) if case == "number_for_text" else spoil.spoil_phone(rng, case, phone)
+
+    missing = spoil.draw_cases(rng, count, {"missing_key": 0.01}, allowed)["missing_key"]
+    counts["missing_key"] += len(missing)
+    for row in missing:
+        table[row][NUMBER] = None
+    return table
+
+
+def _typed_name(world: World, rng: np.random.Generator, visitor: int, counts: Counter[str]) -> str:
+    """The name as said at the counter: at times the former one, or with odd dots, or stretched by spaces."""
+    name, former, draw = world.name[visitor], world.former_name[visitor], rng.random()
+    if visitor < len(CANARIES):
+        return name
+    if former and draw < 0.5:
+        counts["former_name_used"] += 1
+        return former
+    if names.DOT in name:
+        turn = int(draw * len(names.DOT_VARIANTS))
+        counts["dot_variant"] += turn > 0
+        return spoil.vary_dot(name, turn)
+    if draw > 0.96:
+        counts["spaced_name"] += 1
+        return spoil.spaced_name(name)
+    return name

@@ -1,0 +1,115 @@
+"""Start: open a night's run, or take up the open one again.
+
+Reads: the inbox, `ops.*`. Writes: `ops.run`, the configuration snapshot, `runs/<run_id>/plan.json`; finishes a release
+that an earlier run left half promoted. Refuses: a night behind the last one, a workspace where another run is open.
+"""
+
+import json
+import sys
+from argparse import ArgumentParser
+from datetime import date
+from pathlib import Path
+
+from jobs.common.conf import Conf, take_snapshot
+from jobs.common.errors import Busy
+from jobs.common.inbox import ready_files, systems_with_files
+from jobs.common.releases import recover_release
+from jobs.common.runs import AIRFLOW, RELEASED, Run, all_runs, lock, next_run, open_run, parse_night, record_open
+from jobs.common.stage import Context, guarded, open_context, open_lake
+from jobs.common.tables import Lake
+from jobs.common.workspace import Workspace, open_workspace
+
+
+def run(workspace: Workspace, night: date, driver: str) -> Context:
+    """Open the run of `night`, or return the open one of the same driver; the caller holds the run's lock.
+
+    Raises:
+        Busy: a run is open under Airflow, or Airflow asks while a dead `jiceng run` waits to be taken up again.
+        UserError: the night lies behind the last one.
+    """
+    conf = take_snapshot(workspace)
+    lake = open_lake(workspace, conf)
+    current = open_run(lake)
+    if current is not None:
+        return _resume(workspace, current, night, driver)
+    recover_release(lake)
+    opened = next_run(lake, night, driver, conf)
+    context = Context(workspace, conf, lake, opened)
+    plan = make_plan(workspace, lake, conf, opened)
+    _write_plan(context, plan)  # before the row: a run that is recorded has its plan
+    record_open(lake, opened)
+    _adopt_deliveries(context)
+    context.log("start", f"run {opened.run_id} opened by {driver}" + (", nothing new" if plan["nothing_new"] else ""))
+    return context
+
+
+def make_plan(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> dict:
+    """Sources to work on, and whether there is anything new since the night's last run."""
+    delivering = systems_with_files(workspace)
+    sources = sorted(set(conf.sources) | set(conf.refused_contracts) | set(delivering))
+    return {"nothing_new": _nothing_new(workspace, lake, conf, run), "sources": sources}
+
+
+def _nothing_new(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> bool:
+    runs = [other for other in all_runs(lake) if other.run_id != run.run_id]
+    if not runs or runs[-1].night != run.night or runs[-1].verdict not in RELEASED or runs[-1].config_hash != conf.hash:
+        return False
+    if lake.rows("ops.file", {"status": "waiting"}).num_rows:
+        return False
+    return not any(ready_files(workspace, s, conf.sources.get(s))[0] for s in systems_with_files(workspace))
+
+
+def _resume(workspace: Workspace, current: Run, night: date, driver: str) -> Context:
+    remedy = "`jiceng run --abandon` closes it"
+    if current.driver != driver:
+        raise Busy(f"run {current.run_id} is open under {current.driver}; {remedy}")
+    if driver == AIRFLOW and current.night != night:
+        raise Busy(f"run {current.run_id} is open under Airflow, so night {night} must wait; {remedy}")
+    context = open_context(workspace, current.run_id)
+    if context.plan["nothing_new"]:  # files may have come since it stopped
+        _write_plan(context, make_plan(workspace, context.lake, context.conf, current))
+        context = open_context(workspace, current.run_id)
+    _adopt_deliveries(context)
+    context.log("start", f"run {current.run_id} taken up again")
+    return context
+
+
+def _write_plan(context: Context, plan: dict) -> None:
+    directory = context.workspace.run_dir(context.run.run_id)
+    directory.mkdir(parents=True, exist_ok=True)
+    partial = directory / "plan.json.tmp"
+    partial.write_text(json.dumps(plan, ensure_ascii=False))
+    partial.rename(directory / "plan.json")
+
+
+def _adopt_deliveries(context: Context) -> None:
+    """Files of runs that crashed or were abandoned become this run's: nobody has finished with them."""
+    lake = context.lake
+    for run in all_runs(lake):
+        if run.verdict in ("crashed", "abandoned"):
+            rows = lake.rows("ops.delivery", {"run_id": run.run_id}).to_pylist()
+            if rows:
+                moved = [{**row, "run_id": context.run.run_id, "night": context.run.night} for row in rows]
+                lake.upsert("ops.delivery", lake.table_of("ops.delivery", moved))
+                lake.replace_part("ops.delivery", lake.empty("ops.delivery"), {"run_id": run.run_id})
+
+
+def main() -> None:
+    parser = ArgumentParser(prog="python -m jobs.start", description="Open the run of a night.")
+    parser.add_argument("--night", help="night as YYYY-MM-DD (default: today in Shanghai)")
+    parser.add_argument("--driver", choices=[AIRFLOW], default=AIRFLOW, help="who drives the stages")
+    parser.add_argument("--home", type=Path, help="workspace (default JICENG_HOME, else ./.jiceng)")
+    arguments = parser.parse_args()
+
+    def body() -> None:
+        workspace = open_workspace(arguments.home)
+        with lock(workspace, "run", "this workspace"):
+            context = run(workspace, parse_night(arguments.night), arguments.driver)
+        answer = {"run_id": context.run.run_id, "sources": context.plan["sources"], "nothing_new": context.plan["nothing_new"]}
+        print(json.dumps(answer, ensure_ascii=False), flush=True)
+
+    sys.exit(guarded(body))
+
+
+if __name__ == "__main__":
+    main()

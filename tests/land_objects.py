@@ -1,0 +1,50 @@
+"""Exports for the tests of landing: a contract's object in one line, and what a file of it becomes."""
+
+from pathlib import Path
+from typing import Any
+
+from jobs.common.contracts import Column, SourceObject
+from jobs.land.parse import parse
+
+_ENDINGS = {"csv": 1, "jsonl": 0, "xlsx": 1}
+
+
+def make_object(format: str, headers: list[str], keys: tuple[str, ...] = (), **settings: Any) -> SourceObject:
+    """An object whose columns c0, c1, … have these headers."""
+    columns = tuple(
+        Column(f"c{index}", header, header in keys, header in keys, 1, ()) for index, header in enumerate(headers)
+    )
+    given = {
+        "encoding": "utf-8",
+        "delimiter": ",",
+        "sheet": "Sheet1" if format == "xlsx" else "",
+        "header_rows": _ENDINGS[format],
+        "skip_rows": 0,
+        "mode": "snapshot",
+        **settings,
+    }
+    return SourceObject(
+        system="town",
+        name="people",
+        format=format,
+        path="*",
+        as_of=None,
+        timezone="Asia/Shanghai",
+        ready="name",
+        columns=columns,
+        **given,
+    )
+
+
+def land_file(path: Path, obj: SourceObject) -> dict[str, Any]:
+    """Everything the parser says of a file; asserts that nothing is lost and that rows are in order."""
+    rows, quarantined, skipped, read = [], [], [], 0
+    for batch in parse(path, obj):
+        rows += [tuple(row.values()) for row in batch.rows.to_pylist()]
+        quarantined += [(row.row_number, row.reason, row.raw) for row in batch.quarantined]
+        skipped += [(row.row_number, row.reason) for row in batch.skipped]
+        read += batch.read
+    numbers = [row[0] for row in rows]
+    assert numbers == sorted(set(numbers))
+    assert read == len(rows) + len(quarantined) + len(skipped)
+    return {"rows": rows, "quarantined": quarantined, "skipped": skipped, "read": read}

@@ -1,0 +1,307 @@
+"""Contracts: the shipped ones are valid, and each rule stops one bad contract with a message that helps to mend it."""
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.common.contracts import (
+    Column,
+    ContractError,
+    Feed,
+    Source,
+    SourceObject,
+    check_contract,
+    load_source,
+    load_sources,
+)
+from jobs.common.errors import UserError
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+RECORDS = {"resident": {"name": 3, "id_number": 4, "sex_code": 2}, "appeal": {"number": 1}}
+FOLDER = Path(__file__).parent / "contracts"
+GOOD = (FOLDER / "good.odcs.yaml").read_text("utf-8")
+BAD = yaml.safe_load((FOLDER / "bad.yaml").read_text("utf-8"))
+
+
+def write_contract(folder: Path, text: str, name: str = "school.odcs.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def replace_once(old: str, new: str) -> str:
+    assert GOOD.count(old) == 1, f"{old!r} stands {GOOD.count(old)} times in the good contract"
+    return GOOD.replace(old, new)
+
+
+def test_good_contract_is_read_whole(tmp_path: Path) -> None:
+    source = load_source(write_contract(tmp_path, GOOD), RECORDS)
+
+    assert source == Source(
+        "school",
+        "学校",
+        "nightly",
+        (
+            SourceObject(
+                system="school",
+                name="pupil",
+                format="csv",
+                path="pupils_*.csv",
+                encoding="gbk",
+                delimiter=";",
+                sheet="",
+                header_rows=1,
+                skip_rows=0,
+                mode="snapshot",
+                as_of=r"pupils_(\d{8})",
+                timezone="Asia/Shanghai",
+                ready="done",
+                columns=(
+                    Column("school_number", "学籍号", True, True, 2, ()),
+                    Column("name", "姓名", False, False, 3, (Feed("resident", "person", "name"),)),
+                    Column(
+                        "id_number",
+                        "身份证",
+                        False,
+                        False,
+                        4,
+                        (Feed("resident", "person", "id_number"), Feed("resident", "pupil", "id_number")),
+                    ),
+                ),
+            ),
+            SourceObject(
+                system="school",
+                name="teacher",
+                format="xlsx",  # from the ending of the path
+                path="teachers/*.xlsx",
+                encoding="utf-8",
+                delimiter="",
+                sheet="教师",
+                header_rows=1,
+                skip_rows=2,
+                mode="incremental",
+                as_of=None,
+                timezone="Asia/Shanghai",
+                ready="name",
+                columns=(
+                    Column("staff_number", "工号", False, True, 2, ()),
+                    Column("year", "学年", False, True, 1, ()),
+                    Column("spouse", "配偶", False, False, 3, (Feed("resident", "spouse", "name"),)),
+                ),
+            ),
+            SourceObject(
+                system="school",
+                name="visit",
+                format="jsonl",
+                path="visits_*.jsonl",  # the standard's own keys of a local server count too
+                encoding="utf-8",
+                delimiter="",
+                sheet="",
+                header_rows=0,
+                skip_rows=0,
+                mode="log",
+                as_of=None,
+                timezone="Asia/Shanghai",
+                ready="name",
+                columns=(Column("visitor", "visitor", False, False, 3, ()),),
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize("case", BAD.values(), ids=BAD.keys())
+def test_bad_contract_is_refused_with_a_remedy(tmp_path: Path, case: dict[str, str]) -> None:
+    path = write_contract(tmp_path, replace_once(case["old"], case["new"]))
+    remedy = case["remedy"]
+
+    (finding,) = check_contract(path, RECORDS)
+
+    assert (finding.file, finding.key, finding.message) == ("school.odcs.yaml", case["key"], case["message"])
+    assert remedy == finding.remedy or (remedy.endswith("?") and finding.remedy.startswith(remedy))
+    assert finding.line, "a fault inside the document has a line"
+
+
+def test_no_list_at_all(tmp_path: Path) -> None:
+    head = GOOD[: GOOD.index("servers:")]
+
+    findings = check_contract(write_contract(tmp_path, head), RECORDS)
+
+    assert [(f.key, f.message, f.remedy) for f in findings] == [
+        ("schema", "The contract declares no export.", "Add a list `schema:`."),
+        ("servers", "The contract declares no place where files arrive.", "Add a list `servers:`."),
+    ]
+
+
+def test_name_of_a_server_that_fits_no_object(tmp_path: Path) -> None:
+    findings = check_contract(write_contract(tmp_path, replace_once("server: visit", "server: visits")), RECORDS)
+
+    assert [(f.key, f.message, f.remedy.split(" Known")[0]) for f in findings] == [
+        (
+            "servers[2].server",
+            "`visits` has no counterpart: a schema object with the same name is missing.",
+            "Did you mean `visit`?",
+        ),
+        (
+            "schema[2].name",
+            "`visit` has no counterpart: a server with the same name is missing.",
+            "Did you mean `visits`?",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["学校.odcs.yaml", "School.odcs.yaml", "school.yaml", "my__school.odcs.yaml", "_.odcs.yaml"]
+)
+def test_file_name_says_the_system(tmp_path: Path, name: str) -> None:
+    (finding,) = check_contract(write_contract(tmp_path, GOOD, name), RECORDS)
+
+    assert finding.message == "The file name does not say which system the contract is for."
+    assert "civil_affairs.odcs.yaml" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("name: 公安".encode("gb18030"), "The file is not UTF-8."),
+        (b"", "The file holds no contract."),
+        (b"- a\n- b\n", "The file holds no contract."),
+        (b"name: \x07", "The file is not valid YAML"),
+        (b"a: !!python/object:os.system x", "YAML syntax error at line 1"),
+        (b"a: " + b"[" * 5000, "The file is not valid YAML"),
+        (b"[a]: b\n", "The key is not text."),
+    ],
+    ids=["not UTF-8", "empty", "a list", "control character", "unknown tag", "too deep", "list as key"],
+)
+def test_file_that_is_no_contract(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "school.odcs.yaml"
+    path.write_bytes(content)
+
+    (finding,) = check_contract(path, RECORDS)
+
+    assert finding.message.startswith(message)
+    assert finding.remedy
+
+
+def test_file_that_is_not_there(tmp_path: Path) -> None:
+    (finding,) = check_contract(tmp_path / "school.odcs.yaml", RECORDS)
+
+    assert finding.message == "The file cannot be read (No such file or directory)."
+
+
+def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace("version: 1.0.0", "version: 1")
+        .replace("snapshot", "snapshto")
+        .replace("{name: visitor,", "{name: 访客,")
+    )
+
+    with pytest.raises(ContractError) as caught:
+        load_source(write_contract(tmp_path, text), RECORDS)
+
+    assert isinstance(caught.value, UserError)
+    assert str(caught.value).splitlines() == [
+        'school.odcs.yaml:6 version: The value must be text. Put it in quotes: "1".',
+        (
+            "school.odcs.yaml:20 servers[0].customProperties[4].value: `snapshto` is not a value of `mode`. "
+            "Did you mean `snapshot`? Known: incremental, log, snapshot."
+        ),
+        (
+            "school.odcs.yaml:50 schema[2].properties[0].name: The name `访客` cannot be used in tables. "
+            "Use only a-z, 0-9 and _ in names; the header as the file has it goes into physicalName."
+        ),
+    ]
+
+
+def test_invalid_contract_refuses_its_own_source_only(tmp_path: Path) -> None:
+    files = {
+        "bad.odcs.yaml": write_contract(tmp_path, "name: [", "bad.odcs.yaml"),
+        "school.odcs.yaml": write_contract(tmp_path, GOOD),
+    }
+
+    sources, refused = load_sources(files, RECORDS)
+
+    assert [source.system for source in sources] == ["school"]
+    assert list(refused) == ["bad"]
+    assert refused["bad"].findings[0].message.startswith("YAML syntax error at line 1, column 8")
+
+
+def test_levels_are_checked_only_where_the_model_gives_them(tmp_path: Path) -> None:
+    text = replace_once('physicalName: 身份证, classification: "4"', 'physicalName: 身份证, classification: "2"')
+    names_only = {record: list(fields) for record, fields in RECORDS.items()}
+
+    assert check_contract(write_contract(tmp_path, text), names_only) == []
+
+
+def model_fields() -> dict[str, dict[str, int]]:
+    documents = [yaml.safe_load(path.read_text("utf-8")) for path in (CONF / "model").glob("*.yml")]
+    return {doc["record"]: {field["name"]: field["level"] for field in doc["fields"]} for doc in documents}
+
+
+SHIPPED = sorted((CONF / "sources").glob("*.odcs.yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_shipped_contract_is_valid(path: Path) -> None:
+    schema = json.loads((resources.files("open_data_contract_standard") / "schema.json").read_text("utf-8"))
+    jsonschema.validate(yaml.safe_load(path.read_text("utf-8")), schema)
+
+    assert check_contract(path, model_fields()) == []
+
+
+def test_shipped_systems_and_their_keys() -> None:
+    sources, refused = load_sources({path.name: path for path in SHIPPED}, model_fields())
+
+    assert refused == {}
+    keys = {
+        (source.system, source.expected, obj.name, obj.mode): [c.name for c in obj.columns if c.primary_key]
+        for source in sources
+        for obj in source.objects
+    }
+    assert keys == {
+        ("civil_affairs", "nightly", "assistance", "snapshot"): ["certificate_number"],
+        ("forum", "occasional", "message", "snapshot"): ["number"],
+        ("grid", "nightly", "ledger", "incremental"): ["record_id"],
+        ("mailbox", "occasional", "labelled", "snapshot"): ["number"],
+        ("mailbox", "occasional", "topic", "snapshot"): [],
+        ("mailbox", "occasional", "unlabelled", "snapshot"): ["number"],
+        ("police", "nightly", "population", "snapshot"): ["person_number"],
+        ("reply_desk", "occasional", "message", "snapshot"): ["number"],
+        ("walk_in", "occasional", "register", "incremental"): ["register_number"],
+    }
+
+
+def places(value: object, place: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place, *(deep for key, item in inside for deep in places(item, (*place, key)))]
+
+
+GOOD_PLACES = places(yaml.safe_load(GOOD))[1:]
+ANY_VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(place=st.sampled_from(GOOD_PLACES), value=ANY_VALUE)
+def test_any_value_anywhere_gives_findings_or_a_source_never_a_crash(
+    tmp_path_factory: pytest.TempPathFactory, place: tuple[str | int, ...], value: object
+) -> None:
+    content = yaml.safe_load(GOOD)
+    parent = content
+    for part in place[:-1]:
+        parent = parent[part]
+    parent[place[-1]] = value
+    path = write_contract(tmp_path_factory.getbasetemp(), yaml.safe_dump(content, allow_unicode=True))
+
+    try:
+        load_source(path, RECORDS)
+    except ContractError as error:
+        assert error.findings

@@ -1,0 +1,292 @@
+"""Landing of delimited text: each table shows a file and the rows it becomes."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from land_objects import land_file, make_object
+
+from jobs.land import delimited, encodings, records
+from jobs.land.batches import FileRefused
+
+PEOPLE = make_object("csv", ["编号", "姓名", "住址"], keys=("编号",))
+
+
+def write(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "file"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
+    return path
+
+
+ROWS = {
+    "clean": ("编号,姓名,住址\n1,甲,a\n2,乙,b\n", [(2, "1", "甲", "a"), (3, "2", "乙", "b")]),
+    "no line end at the end": ("编号,姓名,住址\n1,甲,a", [(2, "1", "甲", "a")]),
+    "CR LF": ("编号,姓名,住址\r\n1,甲,a\r\n2,乙,b\r\n", [(2, "1", "甲", "a"), (3, "2", "乙", "b")]),
+    "columns in another order": ("住址,编号,姓名\na,1,甲\n", [(2, "1", "甲", "a")]),
+    "byte order mark": ("\ufeff编号,姓名,住址\n1,甲,a\n", [(2, "1", "甲", "a")]),
+    "empty cells are null, white space stays": (
+        '编号,姓名,住址\n1,,""\n2, 乙,　\n',
+        [(2, "1", None, None), (3, "2", " 乙", "　")],
+    ),
+    "quotes": ('编号,姓名,住址\n"1","甲","a,""b"""\n', [(2, "1", "甲", 'a,"b"')]),
+    "quote inside a cell": (
+        '编号,姓名,住址\n1,甲"乙,5"\n2,"甲"乙,b\n',
+        [(2, "1", '甲"乙', '5"'), (3, "2", "甲乙", "b")],
+    ),
+    "line ends in quotes move later rows": (
+        '编号,姓名,住址\n1,甲,"a\nb\n"\n2,"乙\r\n乙",b\n3,丙,c\n',
+        [(2, "1", "甲", "a\nb\n"), (5, "2", "乙\r\n乙", "b"), (7, "3", "丙", "c")],
+    ),
+    "header over two lines": ('编号,"姓名",住址\n1,甲,a\n', [(2, "1", "甲", "a")]),
+    "a lone CR is part of the cell": (
+        "编号,姓名,住址\n1,甲\r甲,a\n2,乙,b\n",
+        [(2, "1", "甲\r甲", "a"), (3, "2", "乙", "b")],
+    ),
+    "trailing delimiters": ("编号,姓名,住址,\n1,甲,a,\n", [(2, "1", "甲", "a")]),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_lands_with_its_row_number(tmp_path, name):
+    text, expected = ROWS[name]
+    landed = land_file(write(tmp_path, text), PEOPLE)
+    assert landed["rows"] == expected
+    assert (landed["quarantined"], landed["skipped"]) == ([], [(1, "header")])
+
+
+QUARANTINED = {
+    "ragged": (
+        "编号,姓名,住址\n1,甲\n2,乙,b\n3,丙,c,d\n",
+        [(3, "2", "乙", "b")],
+        [(2, "ragged_row", "1,甲"), (4, "ragged_row", "3,丙,c,d")],
+    ),
+    "ragged over two lines": (
+        '编号,姓名,住址\n1,"甲\n甲"\n2,乙,b\n',
+        [(4, "2", "乙", "b")],
+        [(2, "ragged_row", '1,"甲\n甲"')],
+    ),
+    "text where the header is empty": (
+        "编号,姓名,住址,\n1,甲,a,已核实\n2,乙,b,\n",
+        [(3, "2", "乙", "b")],
+        [(2, "ragged_row", "1,甲,a,已核实")],
+    ),
+    "unclosed quote at the end": (
+        '编号,姓名,住址\n1,甲,a\n2,乙,"b\n',
+        [(2, "1", "甲", "a")],
+        [(3, "unclosed_quote", '2,乙,"b')],
+    ),
+    "unclosed quote before rows without quotes": (
+        '编号,姓名,住址\n1,"甲,a\n2,乙,b\n3,丙,c\n',
+        [(3, "2", "乙", "b"), (4, "3", "丙", "c")],
+        [(2, "unclosed_quote", '1,"甲,a')],
+    ),
+    "unclosed quote among quoted cells": (
+        '编号,姓名,住址\n"1","甲","a\n"2","乙","b"\n"3","丙","c\nc"\n',
+        [(3, "2", "乙", "b"), (4, "3", "丙", "c\nc")],
+        [(2, "unclosed_quote", '"1","甲","a')],
+    ),
+    "broken bytes": (
+        "编号,姓名,住址\n1,甲,a\n2,".encode() + b"\xe5\xff,b\n3," + "丙,c\n".encode(),
+        [(2, "1", "甲", "a"), (4, "3", "丙", "c")],
+        [(3, "bad_bytes", "2,\\xe5\\xff,b")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUARANTINED)
+def test_a_bad_line_costs_only_itself(tmp_path, name):
+    text, rows, quarantined = QUARANTINED[name]
+    landed = land_file(write(tmp_path, text), PEOPLE)
+    assert (landed["rows"], landed["quarantined"]) == (rows, quarantined)
+
+
+def test_a_stray_quote_far_from_its_end_costs_one_line(tmp_path):
+    lines = [f"{n},甲,a" for n in range(2 * records.MAX_RECORD_LINES)]
+    lines[10] = '10,"甲,a'
+    landed = land_file(write(tmp_path, "编号,姓名,住址\n" + "\n".join([*lines, '9,乙,"b"']) + "\n"), PEOPLE)
+    assert landed["quarantined"] == [(12, "unclosed_quote", '10,"甲,a')]
+    assert len(landed["rows"]) == len(lines)
+
+
+def test_blank_titles_and_repeated_headers_are_skipped_and_trailing_blanks_not_read(tmp_path):
+    text = "人口名册,,\n\n编号,姓名,住址\n1,甲,a\n\n , ,\n编号,姓名,住址\n2,乙,b\n\n,,\n"
+    landed = land_file(write(tmp_path, text), make_object("csv", ["编号", "姓名", "住址"], skip_rows=1))
+    assert landed["rows"] == [(4, "1", "甲", "a"), (8, "2", "乙", "b")]
+    assert landed["skipped"] == [
+        (1, "title"),
+        (2, "blank"),
+        (3, "header"),
+        (5, "blank"),
+        (6, "blank"),
+        (7, "header"),
+    ]
+    assert landed["read"] == 8
+
+
+def test_one_column(tmp_path):
+    landed = land_file(write(tmp_path, 'n\n1\n\n"2\n2"\n3\n'), make_object("csv", ["n"]))
+    assert landed["rows"] == [(2, "1"), (4, "2\n2"), (6, "3")]
+    assert landed["skipped"] == [(1, "header"), (3, "blank")]
+
+
+HEADERS = {
+    "missing": ("编号,姓名\n1,甲\n", "missing_header", "住址 is missing"),
+    "renamed": (
+        "编号,姓名,居住地址\n",
+        "missing_header",
+        "住址 is missing (nearest in the file: 居住地址); not declared: 居住地址",
+    ),
+    "undeclared": ("编号,姓名,住址,现住址\n", "unknown_header", "现住址 is not declared (nearest: 住址)"),
+    "twice": ("编号,姓名,住址,姓名\n", "duplicate_header", "姓名 stands 2 times"),
+    "no header: a person's data is not quoted": (
+        "3,王小明,和平路\n",
+        "missing_header",
+        "编号 is missing; 姓名 is missing; 住址 is missing",
+    ),
+    "nothing": ("", "empty_file", "0 bytes"),
+    "only blanks": ("\n  \n\n", "empty_file", "5 bytes"),
+    "only delimiters": (",,\n,,\n", "empty_file", "no header row"),
+    "quote never closed": (
+        '编号,"姓名,住址\n1,甲,a\n',
+        "missing_header",
+        "the header row has a quote that is never closed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_headers_that_are_not_the_contracts_refuse_the_file(tmp_path, name):
+    text, reason, detail = HEADERS[name]
+    with pytest.raises(FileRefused) as refused:
+        land_file(write(tmp_path, text), PEOPLE)
+    assert (refused.value.reason, refused.value.detail) == (reason, detail)
+
+
+CHINESE = "编号,姓名,住址\n" + "".join(f"{n},欧阳建国,和平路社区{n}号\n" for n in range(20))
+ASCII_HEADER = CHINESE.replace("编号,姓名,住址", "id,name,address")
+ENCODINGS = {
+    # text, written as, declared, fits
+    "gb18030 for utf-8": (CHINESE, "gb18030", "utf-8", "gb18030"),
+    "utf-8 for gb18030": (CHINESE, "utf-8", "gb18030", "utf-8"),
+    "utf-8 with mark for gbk": (CHINESE, "utf-8-sig", "gbk", "utf-8-sig"),
+    "utf-16 for utf-8": (CHINESE, "utf-16", "utf-8", "utf-16"),
+    "utf-16 without mark": (CHINESE, "utf-16-le", "gb18030", "utf-16"),
+    "utf-8 for utf-16": (CHINESE, "utf-8", "utf-16", "utf-8"),
+    "big5 for gb18030": (
+        CHINESE.replace("编号", "編號")
+        .replace("欧阳", "歐陽")
+        .replace("号", "號")
+        .replace("区", "區")
+        .replace("国", "國")
+        .replace("会", "會"),
+        "big5",
+        "gb18030",
+        "big5",
+    ),
+    "gb18030 for utf-8, ASCII header": (ASCII_HEADER, "gb18030", "utf-8", "gb18030"),
+    "utf-8 for gb18030, ASCII header": (ASCII_HEADER, "utf-8", "gb18030", "utf-8"),
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_another_encoding_refuses_the_file_and_names_the_one_that_fits(tmp_path, name):
+    text, written, declared, fits = ENCODINGS[name]
+    obj = make_object("csv", text.split("\n")[0].split(","), encoding=declared)
+    with pytest.raises(FileRefused) as refused:
+        land_file(write(tmp_path, text, written), obj)
+    assert (refused.value.reason, refused.value.detail) == ("wrong_encoding", f"declared {declared}, fits {fits}")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "gbk", "utf-16"])
+@pytest.mark.parametrize(
+    "text", [CHINESE, ASCII_HEADER, "id,name,address\n1,a,b\n"], ids=["chinese", "ascii header", "ascii"]
+)
+def test_the_declared_encoding_lands(tmp_path, encoding, text):
+    header, *lines = text.strip().split("\n")
+    landed = land_file(write(tmp_path, text, encoding), make_object("csv", header.split(","), encoding=encoding))
+    assert landed["rows"] == [(n, *line.split(",")) for n, line in enumerate(lines, start=2)]
+
+
+@pytest.mark.parametrize("declared", ["utf-8", "gb18030"])
+@pytest.mark.parametrize("text", [CHINESE, ASCII_HEADER], ids=["chinese", "ascii header"])
+def test_broken_bytes_do_not_look_like_another_encoding(tmp_path, declared, text):
+    data = text.encode(declared).replace("建国".encode(declared), b"\xff\xfe", 1)
+    landed = land_file(write(tmp_path, data), make_object("csv", text.split("\n")[0].split(","), encoding=declared))
+    assert [(number, reason) for number, reason, _ in landed["quarantined"]] == [(2, "bad_bytes")]
+    assert len(landed["rows"]) == 19
+
+
+def test_a_header_in_no_encoding_refuses_the_file(tmp_path):
+    with pytest.raises(FileRefused) as refused:
+        land_file(write(tmp_path, b"\xff\xfd\x80,\x80,\xff\n1,2,3\n"), PEOPLE)
+    assert refused.value.reason == "wrong_encoding"
+
+
+@pytest.mark.parametrize("delimiter", ["\t", "|", ";"])
+def test_the_delimiter_may_be_a_byte_of_a_gb18030_character(tmp_path, delimiter):
+    name = "亅"  # its second byte in GBK is that of "|"
+    assert "|" in name.encode("gb18030").decode("latin-1")
+    obj = make_object("csv", ["编号", "姓名"], encoding="gb18030", delimiter=delimiter)
+    landed = land_file(write(tmp_path, f"编号{delimiter}姓名\n1{delimiter}{name}\n", "gb18030"), obj)
+    assert landed["rows"] == [(2, "1", name)]
+
+
+def test_a_line_too_long_for_memory_refuses_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(encodings, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(encodings, "MAX_LINE_BYTES", 128)
+    with pytest.raises(FileRefused) as refused:
+        land_file(write(tmp_path, "编号,姓名,住址\n1,甲," + "a" * 300 + "\n"), PEOPLE)
+    assert refused.value.reason == "unreadable"
+
+
+cells = st.text(st.sampled_from('a甲𠮷 ,;"\n\r\u3000\ufeff0'), max_size=6) | st.text(max_size=8)
+tables = st.integers(1, 4).flatmap(lambda n: st.lists(st.lists(cells, min_size=n, max_size=n), max_size=8))
+
+
+def make_file(table, quoting, line_end):
+    if quoting == csv.QUOTE_MINIMAL and line_end == "\n":  # the module leaves CR unquoted then: nobody can read it back
+        table = [[cell.replace("\r", "") for cell in row] for row in table]
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, quoting=quoting, lineterminator=line_end)
+    width = len(table[0]) if table else 1
+    writer.writerow([f"h{n}" for n in range(width)])
+    starts = []
+    for row in table:
+        starts.append(buffer.getvalue().count("\n") + 1)
+        writer.writerow(row)
+    return buffer.getvalue(), table, starts, width
+
+
+@settings(max_examples=8000, deadline=None)
+@given(
+    tables,
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([None, 40]),
+)
+def test_what_the_csv_module_writes_lands_exactly(tmp_path_factory, table, quoting, line_end, block):
+    text, table, starts, width = make_file(table, quoting, line_end)
+    path = write(tmp_path_factory.mktemp("csv"), text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encodings, "BLOCK_BYTES", block or encodings.BLOCK_BYTES)
+        landed = land_file(path, make_object("csv", [f"h{n}" for n in range(width)]))
+    filled = [(start, row) for start, row in zip(starts, table, strict=True) if any(cell.strip() for cell in row)]
+    assert landed["rows"] == [(start, *(cell or None for cell in row)) for start, row in filled]
+    assert landed["quarantined"] == []
+    # No row holds only blanks but those that the other parser also counts, up to the last filled one.
+    assert landed["read"] == 1 + next((n for n in range(len(table), 0, -1) if any(c.strip() for c in table[n - 1])), 0)
+
+
+@settings(max_examples=8000, deadline=None)
+@given(st.text(st.sampled_from('a,,"\n"\n甲\r '), max_size=60), st.sampled_from([None, 20]))
+def test_both_ways_of_reading_a_block_agree(tmp_path_factory, text, block):
+    path = write(tmp_path_factory.mktemp("csv"), "h,i\n" + text)
+    obj = make_object("csv", ["h", "i"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encodings, "BLOCK_BYTES", block or encodings.BLOCK_BYTES)
+        fast = land_file(path, obj)
+        patch.setattr(delimited, "_parse_fast", lambda block, width: None)
+        careful = land_file(path, obj)
+    assert fast == careful
