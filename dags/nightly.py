@@ -55,7 +55,7 @@ def run_stage(stage: str, run: str, source: str = "") -> None:
 @task
 def announce(table: str, run: str):
     summary = json.loads((HOME / "runs" / run / "summary.json").read_text())
-    if not summary["release_id"] or table not in summary["tables"]:
+    if summary["release_id"] != run or table not in summary["tables"]:  # the visible release is an earlier run's
         raise AirflowSkipException(f"run {run} released no {table}")
     yield Metadata(Asset(table), summary["tables"][table] | {key: summary[key] for key in ("verdict", "release_id")})
 
@@ -71,9 +71,9 @@ with DAG("nightly", schedule=CronTriggerTimetable("0 2 * * *", timezone="Asia/Sh
         named = run_stage.override(map_index_template="{{ task.op_kwargs['source'] }}")
         chain(*(named.override(task_id=stage)(stage, run, source=source) for stage in ("extract", "land")))
 
-    names = ("harmonise", "match", "merge", "audit", "release", "finish")
-    *stages, finish = (run_stage.override(task_id=name)(name, run) for name in names)
-    chain(deliver.expand(source=sources), *stages, finish.as_teardown(setups=sources))
+    stages = [run_stage.override(task_id=s)(s, run) for s in ("harmonise", "match", "merge", "audit", "release")]
+    finish = run_stage.override(task_id="finish", retries=0)("finish", run).as_teardown(setups=sources)
+    chain(deliver.expand(source=sources), *stages, finish)
     for table in ("refined.resident", "refined.resident_status", "refined.appeal"):
         news = announce.override(task_id=table.replace("refined.", "announce_"), outlets=[Asset(table)])(table, run)
         chain([stages[-1], finish], news)  # finish alone also follows a failure; release makes the DAG run fail then

@@ -273,7 +273,7 @@ def test_nasty_values_are_really_in_the_files(town: Path) -> None:
         r",[1-9]\.[0-9]{5}E\+17,", r",[0-9]{4}/[0-9]{1,2}/[0-9]{1,2},", r",(19|20)[0-9]{6},",
         r",[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日,",
         r",[0-9]{5},", "-02-30", r",\+86 ", r",1[0-9]{2}-[0-9]{4}-", r",1[0-9]{2} [0-9]{4} ", ",025-8",
-        "\u3000", "\n（附房）\"", "\r\n\r\n",
+        "[一-龥][ \u3000][一-龥]", "\n（附房）\"", "\r\n\r\n",
         *DOT_VARIANTS, *RARE_GIVEN_NAMES,
     ]  # fmt: skip
     assert [pattern for pattern in patterns if not re.search(pattern, register)] == []

@@ -68,7 +68,7 @@ def _load_rule(path: Path, number: int, entry: dict[str, Any], columns: list[str
             raise UserError(f"{place}: the table has no column {column}; it has {', '.join(columns)}")
     if "codes" in arguments:
         arguments["value_set"] = _codes(conf, arguments.pop("codes"))
-    accepted = set(get_expectation_impl(entry["expectation"]).model_fields)
+    accepted = set(get_expectation_impl(entry["expectation"]).__fields__)
     if unknown := sorted(set(arguments) - accepted):
         raise UserError(f"{place}: {entry['expectation']} takes no {', '.join(unknown)}")
     name = f"{entry['expectation']}({', '.join(used)})"

@@ -1,7 +1,6 @@
 """Commands of `jiceng`. Each is wiring: what it does stands in the module it calls."""
 
 import sys
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -113,8 +112,8 @@ def sql(
 @app.command()
 def sample(
     out: Annotated[Path, typer.Option(help="Directory to write to; new or empty.")],
-    residents: Annotated[int, typer.Option(min=1, help="Residents of the town.")] = 1000,
-    seed: Annotated[int, typer.Option(help="The same arguments give the same bytes.")] = 1,
+    residents: Annotated[int, typer.Option(min=10, help="Residents of the town.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="The same arguments give the same bytes.")] = 1,
     nights: Annotated[int, typer.Option(min=1, help="Nights of exports.")] = 3,
     first_night: Annotated[str, typer.Option(help="First night as YYYY-MM-DD.")] = "2026-01-01",
     format: Formatted = Format.table,
@@ -124,8 +123,8 @@ def sample(
 
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty; choose a new directory for --out")
-    with messages.status("writing exports"):
-        cases = generate(residents, seed, nights, out, date.fromisoformat(str(parse_night(first_night))))
+    with messages.status("writing exports") as progress:
+        cases = generate(residents, seed, nights, out, parse_night(first_night), on_progress=progress.update)
     print_rows([{"case": name, "count": count} for name, count in cases], format)
 
 
@@ -180,5 +179,4 @@ def sources_check(home: Home = None, format: Formatted = Format.table) -> None:
 
 def main() -> None:
     """Entry point: a user's mistake is one line and an exit code, never a stack trace."""
-    code = guarded(lambda: app(standalone_mode=False) and None)
-    sys.exit(code)
+    sys.exit(guarded(lambda: app()))

@@ -58,6 +58,16 @@ def objects_of_night(lake: Lake, conf: Conf, night: date) -> list[ObjectNight]:
     return found
 
 
+def is_late(lake: Lake, obj: SourceObject, as_of: date, night: date) -> bool:
+    """Whether an export of `as_of` is older than one of the object that was taken on an earlier night."""
+    taken = [
+        row["as_of"]
+        for row in deliveries_with_status(lake)
+        if (row["system"], row["object"]) == (obj.system, obj.name) and row["night"] < night and row["status"] == "accepted"
+    ]
+    return as_of < max(taken, default=date.min)
+
+
 def object_night(obj: SourceObject, rows: list[dict[str, Any]], night: date) -> ObjectNight:
     """Judge the deliveries of one object (all nights up to `night`, oldest first).
 

@@ -134,20 +134,20 @@ class Lake:
             write_deltalake(path, rows, mode="overwrite", predicate=_predicate(where))
         return True
 
-    def upsert(self, name: str, rows: pa.Table, key: Sequence[str] | None = None) -> bool:
-        """Update or insert a small number of rows by key in one commit; none if nothing differs."""
-        key = list(key or self.declared[name].key)
+    def upsert(self, name: str, rows: pa.Table) -> bool:
+        """Update or insert rows by the table's key in one commit; none if nothing differs.
+
+        For tables that fit in memory: the table is written anew, because the MERGE of delta-rs leaves string views in
+        its files, which the embedded engine does not always read.
+        """
         self._check(name, rows.schema)
-        rows = rows.select(self.declared[name].names).cast(self._arrow_schema(name))
-        known = {tuple(row.values()) for row in self.rows(name).to_pylist()}
-        differing = [row for row in rows.to_pylist() if tuple(row.values()) not in known]
-        if not differing:
+        key = self.declared[name].key
+        known = {tuple(row[c] for c in key): row for row in self.rows(name).to_pylist()}
+        wanted = known | {tuple(row[c] for c in key): row for row in rows.to_pylist()}
+        if wanted == known:
             return False
-        source = pa.Table.from_pylist(differing, schema=rows.schema)
-        condition = " and ".join(f"t.{c} = s.{c}" for c in key)
         with self._writing(name) as path:
-            merge = DeltaTable(path).merge(source, predicate=condition, source_alias="s", target_alias="t")
-            merge.when_matched_update_all().when_not_matched_insert_all().execute()
+            write_deltalake(path, self.table_of(name, list(wanted.values())), mode="overwrite")
         return True
 
     def merge(self, name: str, changes: DataFrame, run_id: str) -> int:

@@ -1,12 +1,13 @@
-"""Column rules of the semantic types: what a text means (`clean_`), and why it could not be understood (`doubt_`).
+"""Column rules of the semantic types, in three steps: plain text, value (`clean_`), doubt about it (`doubt_`).
 
-A rule never guesses: what it does not understand is null, with a code of conf/reasons.yml beside it. Digits are spelled
-[0-9], because engines disagree on what \\d is.
+A rule never guesses: what it does not understand is null, with a code of conf/reasons.yml beside it. Each step is given
+the column of the step before, so that plans stay flat. Digits are spelled [0-9]: engines disagree on what \\d is.
 """
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.common.model import ModelField
 from jobs.common.resident_id import check_character, id_birth_date, is_valid_resident_id
 from jobs.common.rows import WHITESPACE, strip_text
 
@@ -23,6 +24,34 @@ _SERIAL = "^[1-9][0-9]{4}$"
 _SCIENTIFIC = "^[0-9](\\.[0-9]+)?E\\+?1[0-9]$"
 
 
+def clean_field(rows: DataFrame, field: ModelField, timezone: str) -> DataFrame:
+    """Adds `<field>` and `<field>__code` from `<field>__text`; keeps every row.
+
+    Args:
+        rows: with `<field>__text`.
+        field: of any type but code and division, which are looked up instead.
+        timezone: in which the source writes its times.
+    """
+    rules = {
+        "person_name": (half_width, clean_person_name, "name_unreadable"),
+        "resident_id": (id_text, clean_resident_id, None),
+        "date": (half_width, clean_date, "date_unreadable"),
+        "datetime": (half_width, lambda plain: clean_datetime(plain, timezone), "datetime_unreadable"),
+        "phone": (half_width, clean_phone, "phone_unreadable"),
+        "integer": (half_width, clean_integer, "integer_unreadable"),
+        "text": (strip_text, lambda plain: plain, None),
+        "address": (half_width, without_spaces, None),
+    }
+    to_plain, to_value, unreadable = rules[field.type]
+    plain, value = F.col("_plain"), F.col(field.name)
+    rows = rows.withColumn("_plain", to_plain(F.col(f"{field.name}__text"))).withColumn(field.name, to_value(plain))
+    if field.type == "resident_id":
+        doubt = doubt_resident_id(plain, value)
+    else:
+        doubt = F.when(plain.isNotNull() & value.isNull(), F.lit(unreadable)).otherwise(F.lit(None).cast("string"))
+    return rows.withColumn(f"{field.name}__code", doubt).drop("_plain")
+
+
 def half_width(text: Column) -> Column:
     """Text with full-width letters, digits and marks made plain, without white space at its ends; null if empty."""
     return strip_text(F.translate(text, _FULL, _HALF))
@@ -32,62 +61,46 @@ def without_spaces(text: Column) -> Column:
     return F.regexp_replace(text, WHITESPACE, "")
 
 
-# --- person_name -----------------------------------------------------------------------------------------------------
-
-
-def clean_person_name(text: Column) -> Column:
+def clean_person_name(plain: Column) -> Column:
     """Name with one kind of dot between its parts and no spaces between Chinese characters."""
-    plain = strip_text(text)
-    latin = F.regexp_replace(half_width(text), f"{WHITESPACE}+", " ")
+    latin = F.regexp_replace(plain, f"{WHITESPACE}+", " ")
     chinese = F.regexp_replace(without_spaces(plain), _DOTS, "·")
     return F.when(chinese.rlike(_NAME), chinese).when(latin.rlike(_LATIN_NAME), latin)
 
 
-def doubt_person_name(text: Column) -> Column:
-    return F.when(strip_text(text).isNotNull() & clean_person_name(text).isNull(), F.lit("name_unreadable"))
-
-
-# --- resident_id -----------------------------------------------------------------------------------------------------
-
-
-def _plain_id(text: Column) -> Column:
-    # Spreadsheet users put an apostrophe before a number to keep its digits.
+def id_text(text: Column) -> Column:
+    """Id number in capitals without spaces, hyphens and the apostrophe that keeps a spreadsheet from rounding it."""
     return F.upper(F.regexp_replace(without_spaces(half_width(text)), "^['‘’`]|[-]", ""))
 
 
-def upgraded_id(plain: Column) -> Column:
-    """An 18-character number of a 15-digit one: those were given to people born in the 1900s only."""
+def clean_resident_id(plain: Column) -> Column:
+    """A valid 18-character number, or null. Source: GB 11643-1999.
+
+    A 15-digit number is brought to 18: those were given to people born in the 1900s only.
+    """
     first17 = F.concat(F.substring(plain, 1, 6), F.lit("19"), F.substring(plain, 7, 9))
-    return F.when(plain.rlike("^[1-9][0-9]{14}$"), F.concat(first17, check_character(first17)))
+    upgraded = F.when(id_birth_date(first17).isNotNull(), F.concat(first17, check_character(first17)))
+    return F.when(plain.rlike("^[1-9][0-9]{14}$"), upgraded).when(is_valid_resident_id(plain), plain)
 
 
-def clean_resident_id(text: Column) -> Column:
-    """A valid 18-character number, or null. Source: GB 11643-1999."""
-    plain = _plain_id(text)
-    whole = F.coalesce(upgraded_id(plain), plain)
-    return F.when(is_valid_resident_id(whole), whole)
-
-
-def doubt_resident_id(text: Column) -> Column:
-    plain = _plain_id(text)
-    whole = F.coalesce(upgraded_id(plain), plain)
+def doubt_resident_id(plain: Column, value: Column) -> Column:
+    """Why a number is not valid, or that it was upgraded; null where it is as it should be."""
+    short = F.length(plain) == 15
+    century = F.concat(F.substring(plain, 1, 6), F.lit("19"), F.substring(plain, 7, 9))
+    birth_date = F.when(short, id_birth_date(century)).otherwise(id_birth_date(plain))
     return (
-        F.when(half_width(text).isNull(), F.lit(None).cast("string"))
+        F.when(plain.isNull(), F.lit(None).cast("string"))
         .when(plain.rlike(_SCIENTIFIC), F.lit("id_scientific"))
         .when(plain.rlike("[^0-9X]") | plain.rlike("X."), F.lit("id_characters"))
-        .when(~F.length(whole).isin(18), F.lit("id_length"))
-        .when(id_birth_date(whole).isNull(), F.lit("id_birth_date"))
-        .when(~is_valid_resident_id(whole), F.lit("id_checksum"))
-        .when(F.length(plain) == 15, F.lit("id_15_upgraded"))
+        .when(~F.length(plain).isin(15, 18), F.lit("id_length"))
+        .when(birth_date.isNull(), F.lit("id_birth_date"))
+        .when(value.isNull(), F.lit("id_checksum"))
+        .when(short, F.lit("id_15_upgraded"))
     )
 
 
-# --- dates and times -------------------------------------------------------------------------------------------------
-
-
-def clean_date(text: Column) -> Column:
+def clean_date(plain: Column) -> Column:
     """A day written with separators, as eight digits, with a time behind it, or as a spreadsheet's serial number."""
-    plain = half_width(text)
     written = F.concat_ws("-", *_date_parts(plain, _DATE)).try_cast("date")
     compact = F.concat_ws("-", *_date_parts(plain, _COMPACT_DATE)).try_cast("date")
     # Day 0 of the 1900 date system that spreadsheets use, counted with its leap year 1900 that was none.
@@ -99,17 +112,11 @@ def clean_date(text: Column) -> Column:
     )
 
 
-def doubt_date(text: Column) -> Column:
-    return F.when(half_width(text).isNotNull() & clean_date(text).isNull(), F.lit("date_unreadable"))
-
-
-def clean_datetime(text: Column, timezone: str) -> Column:
+def clean_datetime(plain: Column, timezone: str) -> Column:
     """Local time of `timezone` as UTC; a day without a time is its midnight."""
-    plain = half_width(text)
     day = clean_date(plain)
     hour, minute, second = (
-        F.lpad(F.when(part == "", F.lit("0")).otherwise(part), 2, "0")
-        for part in (F.regexp_extract(plain, _TIME, group) for group in (1, 2, 4))
+        F.lpad(F.regexp_extract(plain, _TIME, group), 2, "0") for group in (1, 2, 4)  # lpad makes 00 of nothing
     )
     clock = F.concat_ws(":", hour, minute, second)
     well_formed = plain.rlike(_TIME) | ~plain.rlike("[ T]")
@@ -117,48 +124,22 @@ def clean_datetime(text: Column, timezone: str) -> Column:
     return F.when(well_formed & day.isNotNull(), F.to_utc_timestamp(local, timezone))
 
 
-def doubt_datetime(text: Column, timezone: str) -> Column:
-    unreadable = half_width(text).isNotNull() & clean_datetime(text, timezone).isNull()
-    return F.when(unreadable, F.lit("datetime_unreadable"))
-
-
 def _date_parts(plain: Column, pattern: str) -> list[Column]:
     widths = {1: 4, 2: 2, 3: 2}
     return [F.lpad(F.regexp_extract(plain, pattern, group), width, "0") for group, width in widths.items()]
 
 
-# --- other types -----------------------------------------------------------------------------------------------------
-
-
-def clean_phone(text: Column) -> Column:
+def clean_phone(plain: Column) -> Column:
     """Digits of a mobile or landline number, without country prefix and separators."""
-    digits = F.regexp_replace(without_spaces(half_width(text)), "[-()_.]|^(\\+|00)86", "")
+    digits = F.regexp_replace(without_spaces(plain), "[-()_.]|^(\\+|00)86", "")
     digits = F.regexp_replace(digits, "^86(1[3-9][0-9]{9})$", "$1")
     known = digits.rlike("^1[3-9][0-9]{9}$") | digits.rlike("^0[1-9][0-9]{8,10}$") | digits.rlike("^[2-9][0-9]{6,7}$")
     return F.when(known, digits)
 
 
-def doubt_phone(text: Column) -> Column:
-    return F.when(half_width(text).isNotNull() & clean_phone(text).isNull(), F.lit("phone_unreadable"))
-
-
-def clean_integer(text: Column) -> Column:
-    digits = F.regexp_replace(half_width(text), ",", "")
+def clean_integer(plain: Column) -> Column:
+    digits = F.regexp_replace(plain, ",", "")
     return F.when(digits.rlike("^[+-]?[0-9]{1,18}$"), digits.try_cast("bigint"))
-
-
-def doubt_integer(text: Column) -> Column:
-    return F.when(half_width(text).isNotNull() & clean_integer(text).isNull(), F.lit("integer_unreadable"))
-
-
-def clean_text(text: Column) -> Column:
-    """Text as written, without white space at its ends."""
-    return strip_text(text)
-
-
-def clean_address(text: Column) -> Column:
-    """Address as text: plain digits and letters, no white space."""
-    return without_spaces(half_width(text))
 
 
 def code_key(text: Column) -> Column:

@@ -34,8 +34,7 @@ def clean_records(rows: DataFrame, record: Record, obj: SourceObject, role: str,
         if field.type in ("code", "division"):
             cleaned = decode_field(cleaned, field, code_values(conf, field))
         else:
-            value, doubt = _rules(field, F.col(f"{field.name}__text"), obj.timezone)
-            cleaned = cleaned.withColumn(field.name, value).withColumn(f"{field.name}__code", doubt)
+            cleaned = clean.clean_field(cleaned, field, obj.timezone)
         if field.name in required:
             empty = strip_text(F.col(f"{field.name}__text")).isNull()
             code = F.when(empty, F.lit("required_empty")).otherwise(F.col(f"{field.name}__code"))
@@ -67,21 +66,6 @@ def code_values(conf: Conf, field: ModelField) -> DataFrame:
         pairs = value_to_code(conf.path(f"codes/{field.codes}.csv"))
     listed = {"".join(value.upper().split()): code for value, code in pairs.items()}
     return session().createDataFrame(sorted(listed.items()), "value string, code string")
-
-
-def _rules(field: ModelField, text: Column, timezone: str) -> tuple[Column, Column]:
-    nothing = F.lit(None).cast("string")
-    rules = {
-        "person_name": lambda: (clean.clean_person_name(text), clean.doubt_person_name(text)),
-        "resident_id": lambda: (clean.clean_resident_id(text), clean.doubt_resident_id(text)),
-        "date": lambda: (clean.clean_date(text), clean.doubt_date(text)),
-        "datetime": lambda: (clean.clean_datetime(text, timezone), clean.doubt_datetime(text, timezone)),
-        "phone": lambda: (clean.clean_phone(text), clean.doubt_phone(text)),
-        "integer": lambda: (clean.clean_integer(text), clean.doubt_integer(text)),
-        "text": lambda: (clean.clean_text(text), nothing),
-        "address": lambda: (clean.clean_address(text), nothing),
-    }
-    return rules[field.type]()
 
 
 def list_issues(cleaned: DataFrame, record: Record) -> DataFrame:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jobs.common.contracts import SourceObject
 
@@ -48,7 +49,9 @@ def rows_schema(obj: SourceObject) -> pa.Schema:
 def to_rows(obj: SourceObject, numbers: Sequence[int], columns: Sequence[Sequence[str | None]]) -> pa.RecordBatch:
     """Make `Batch.rows` of columns in the contract's order; an empty text becomes null."""
     arrays: list[pa.Array] = [pa.array(numbers, pa.int64())]
-    arrays += [pa.array([cell or None for cell in column], pa.string()) for column in columns]
+    for column in columns:
+        array = pa.array(column, pa.string())
+        arrays.append(pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.string()), array))
     return pa.RecordBatch.from_arrays(arrays, schema=rows_schema(obj))
 
 

@@ -180,12 +180,10 @@ def _parse_fast(block: Block, width: int) -> Parsed | None:
         spans[is_valid] += sum(pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy() for column in columns)
         spans[~is_valid] += np.array([row.text.count("\n") for row in invalid], np.int64)
     starts = block.first + np.cumsum(spans) - spans
-    if spans.sum() != len(block.lines) if b'"' in utf8 else len(spans) != _count_lines(utf8):
+    if spans.sum() != utf8.count(b"\n") + (not utf8.endswith(b"\n")):
         return None
-    for start, span in zip(starts[spans > 1], spans[spans > 1], strict=True):
-        record = next(block.records(int(start)))
-        if record.fault or record.lines != span:
-            return None
+    if len(spans) and spans.max() > 1 and not _keeps_rules(block, utf8, starts, spans):
+        return None
     others = []
     for start, span, row in zip(starts[~is_valid], spans[~is_valid], invalid, strict=True):
         split = split_cells(text := without_line_end(row.text), block.delimiter)
@@ -195,8 +193,31 @@ def _parse_fast(block: Block, width: int) -> Parsed | None:
     return Parsed(starts[is_valid], columns, others)
 
 
-def _count_lines(data: bytes) -> int:
-    return data.count(b"\n") + (not data.endswith(b"\n"))
+def _keeps_rules(block: Block, utf8: bytes, starts: np.ndarray, spans: np.ndarray) -> bool:
+    """Whether the records over several lines are ones by the rules of `records`; those in doubt are read with care."""
+    line_ends = np.append(np.flatnonzero(np.frombuffer(utf8, np.uint8) == ord("\n")) + 1, len(utf8))
+    first = starts - block.first
+    sizes = line_ends[first + spans - 1] - np.where(first > 0, line_ends[first - 1], 0)
+    # No character takes more than twice as many bytes in a declared encoding as in UTF-8.
+    is_doubtful = (spans >= MAX_RECORD_LINES) | (sizes > MAX_RECORD_BYTES // 2)
+    if not _is_tidy(utf8, block.delimiter.encode()):
+        is_doubtful = spans > 1
+    for start, span in zip(starts[is_doubtful], spans[is_doubtful], strict=True):
+        record = next(block.records(int(start)))
+        if record.fault or record.lines != span:
+            return False
+    return True
+
+
+def _is_tidy(utf8: bytes, delimiter: bytes) -> bool:
+    """Whether every quote opens after a delimiter or line end and closes before one, or is doubled."""
+    outside = utf8.split(b'"')[::2]
+    starts, ends = (delimiter, b"\n", b"\r\n"), (delimiter, b"\n")
+    return (
+        (not outside[0] or outside[0].endswith(ends))
+        and (not outside[-1] or outside[-1].startswith(starts))
+        and all(not text or (text.startswith(starts) and text.endswith(ends)) for text in set(outside[1:-1]))
+    )
 
 
 def _parse_carefully(block: Block, width: int) -> tuple[Parsed, int]:

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from jobs.land.batches import FileRefused
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 20
 MAX_LINE_BYTES = 8 << 20
 _HEAD_BYTES = 64 << 10
 _SAMPLE_LINES = 1000

@@ -8,7 +8,7 @@ compact JSON; null, a missing key and an empty text as null.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,56 +29,72 @@ def parse(path: Path, obj: SourceObject) -> Iterator[Batch]:
 
 
 def _parse_blocks(path: Path, obj: SourceObject) -> Iterator[Batch]:
-    names = {column.header: index for index, column in enumerate(obj.columns)}
-    decode = json.JSONDecoder(
-        object_pairs_hook=_unique_keys, parse_float=_number_text, parse_int=str, parse_constant=_refuse_constant
-    ).decode
-    number, objects = 0, 0
+    headers = [column.header for column in obj.columns]
+    first, objects = 1, 0
     with open_lines(path, obj.encoding) as (file, encoding):
         for block, _ in read_blocks(file):
+            lines = _decode_lines(block, encoding)
             numbers: list[int] = []
-            rows: list[list[str | None]] = []
+            landing: list[list[str | None]] = []
             quarantined: list[Rejected] = []
             skipped: list[Rejected] = []
-            before = number
-            for line in block.removesuffix(b"\n").split(b"\n"):
-                number += 1
-                text, is_sound = decode_line(line.removesuffix(b"\r"), encoding)
-                if not text.strip():
+            for number, (text, is_sound) in enumerate(lines, start=first):
+                if not text or text.isspace():
                     skipped.append(Rejected(number, "blank", text))
                     continue
-                row, reason = _read_line(text, names, decode) if is_sound else (None, "bad_bytes")
-                if row is not None:
-                    numbers.append(number)
-                    rows.append(row)
-                else:
+                row, reason = _read_line(text, headers) if is_sound else (None, "bad_bytes")
+                if row is None:
                     quarantined.append(Rejected(number, reason, text))
+                else:
+                    numbers.append(number)
+                    landing.append(row)
                 objects += reason in ("", "unknown_json_key")
-            columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-            yield Batch(to_rows(obj, numbers, columns), quarantined, skipped, number - before)
+            columns = list(zip(*landing, strict=True)) if landing else [()] * len(headers)
+            yield Batch(to_rows(obj, numbers, columns), quarantined, skipped, len(lines))
+            first += len(lines)
     if not objects:
         raise FileRefused("unreadable", "no line of the file is a JSON object")
 
 
-def _read_line(text: str, names: dict[str, int], decode: Callable[[str], Any]) -> tuple[list[str | None] | None, str]:
-    """The line's values in the contract's order, or the reason why there are none."""
-    row: list[str | None] = [None] * len(names)
+def _decode_lines(block: bytes, encoding: str) -> list[tuple[str, bool]]:
+    """Each line's text without its end, and whether all its bytes are of the encoding."""
     try:
-        values = decode(text)
-        if not isinstance(values, dict):
-            return None, "bad_json"
-        for key, value in values.items():
-            if key not in names:
-                return None, "unknown_json_key"
-            if value.__class__ is not str and value is not None:
-                value = _value_text(text, key)
-            row[names[key]] = value
-        if "\\u" in text:
-            for value in row:
-                (value or "").encode()  # a lone surrogate can be escaped in JSON and held by no table
-    except (ValueError, RecursionError):
+        text = block.decode(encoding)
+        if encoding != "utf-8":
+            text.encode()
+        return [(line.removesuffix("\r"), True) for line in text.removesuffix("\n").split("\n")]
+    except UnicodeError:
+        lines = block.removesuffix(b"\n").split(b"\n")
+        return [decode_line(line.removesuffix(b"\r"), encoding) for line in lines]
+
+
+def _read_line(text: str, headers: list[str]) -> tuple[list[str | None] | None, str]:
+    """The line's values as text in the order of the headers, or the reason why there are none."""
+    try:
+        values = _read_object(text.strip(_WHITE_SPACE))
+    except (ValueError, StopIteration, RecursionError):
         return None, "bad_json"
-    return row, ""
+    if list(values) == headers:
+        return list(values.values()), ""
+    if not values.keys() <= set(headers):
+        return None, "unknown_json_key"
+    return [values.get(header) for header in headers], ""
+
+
+def _read_object(text: str) -> dict[str, str | None]:
+    """The object's values as text; raises ValueError or StopIteration where it is none."""
+    values, end = _scan(text, 0)
+    if end != len(text) or values.__class__ is not dict:
+        raise ValueError("no object")
+    # Each key is followed by `":` or, after white space, by `:`. Where the former occurs just once for each key, and no
+    # quote is followed by white space, no key can have occurred twice; otherwise the line is read again to be sure.
+    if text.count('":') != len(values) or '" ' in text or '"\t' in text:
+        _scan_unique(text, 0)
+    if "\\u" in text:
+        json.dumps(values, ensure_ascii=False).encode()  # fails on a lone surrogate, which no table can hold
+    if "true" in text or "false" in text or "[" in text or text.count("{") > 1:
+        return {key: _value_text(text, key, value) for key, value in values.items()}
+    return values
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -97,6 +113,16 @@ def _number_text(text: str) -> str:
     return text if fraction.strip("0") else whole
 
 
-def _value_text(text: str, key: str) -> str:
-    # Read anew, as the parser of the line turns numbers into text and they would come out in quotes.
+def _value_text(text: str, key: str, value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # Read anew, as the scanner of the line turns numbers into text and they would come out in quotes.
     return json.dumps(json.loads(text)[key], ensure_ascii=False, separators=(",", ":"))
+
+
+_WHITE_SPACE = " \t\r\n"
+_AS_TEXT: dict[str, Any] = {"parse_float": _number_text, "parse_int": str, "parse_constant": _refuse_constant}
+_scan = json.JSONDecoder(**_AS_TEXT).scan_once
+_scan_unique = json.JSONDecoder(object_pairs_hook=_unique_keys, **_AS_TEXT).scan_once

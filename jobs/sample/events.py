@@ -61,7 +61,8 @@ def _ages(world: World, today: np.datetime64) -> np.ndarray:
 
 
 def _living(world: World) -> np.ndarray:
-    return np.isnat(world.death) & world.registered
+    living: np.ndarray = np.isnat(world.death) & world.registered
+    return living
 
 
 def _let_die(world: World, rng: np.random.Generator, today: np.datetime64, events: Events) -> None:

@@ -36,7 +36,7 @@ def draw_stems(
     Sequence numbers stay below 990, so that a twin can have the next one of the same sex.
     """
     bases = (regions * 10**8 + compact_dates(births)) * 1000
-    stems = bases + _draw_sequences(rng, sexes)
+    stems: np.ndarray = bases + _draw_sequences(rng, sexes)
     while True:
         _, first = np.unique(stems, return_index=True)
         again = np.ones(len(stems), dtype=bool)

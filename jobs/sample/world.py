@@ -102,7 +102,7 @@ def build_world(residents: int, seed: int, first_night: date) -> World:
     for one, other in twins:
         while name[other] == name[one]:
             (name[other],) = _draw_full_names(rng, surname[[other]], sex[[other]], birth[[other]], [ethnic[other]])
-    rare = _give_rare_names(rng, name, surname, ethnic, {place for pair in namesakes for place in pair})
+    rare = _give_rare_names(rng, name, surname, ethnic, {place for pair in (*namesakes, *twins) for place in pair})
     former = _draw_former_names(rng, name, surname, sex, birth, ethnic)
 
     taken_stems = {int(canary.id_number[:17]) for canary in CANARIES}
@@ -252,11 +252,11 @@ def _draw_full_names(
 
 
 def _give_rare_names(
-    rng: np.random.Generator, name: list[str], surname: np.ndarray, ethnic: list[str], namesakes: set[int]
+    rng: np.random.Generator, name: list[str], surname: np.ndarray, ethnic: list[str], doubles: set[int]
 ) -> list[int]:
-    """Give some Han residents, none of the namesakes, each rare character as their given name; returns who."""
+    """Give some Han residents, no namesake and no twin, each rare character as their given name; returns who."""
     count = len(name)
-    free = [place for place in range(len(CANARIES), count) if ethnic[place] == "汉族" and place not in namesakes]
+    free = [place for place in range(len(CANARIES), count) if ethnic[place] == "汉族" and place not in doubles]
     wanted = len(names.RARE_GIVEN_NAMES) * floored(count, 0.0007)
     chosen: list[int] = rng.permutation(np.array(free, dtype=np.int64))[:wanted].tolist()
     for turn, place in enumerate(chosen):

@@ -1,0 +1,4 @@
+from jobs.common.stage import stage_main
+from jobs.land.stage import run
+
+stage_main("land", run, per_source=True)

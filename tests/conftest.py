@@ -1,0 +1,47 @@
+"""Shared by the tests: one engine for the session, workspaces in temporary directories, real data where it is."""
+
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs.common.conf import Conf, take_snapshot
+from jobs.common.engine import session
+from jobs.common.stage import open_lake
+from jobs.common.tables import Lake
+from jobs.common.workspace import Workspace, init_workspace
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NIGHT = date(2026, 1, 1)
+
+
+@pytest.fixture(scope="session")
+def spark() -> SparkSession:
+    return session()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return init_workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def conf(workspace: Workspace) -> Conf:
+    return take_snapshot(workspace)
+
+
+@pytest.fixture
+def lake(workspace: Workspace, conf: Conf) -> Lake:
+    return open_lake(workspace, conf)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real data; where it must be there, its absence is a failure."""
+    folder = Path(os.environ.get("JICENG_REAL_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not (folder / "appeals").is_dir():
+        assert os.environ.get("JICENG_REQUIRE_REAL_DATA") != "1", f"the real data is required and not at {folder}"
+        pytest.skip(f"no real data at {folder}; set JICENG_REAL_DATA")
+    return folder
