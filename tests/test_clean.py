@@ -119,8 +119,8 @@ TABLES = {
 def test_type_gives_expected_table(spark, type):
     field = ModelField("value", type, 1, "", "")
     expected = spark.createDataFrame(TABLES[type], f"value__text string, value {field.sql_type}, value__code string")
-    found = clean.clean_field(expected.select("value__text"), field, "Asia/Shanghai")
-    assertDataFrameEqual(found, expected)
+    found = clean.clean_fields(expected.withColumn("timezone", F.lit("Asia/Shanghai")).drop("value", "value__code"), [field])
+    assertDataFrameEqual(found.drop("timezone"), expected)
 
 
 def test_every_type_is_tested_or_looked_up():

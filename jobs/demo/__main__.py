@@ -5,6 +5,7 @@ home, raw logs. Refuses nothing; ends with exit code 1 when a night was not rele
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from rich.console import Console
 from jobs.demo.airflow import REPOSITORY, Task, environment, migrate, run_night, serve
 from jobs.demo.report import print_report
 
-JICENG = [str(Path(sys.executable).with_name("jiceng"))]
+JICENG = Path(sys.executable).with_name("jiceng")
 # Real workbooks and the systems that hand them over.
 MESSAGES = {
     "附件1.xlsx": "mailbox",
@@ -53,7 +54,7 @@ class Progress:
         parts = [_part(task, len(self.group) > 1) for task in sorted(self.group, key=lambda t: (t.index, t.name))]
         seconds = sum(task.seconds for task in self.group)
         line = f"  {_stage(self.group[0]):<10}{seconds:6.1f} s   {'  '.join(part for part in parts if part)}"
-        self.console.print(line.rstrip(), markup=False, highlight=False)
+        self.console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
         self.group.clear()
 
 
@@ -78,9 +79,17 @@ def play_night(console: Console, settings: dict[str, str], night: date, heading:
     console.print(f"  {'night':<10}{time.monotonic() - began:6.1f} s   with Airflow's own start", highlight=False)
     if not released:
         for task in progress.failed:
-            console.print("".join(task.lines[-15:]), markup=False, highlight=False)
+            console.print("".join(task.own_lines[-15:]), markup=False, highlight=False)
         console.print(f"[red]The DAG run failed.[/red] Its whole log: {log}")
         sys.exit(1)
+
+
+def jiceng(*arguments: str) -> str:
+    """Run the command line; return its results, its messages go to stderr where it fails."""
+    done = subprocess.run([JICENG, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"jiceng {arguments[0]} ended with exit code {done.returncode}:\n{done.stderr}")
+    return done.stdout
 
 
 def deliver(source: Path, workspace: Path) -> None:
@@ -90,7 +99,7 @@ def deliver(source: Path, workspace: Path) -> None:
 
 def run(into: Path, residents: int, nights: int, messages: bool) -> None:
     """The whole demonstration, from nothing."""
-    console = Console(soft_wrap=True)
+    console = Console(width=None if sys.stdout.isatty() else 120)
     began = time.monotonic()
     for part in PARTS:
         shutil.rmtree(into / part, ignore_errors=True)
@@ -102,8 +111,9 @@ def run(into: Path, residents: int, nights: int, messages: bool) -> None:
     console.print(f"[bold]A sample town of {residents:,} residents, {nights} night(s)[/bold]", highlight=False)
     exports = into / "exports"
     sample = ["sample", "--residents", str(residents), "--seed", "1", "--nights", str(nights), "--out", str(exports)]
-    subprocess.run([*JICENG, *sample], cwd=REPOSITORY, check=True)
-    subprocess.run([*JICENG, "init", "--home", str(town)], cwd=REPOSITORY, check=True)
+    cases = json.loads(jiceng(*sample, "--format", "json"))
+    console.print("  with " + ", ".join(f"{case['count']} {case['case']}" for case in cases if case["count"]), highlight=False)
+    jiceng("init", "--home", str(town))
     with console.status("Airflow's database"):
         migrate(settings, logs / "airflow.log")
 
@@ -117,7 +127,7 @@ def run(into: Path, residents: int, nights: int, messages: bool) -> None:
     data = Path(os.environ.get("JICENG_REAL_DATA") or REPOSITORY.parent / "shared/data") / "appeals"
     if messages and data.is_dir():
         home = into / "messages"
-        subprocess.run([*JICENG, "init", "--home", str(home)], cwd=REPOSITORY, check=True)
+        jiceng("init", "--home", str(home))
         for name, system in MESSAGES.items():
             (home / "inbox" / system).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(data / name, home / "inbox" / system / name)
@@ -136,18 +146,18 @@ def run(into: Path, residents: int, nights: int, messages: bool) -> None:
 
 def print_next_steps(console: Console, into: Path, homes: list[Path]) -> None:
     """What to type now."""
-    jiceng, home = ".venv/bin/jiceng", os.path.relpath(homes[0])
+    command, home = ".venv/bin/jiceng", os.path.relpath(homes[0])
     steps = {
-        f"{jiceng} status --home {home}": "what ran, waits, was refused",
-        f"{jiceng} books --home {home}": "every row accounted for",
-        f"{jiceng} sql 'select * from resident limit 5' --home {home}": "the released tables",
+        f"{command} status --home {home}": "what ran, waits, was refused",
+        f"{command} books --home {home}": "every row accounted for",
+        f"{command} sql 'select * from resident limit 5' --home {home}": "the released tables",
         f"cat {home}/runs/*/summary.json": "each run in figures",
         "make airflow": "the same runs in Airflow's user interface",
     }
     console.print("\n[bold]Next[/bold]")
     width = max(map(len, steps))
-    for command, meaning in steps.items():
-        console.print(f"  {command:<{width}}  {meaning}", markup=False, highlight=False)
+    for step, meaning in steps.items():
+        console.print(f"  {step:<{width}}  {meaning}", markup=False, highlight=False, soft_wrap=True)
 
 
 def show(into: Path, port: int) -> int:

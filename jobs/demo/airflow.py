@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from itertools import takewhile
 from pathlib import Path
 from types import FrameType
 from zoneinfo import ZoneInfo
@@ -24,6 +25,7 @@ STARTING = re.compile(r"\[DAG TEST\] starting task_id=(\S+) map_index=(-?\d+)")
 ENDING = re.compile(r"\[DAG TEST\] end task task_id=")
 NEW_STATE = re.compile(r"new_state=(\w+)")
 DAG_RUN = re.compile(r"Created dag run.* (manual__[^ ,]+), state")
+AIRFLOW_LINE = re.compile(r"\d{4}-\d\d-\d\dT\S+Z \[")
 # What Airflow says to itself around a task; the rest is the task's own log.
 NOISE = re.compile(r"\[DAG TEST\]|\[airflow\.api_fastapi|::(end)?group::")
 
@@ -38,6 +40,12 @@ class Task:
     state: str = "running"
     seconds: float = 0.0
     lines: list[str] = field(default_factory=list)
+
+    @property
+    def own_lines(self) -> list[str]:
+        """What the stage itself said, without Airflow around it."""
+        said = takewhile(lambda line: "Task failed with exception" not in line, self.lines)
+        return [line for line in said if not AIRFLOW_LINE.match(line)]
 
 
 def environment(airflow_home: Path, workspace: Path, port: int = 8080) -> dict[str, str]:
@@ -155,17 +163,14 @@ def _answers(address: str) -> bool:
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Airflow's children first get the time to stop their tasks, then are ended."""
-    for number, patience in ((signal.SIGINT, 15), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+    """Airflow's processes are asked to end, with the tasks they run, and then made to."""
+    for number, patience in ((signal.SIGTERM, 20), (signal.SIGKILL, 5)):
+        deadline = time.monotonic() + patience
         try:
             os.killpg(process.pid, number)
+            while time.monotonic() < deadline:
+                process.poll()  # a zombie would still count as the group
+                os.killpg(process.pid, 0)
+                time.sleep(0.2)
         except ProcessLookupError:
             return
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            process.poll()
-            try:
-                os.killpg(process.pid, 0)
-            except ProcessLookupError:
-                return
-            time.sleep(0.2)

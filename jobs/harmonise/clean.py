@@ -4,6 +4,8 @@ A rule never guesses: what it does not understand is null, with a code of conf/r
 the column of the step before, so that plans stay flat. Digits are spelled [0-9]: engines disagree on what \\d is.
 """
 
+from collections.abc import Callable
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -24,32 +26,28 @@ _SERIAL = "^[1-9][0-9]{4}$"
 _SCIENTIFIC = "^[0-9](\\.[0-9]+)?E\\+?1[0-9]$"
 
 
-def clean_field(rows: DataFrame, field: ModelField, timezone: str) -> DataFrame:
-    """Adds `<field>` and `<field>__code` from `<field>__text`; keeps every row.
+def clean_fields(rows: DataFrame, fields: list[ModelField]) -> DataFrame:
+    """Adds `<field>` and `<field>__code` from `<field>__text`, of all fields at once; keeps every row.
 
     Args:
-        rows: with `<field>__text`.
-        field: of any type but code and division, which are looked up instead.
-        timezone: in which the source writes its times.
+        rows: with `<field>__text`, and `timezone` in which the source writes its times.
+        fields: of any type but code and division, which are looked up instead.
     """
-    rules = {
-        "person_name": (half_width, clean_person_name, "name_unreadable"),
-        "resident_id": (id_text, clean_resident_id, None),
-        "date": (half_width, clean_date, "date_unreadable"),
-        "datetime": (half_width, lambda plain: clean_datetime(plain, timezone), "datetime_unreadable"),
-        "phone": (half_width, clean_phone, "phone_unreadable"),
-        "integer": (half_width, clean_integer, "integer_unreadable"),
-        "text": (strip_text, lambda plain: plain, None),
-        "address": (half_width, without_spaces, None),
-    }
-    to_plain, to_value, unreadable = rules[field.type]
-    plain, value = F.col("_plain"), F.col(field.name)
-    rows = rows.withColumn("_plain", to_plain(F.col(f"{field.name}__text"))).withColumn(field.name, to_value(plain))
+    # Three flat projections instead of three for each field: planning time grows with the depth of a plan.
+    plain = {f"{f.name}__plain": _TO_PLAIN[f.type](F.col(f"{f.name}__text")) for f in fields}
+    rows = rows.withColumns(plain)
+    rows = rows.withColumns({f.name: _TO_VALUE[f.type](F.col(f"{f.name}__plain")) for f in fields})
+    doubts = {f"{f.name}__code": _doubt(f, F.col(f"{f.name}__plain"), F.col(f.name)) for f in fields}
+    return rows.withColumns(doubts).drop(*plain)
+
+
+def _doubt(field: ModelField, plain: Column, value: Column) -> Column:
     if field.type == "resident_id":
-        doubt = doubt_resident_id(plain, value)
-    else:
-        doubt = F.when(plain.isNotNull() & value.isNull(), F.lit(unreadable)).otherwise(F.lit(None).cast("string"))
-    return rows.withColumn(f"{field.name}__code", doubt).drop("_plain")
+        return doubt_resident_id(plain, value)
+    nothing = F.lit(None).cast("string")
+    if field.type not in _UNREADABLE:
+        return nothing
+    return F.when(plain.isNotNull() & value.isNull(), F.lit(_UNREADABLE[field.type])).otherwise(nothing)
 
 
 def half_width(text: Column) -> Column:
@@ -112,8 +110,8 @@ def clean_date(plain: Column) -> Column:
     )
 
 
-def clean_datetime(plain: Column, timezone: str) -> Column:
-    """Local time of `timezone` as UTC; a day without a time is its midnight."""
+def clean_datetime(plain: Column) -> Column:
+    """Local time of the column `timezone` as UTC; a day without a time is its midnight."""
     day = clean_date(plain)
     hour, minute, second = (
         F.lpad(F.regexp_extract(plain, _TIME, group), 2, "0") for group in (1, 2, 4)  # lpad makes 00 of nothing
@@ -121,7 +119,7 @@ def clean_datetime(plain: Column, timezone: str) -> Column:
     clock = F.concat_ws(":", hour, minute, second)
     well_formed = plain.rlike(_TIME) | ~plain.rlike("[ T]")
     local = F.concat_ws(" ", day.cast("string"), clock).try_cast("timestamp")
-    return F.when(well_formed & day.isNotNull(), F.to_utc_timestamp(local, timezone))
+    return F.when(well_formed & day.isNotNull(), F.to_utc_timestamp(local, F.col("timezone")))
 
 
 def _date_parts(plain: Column, pattern: str) -> list[Column]:
@@ -145,3 +143,32 @@ def clean_integer(plain: Column) -> Column:
 def code_key(text: Column) -> Column:
     """How a value is looked up in a code list: plain width, no white space, capitals."""
     return F.upper(without_spaces(half_width(text)))
+
+
+_TO_PLAIN: dict[str, Callable[[Column], Column]] = {
+    "person_name": half_width,
+    "resident_id": id_text,
+    "date": half_width,
+    "datetime": half_width,
+    "phone": half_width,
+    "integer": half_width,
+    "text": strip_text,
+    "address": half_width,
+}
+_TO_VALUE: dict[str, Callable[[Column], Column]] = {
+    "person_name": clean_person_name,
+    "resident_id": clean_resident_id,
+    "date": clean_date,
+    "datetime": clean_datetime,
+    "phone": clean_phone,
+    "integer": clean_integer,
+    "text": lambda plain: plain,
+    "address": without_spaces,
+}
+_UNREADABLE = {
+    "person_name": "name_unreadable",
+    "date": "date_unreadable",
+    "datetime": "datetime_unreadable",
+    "phone": "phone_unreadable",
+    "integer": "integer_unreadable",
+}

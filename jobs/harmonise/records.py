@@ -16,35 +16,36 @@ from jobs.harmonise import clean
 _POSITION = ["system", "object", "sheet", "source_key", "role", "file_id", "row_number", "row_hash"]
 
 
-def clean_records(rows: DataFrame, record: Record, obj: SourceObject, role: str, conf: Conf) -> DataFrame:
-    """One row per row in: position, every field of the record cleaned, its text in `<field>__text`, its doubt in `<field>__code`.
-
-    A field that the object does not feed is null. Raises nothing for bad values: they are null with a code.
+def record_texts(rows: DataFrame, record: Record, obj: SourceObject, role: str) -> DataFrame:
+    """One row per row in: position, `<field>__text` of every field (null where the object feeds none), and what its
+    contract says of them: `timezone`, and `required`, the fields that must not be empty, between bars.
     """
-    fed = [field for field in record.fields if field.name in rows.columns]
-    required = {
-        feed.field
-        for column in obj.columns
-        if column.required
-        for feed in column.feeds
-        if (feed.record, feed.role) == (record.name, role)
-    }
-    cleaned = rows.select(*_POSITION, *[F.col(field.name).alias(f"{field.name}__text") for field in fed])
-    for field in fed:
-        if field.type in ("code", "division"):
-            cleaned = decode_field(cleaned, field, code_values(conf, field))
-        else:
-            cleaned = clean.clean_field(cleaned, field, obj.timezone)
-        if field.name in required:
-            empty = strip_text(F.col(f"{field.name}__text")).isNull()
-            code = F.when(empty, F.lit("required_empty")).otherwise(F.col(f"{field.name}__code"))
-            cleaned = cleaned.withColumn(f"{field.name}__code", code)
+    feeds = [(feed, column) for column in obj.columns for feed in column.feeds]
+    required = [f.field for f, column in feeds if column.required and (f.record, f.role) == (record.name, role)]
+    texts = [
+        (F.col(f.name) if f.name in rows.columns else F.lit(None).cast("string")).alias(f"{f.name}__text")
+        for f in record.fields
+    ]
+    return rows.select(
+        *_POSITION, *texts, F.lit(obj.timezone).alias("timezone"), F.lit(f"|{'|'.join(required)}|").alias("required")
+    )
+
+
+def clean_records(texts: DataFrame, record: Record, conf: Conf) -> DataFrame:
+    """One row per row in: position, every field cleaned, its text in `<field>__text`, its doubt in `<field>__code`.
+
+    Raises nothing for bad values: they are null with a code.
+    """
+    looked_up = [field for field in record.fields if field.type in ("code", "division")]
+    cleaned = clean.clean_fields(texts, [field for field in record.fields if field not in looked_up])
+    for field in looked_up:
+        cleaned = decode_field(cleaned, field, code_values(conf, field))
+    codes = {}
     for field in record.fields:
-        if field not in fed:
-            nothing = F.lit(None).cast("string")
-            cleaned = cleaned.withColumn(field.name, F.lit(None).cast(field.sql_type))
-            cleaned = cleaned.withColumn(f"{field.name}__text", nothing).withColumn(f"{field.name}__code", nothing)
-    return cleaned
+        missing = F.col("required").contains(f"|{field.name}|") & strip_text(F.col(f"{field.name}__text")).isNull()
+        code = F.when(missing, F.lit("required_empty")).otherwise(F.col(f"{field.name}__code"))
+        codes[f"{field.name}__code"] = code
+    return cleaned.withColumns(codes).drop("timezone", "required")
 
 
 def decode_field(rows: DataFrame, field: ModelField, values: DataFrame) -> DataFrame:

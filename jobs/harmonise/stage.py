@@ -16,7 +16,7 @@ from jobs.common.model import Record
 from jobs.common.rows import RECORD_KEY, fed_records, keyed_rows, record_rows
 from jobs.common.stage import Context
 from jobs.common.versions import compare_states, difference, state_before, version_changes
-from jobs.harmonise.records import clean_records, list_issues
+from jobs.harmonise.records import clean_records, list_issues, record_texts
 
 _FILE_KEY = ["system", "object", "file_id", "row_number", "role"]
 
@@ -82,15 +82,9 @@ def harmonise_record(
     states = compare_states(state_before(versions, night), now, RECORD_KEY, "row_hash")
     states = lake.scratch(run_id, f"states-{record.name}", states)
     opened_keys = states.where(F.col("state").isin("new", "changed"))
-    cleaned = _union(
-        [
-            clean_records(
-                views[n.obj.raw_table, role].join(opened_keys.select(*RECORD_KEY), RECORD_KEY, "left_semi"),
-                record, n.obj, role, context.conf,
-            )
-            for n, role in fed
-        ]
-    )
+    texts = [record_texts(views[n.obj.raw_table, role], record, n.obj, role) for n, role in fed]
+    fresh = _union(texts).join(opened_keys.select(*RECORD_KEY), RECORD_KEY, "left_semi")
+    cleaned = clean_records(lake.scratch(run_id, f"texts-{record.name}", fresh), record, context.conf)
     cleaned = lake.scratch(run_id, f"cleaned-{record.name}", cleaned)
     opened = cleaned.withColumn("valid_from", F.lit(night)).withColumn("valid_to", F.lit(None).cast("date"))
     closed = states.where((F.col("state") == "changed") | ((F.col("state") == "absent") & _in_scope(whole)))

@@ -135,20 +135,21 @@ def open_lines(path: Path, declared: str) -> Iterator[tuple[BinaryIO, str]]:
         yield copy, "utf-8"
 
 
-def read_blocks(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-    """Blocks of whole lines, and whether each is the last one.
+def read_blocks(file: BinaryIO, size: int | None = None) -> Iterator[tuple[bytes, bool]]:
+    """Blocks of whole lines, of about `size` bytes, and whether each is the last one.
 
     Raises:
         FileRefused: unreadable, where a line is longer than memory should bear.
     """
-    block = file.read(BLOCK_BYTES)
+    size = size or BLOCK_BYTES
+    block = file.read(size)
     while block:
         if not block.endswith(b"\n"):
             rest = file.readline(MAX_LINE_BYTES)
             if len(rest) == MAX_LINE_BYTES:
                 raise FileRefused("unreadable", f"a line is longer than {MAX_LINE_BYTES >> 20} MiB")
             block += rest
-        following = file.read(BLOCK_BYTES)
+        following = file.read(size)
         yield block, not following
         block = following
 

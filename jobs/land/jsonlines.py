@@ -16,6 +16,9 @@ from jobs.common.contracts import SourceObject
 from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, to_rows
 from jobs.land.encodings import check_encoding, decode_line, open_lines, read_blocks
 
+# What a processor's cache holds of Python objects: blocks of a MiB take half as long again.
+BLOCK_BYTES = 128 << 10
+
 
 def parse(path: Path, obj: SourceObject) -> Iterator[Batch]:
     """Yield the file's rows in their order, a block at a time.
@@ -29,27 +32,27 @@ def parse(path: Path, obj: SourceObject) -> Iterator[Batch]:
 
 
 def _parse_blocks(path: Path, obj: SourceObject) -> Iterator[Batch]:
-    headers = [column.header for column in obj.columns]
+    headers = {column.header: None for column in obj.columns}
     first, objects = 1, 0
     with open_lines(path, obj.encoding) as (file, encoding):
-        for block, _ in read_blocks(file):
+        for block, _ in read_blocks(file, BLOCK_BYTES):
             lines = _decode_lines(block, encoding)
-            numbers: list[int] = []
-            landing: list[list[str | None]] = []
+            numbers: list[int] = list(range(first, first + len(lines)))
             quarantined: list[Rejected] = []
             skipped: list[Rejected] = []
-            for number, (text, is_sound) in enumerate(lines, start=first):
-                if not text or text.isspace():
-                    skipped.append(Rejected(number, "blank", text))
-                    continue
-                row, reason = _read_line(text, headers) if is_sound else (None, "bad_bytes")
-                if row is None:
-                    quarantined.append(Rejected(number, reason, text))
-                else:
-                    numbers.append(number)
-                    landing.append(row)
-                objects += reason in ("", "unknown_json_key")
-            columns = list(zip(*landing, strict=True)) if landing else [()] * len(headers)
+            rows = _read_plain(block, lines, headers)
+            if rows is None:
+                numbers, rows = [], []
+                for number, (text, is_sound) in enumerate(lines, start=first):
+                    row, reason = _read_line(text, headers) if is_sound else (None, "bad_bytes")
+                    if row is not None:
+                        numbers.append(number)
+                        rows.append(row)
+                    else:
+                        rejected = Rejected(number, reason, text)
+                        (skipped if reason == "blank" else quarantined).append(rejected)
+            columns = list(zip(*rows, strict=True)) if rows else [()] * len(headers)
+            objects += len(rows) + sum(row.reason == "unknown_json_key" for row in quarantined)
             yield Batch(to_rows(obj, numbers, columns), quarantined, skipped, len(lines))
             first += len(lines)
     if not objects:
@@ -68,33 +71,45 @@ def _decode_lines(block: bytes, encoding: str) -> list[tuple[str, bool]]:
         return [decode_line(line.removesuffix(b"\r"), encoding) for line in lines]
 
 
-def _read_line(text: str, headers: list[str]) -> tuple[list[str | None] | None, str]:
-    """The line's values as text in the order of the headers, or the reason why there are none."""
+def _read_plain(block: bytes, lines: list[tuple[str, bool]], headers: dict[str, None]) -> list[list[str | None]] | None:
+    """The rows of a block of plain lines: flat objects of declared keys without escapes and booleans; else None.
+
+    Each key is followed by `":`, or by `"` and white space. Where the latter occurs nowhere and the former just as often
+    as keys were found, none has occurred twice.
+    """
+    if any(odd in block for odd in _NOT_PLAIN) or block.count(b"{") != len(lines):
+        return None
+    rows = []
+    keys = 0
     try:
-        values = _read_object(text.strip(_WHITE_SPACE))
+        for text, is_sound in lines:
+            values, end = _scan(text, 0)
+            if end != len(text) or not is_sound or not values.keys() <= headers.keys():
+                return None
+            keys += len(values)
+            rows.append(list(map(values.get, headers)))
+    except (ValueError, AttributeError, StopIteration, RecursionError):
+        return None
+    return rows if keys == block.count(b'":') else None
+
+
+def _read_line(text: str, headers: dict[str, None]) -> tuple[list[str | None] | None, str]:
+    """The line's values as text in the order of the headers, or the reason why there are none."""
+    text = text.strip()
+    if not text:
+        return None, "blank"
+    try:
+        values, end = _scan_unique(text, 0)
+        if end != len(text) or not isinstance(values, dict):
+            return None, "bad_json"
+        if not values.keys() <= headers.keys():
+            return None, "unknown_json_key"
+        texts = {key: _value_text(text, key, value) for key, value in values.items()}
+        for value in texts.values():
+            (value or "").encode()  # fails on a lone surrogate, which no table can hold
     except (ValueError, StopIteration, RecursionError):
         return None, "bad_json"
-    if list(values) == headers:
-        return list(values.values()), ""
-    if not values.keys() <= set(headers):
-        return None, "unknown_json_key"
-    return [values.get(header) for header in headers], ""
-
-
-def _read_object(text: str) -> dict[str, str | None]:
-    """The object's values as text; raises ValueError or StopIteration where it is none."""
-    values, end = _scan(text, 0)
-    if end != len(text) or values.__class__ is not dict:
-        raise ValueError("no object")
-    # Each key is followed by `":` or, after white space, by `:`. Where the former occurs just once for each key, and no
-    # quote is followed by white space, no key can have occurred twice; otherwise the line is read again to be sure.
-    if text.count('":') != len(values) or '" ' in text or '"\t' in text:
-        _scan_unique(text, 0)
-    if "\\u" in text:
-        json.dumps(values, ensure_ascii=False).encode()  # fails on a lone surrogate, which no table can hold
-    if "true" in text or "false" in text or "[" in text or text.count("{") > 1:
-        return {key: _value_text(text, key, value) for key, value in values.items()}
-    return values
+    return list(map(texts.get, headers)), ""
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -122,7 +137,7 @@ def _value_text(text: str, key: str, value: Any) -> str | None:
     return json.dumps(json.loads(text)[key], ensure_ascii=False, separators=(",", ":"))
 
 
-_WHITE_SPACE = " \t\r\n"
+_NOT_PLAIN = (b"\\u", b"true", b"false", b"[", b'" ', b'"\t', b'"\r')
 _AS_TEXT: dict[str, Any] = {"parse_float": _number_text, "parse_int": str, "parse_constant": _refuse_constant}
 _scan = json.JSONDecoder(**_AS_TEXT).scan_once
 _scan_unique = json.JSONDecoder(object_pairs_hook=_unique_keys, **_AS_TEXT).scan_once

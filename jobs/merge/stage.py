@@ -21,7 +21,8 @@ def run(context: Context) -> None:
         return
     for record in context.conf.model.values():
         name = f"candidate.{record.name}"
-        target = candidate(context, record)
+        # Computed once: a plan that is read twice is planned twice, and this one is deep.
+        target = context.lake.scratch(context.run.run_id, f"target-{record.name}", candidate(context, record))
         known = context.lake.read(name)
         changes = difference(known, target, context.lake.declared[name].key)
         context.log("merge", record.name, rows_written=context.lake.merge(name, changes, context.run.run_id))
@@ -34,6 +35,7 @@ def candidate(context: Context, record: Record) -> DataFrame:
     if record.kind:
         entities = lake.read("links.mention").where(F.col("kind") == record.kind).select("mention_id", "entity_id")
         mentioned = mentioned_records(records, entities, lake.read("links.edge"), record.kind)
+        mentioned = lake.scratch(context.run.run_id, f"mentioned-{record.name}", mentioned)
         return choose_fields(mentioned, record, load_authority(context.conf, record))
     for column, kind in record.speaks_of.items():
         records = add_entity(records, lake.read("links.mention").where(F.col("kind") == kind), column)
