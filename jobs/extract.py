@@ -56,8 +56,15 @@ def describe_file(context: Context, source: Source | None, file: InboxFile, file
     objects = match_objects(source, file.name)
     if objects:
         return [
-            {**common, "object": obj.name, "sheet": obj.sheet, "as_of": as_of_day(obj, file.name, night),
-             "status": "waiting", "reason": None, "detail": None}
+            {
+                **common,
+                "object": obj.name,
+                "sheet": obj.sheet,
+                "as_of": as_of_day(obj, file.name, night),
+                "status": "waiting",
+                "reason": None,
+                "detail": None,
+            }
             for obj in objects
         ]
     reason, detail = "unknown_system", f"no conf/sources/{file.system}.odcs.yaml"
@@ -79,7 +86,7 @@ def record_files(context: Context, deliveries: list[dict[str, Any]], files: list
         (row["system"], row["object"], row["sheet"], row["file_id"]): row["status"]
         for row in lake.rows("ops.file", {"system": files[0]["system"]}).to_pylist()
     }
-    fresh = {}
+    fresh: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in files:
         key = (row["system"], row["object"], row["sheet"], row["file_id"])
         if known.get(key, "refused") == "refused":

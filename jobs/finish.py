@@ -88,18 +88,26 @@ def judge_sources(context: Context) -> dict[str, Any]:
     return found
 
 
-def _describe_delivery(row: dict[str, Any], files: dict[tuple, dict[str, Any]]) -> dict[str, Any]:
+def _describe_delivery(row: dict[str, Any], files: dict[tuple[str, ...], dict[str, Any]]) -> dict[str, Any]:
     file = files[row["system"], row["object"], row["sheet"], row["file_id"]]
     return {
-        "name": row["name"], "object": row["object"], "sheet": row["sheet"], "file_id": row["file_id"],
-        "as_of": row["as_of"].isoformat(), "status": file["status"], "reason": file["reason"],
-        "detail": file["detail"], "rows_read": file["rows_read"],
+        "name": row["name"],
+        "object": row["object"],
+        "sheet": row["sheet"],
+        "file_id": row["file_id"],
+        "as_of": row["as_of"].isoformat(),
+        "status": file["status"],
+        "reason": file["reason"],
+        "detail": file["detail"],
+        "rows_read": file["rows_read"],
     }
 
 
 def waiting_files(context: Context) -> list[str]:
     """Files that are still being copied, and files that lie outside any system's folder."""
-    found = [f"{name}: lies in no system's folder; move it to inbox/<system>/" for name in stray_files(context.workspace)]
+    found = [
+        f"{name}: lies in no system's folder; move it to inbox/<system>/" for name in stray_files(context.workspace)
+    ]
     for system in systems_with_files(context.workspace):
         _, waiting = ready_files(context.workspace, system, context.conf.sources.get(system))
         found += [f"{system}/{file.name}: still being copied" for file in waiting]

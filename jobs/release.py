@@ -30,7 +30,9 @@ def run(context: Context) -> None:
         raise Refusal(f"nothing was released: {'; '.join(reasons)}")
     release = finish_release(context.lake, record_intent(context.lake, context.run, tables))
     close_books(context, release)
-    context.log("release", f"release {release.release_id}", **{name: entry["rows"] for name, entry in release.tables.items()})
+    context.log(
+        "release", f"release {release.release_id}", **{name: entry["rows"] for name, entry in release.tables.items()}
+    )
 
 
 def refusals(context: Context, tables: dict[str, dict[str, Any]]) -> list[str]:
@@ -58,8 +60,14 @@ def close_books(context: Context, release: Release) -> None:
     lake, run = context.lake, context.run
     place = dict.fromkeys(("file_id", "system", "object", "sheet"))
     rows = [
-        {"run_id": run.run_id, "night": run.night, **place, "record": name, "term": "refined",
-         "rows": lake.fingerprint(f"refined.{name}", entry["version"])[0]}
+        {
+            "run_id": run.run_id,
+            "night": run.night,
+            **place,
+            "record": name,
+            "term": "refined",
+            "rows": lake.fingerprint(f"refined.{name}", entry["version"])[0],
+        }
         for name, entry in sorted(release.tables.items())
     ]
     lake.replace_part("ops.ledger", lake.table_of("ops.ledger", rows), {"run_id": run.run_id, "term": "refined"})

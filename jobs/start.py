@@ -9,6 +9,7 @@ import sys
 from argparse import ArgumentParser
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from jobs.common.conf import Conf, take_snapshot
 from jobs.common.errors import Busy
@@ -43,7 +44,7 @@ def run(workspace: Workspace, night: date, driver: str) -> Context:
     return context
 
 
-def make_plan(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> dict:
+def make_plan(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> dict[str, Any]:
     """Sources to work on, and whether there is anything new since the night's last run."""
     delivering = systems_with_files(workspace)
     sources = sorted(set(conf.sources) | set(conf.refused_contracts) | set(delivering))
@@ -74,7 +75,7 @@ def _resume(workspace: Workspace, current: Run, night: date, driver: str) -> Con
     return context
 
 
-def _write_plan(context: Context, plan: dict) -> None:
+def _write_plan(context: Context, plan: dict[str, Any]) -> None:
     directory = context.workspace.run_dir(context.run.run_id)
     directory.mkdir(parents=True, exist_ok=True)
     partial = directory / "plan.json.tmp"
@@ -105,7 +106,11 @@ def main() -> None:
         workspace = open_workspace(arguments.home)
         with lock(workspace, "run", "this workspace"):
             context = run(workspace, parse_night(arguments.night), arguments.driver)
-        answer = {"run_id": context.run.run_id, "sources": context.plan["sources"], "nothing_new": context.plan["nothing_new"]}
+        answer = {
+            "run_id": context.run.run_id,
+            "sources": context.plan["sources"],
+            "nothing_new": context.plan["nothing_new"],
+        }
         print(json.dumps(answer, ensure_ascii=False), flush=True)
 
     sys.exit(guarded(body))

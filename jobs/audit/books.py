@@ -40,7 +40,9 @@ def file_terms(context: Context) -> list[dict[str, Any]]:
         for row in lake.rows("ops.delivery", {"night": context.run.night}).to_pylist()
     }
     entries = []
-    for file in sorted(lake.rows("ops.file").to_pylist(), key=lambda row: (row["system"], row["object"], row["file_id"])):
+    for file in sorted(
+        lake.rows("ops.file").to_pylist(), key=lambda row: (row["system"], row["object"], row["file_id"])
+    ):
         place = (file["system"], file["object"], file["sheet"], file["file_id"])
         if place not in wanted or file["status"] not in ("accepted", "late"):
             continue
@@ -87,8 +89,11 @@ def judge_rows(context: Context, rows: DataFrame, record: str) -> DataFrame:
     lake, night = context.lake, context.run.night
     versions = lake.read(f"harmonised.{record}")
     now = current(versions).select(
-        *RECORD_KEY, F.col("row_hash").alias("v_hash"), F.col("file_id").alias("v_file"),
-        F.col("row_number").alias("v_row"), F.col("valid_from").alias("v_from"),
+        *RECORD_KEY,
+        F.col("row_hash").alias("v_hash"),
+        F.col("file_id").alias("v_file"),
+        F.col("row_number").alias("v_row"),
+        F.col("valid_from").alias("v_from"),
     )
     earlier = versions.where(F.col("valid_from") < F.lit(night)).select(*RECORD_KEY).distinct()
     aside = lake.read("ops.quarantine").where(F.col("stage") == "harmonise")
@@ -100,7 +105,9 @@ def judge_rows(context: Context, rows: DataFrame, record: str) -> DataFrame:
     )
     same = F.col("v_hash") == F.col("row_hash")
     born_here = (
-        (F.col("v_from") == F.lit(night)) & (F.col("v_file") == F.col("file_id")) & (F.col("v_row") == F.col("row_number"))
+        (F.col("v_from") == F.lit(night))
+        & (F.col("v_file") == F.col("file_id"))
+        & (F.col("v_row") == F.col("row_number"))
     )
     term = (
         F.when(F.col("aside").isNotNull(), F.lit("quarantined"))
@@ -154,8 +161,14 @@ def entity_terms(context: Context, record: Record) -> list[dict[str, Any]]:
     return [_entry(term, rows, record=label) for term, rows in counts.items()]
 
 
-def _entry(term: str, rows: int, record: str | None = None, file: tuple | None = None) -> dict[str, Any]:
+def _entry(term: str, rows: int, record: str | None = None, file: tuple[str, ...] | None = None) -> dict[str, Any]:
     system, obj, sheet, file_id = file or (None, None, None, None)
     return {
-        "file_id": file_id, "system": system, "object": obj, "sheet": sheet, "record": record, "term": term, "rows": rows,
+        "file_id": file_id,
+        "system": system,
+        "object": obj,
+        "sheet": sheet,
+        "record": record,
+        "term": term,
+        "rows": rows,
     }

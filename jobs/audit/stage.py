@@ -10,6 +10,7 @@ from typing import Any
 os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before the import: nothing is sent anywhere
 
 import great_expectations as gx
+from great_expectations.data_context.types.base import ProgressBarsConfig
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -37,7 +38,9 @@ def run(context: Context) -> None:
     lake.replace_part("ops.audit", lake.table_of("ops.audit", verdicts), {"run_id": run_id})
     failed = [row for row in verdicts if not row["success"]]
     context.log(
-        "audit", "rules checked", rules=len(verdicts),
+        "audit",
+        "rules checked",
+        rules=len(verdicts),
         critical_failed=sum(row["severity"] == "critical" for row in failed),
         warnings=sum(row["severity"] == "warning" for row in failed),
     )
@@ -67,14 +70,19 @@ def add_validity(frame: DataFrame, record: Record) -> DataFrame:
 def check_rules(frame: DataFrame, name: str, rules: list[Rule]) -> dict[str, dict[str, Any]]:
     """Result of each rule by its name: success, observed, unexpected_rows; a check that crashed has failed."""
     gx_context = gx.get_context(mode="ephemeral")
-    gx_context.variables.progress_bars = {"globally": False}
+    gx_context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = gx_context.data_sources.add_spark(name, persist=False)
     batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
     suite = build_suite(name, rules)
     outcome = batch.get_batch({"dataframe": frame}).validate(suite, result_format=_COUNTS_ONLY)
-    found = {result.expectation_config.meta["rule"]: _summary(result) for result in outcome.results}
+    found = {_rule_of(result): _summary(result) for result in outcome.results}
     missing = {"success": False, "observed": "the check did not run", "unexpected_rows": None}
     return {rule.name: found.get(rule.name, missing) for rule in rules}
+
+
+def _rule_of(result: Any) -> str:
+    name: str = result.expectation_config.meta["rule"]
+    return name
 
 
 def _summary(result: Any) -> dict[str, Any]:
@@ -95,7 +103,13 @@ def books_verdict(context: Context, ledger: list[dict[str, Any]]) -> dict[str, A
     for balance in open_ones:
         context.log("audit", f"books do not close: {balance}")
     return {
-        "run_id": context.run.run_id, "table_name": "ledger", "version": context.lake.version("ops.ledger"),
-        "fingerprint": None, "rule": "books_close", "severity": "critical", "success": not open_ones,
-        "observed": f"{len(open_ones)} balances open", "unexpected_rows": len(open_ones),
+        "run_id": context.run.run_id,
+        "table_name": "ledger",
+        "version": context.lake.version("ops.ledger"),
+        "fingerprint": None,
+        "rule": "books_close",
+        "severity": "critical",
+        "success": not open_ones,
+        "observed": f"{len(open_ones)} balances open",
+        "unexpected_rows": len(open_ones),
     }

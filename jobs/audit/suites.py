@@ -55,7 +55,9 @@ def load_suite(path: Path, columns: list[str], conf: Conf) -> list[Rule]:
 def _load_rule(path: Path, number: int, entry: dict[str, Any], columns: list[str], conf: Conf) -> Rule:
     place = f"{path}: rule {number}"
     if set(entry) != {"expectation", "arguments", "severity", "because"}:
-        raise UserError(f"{place} needs exactly expectation, arguments, severity and because; it has {', '.join(entry)}")
+        raise UserError(
+            f"{place} needs exactly expectation, arguments, severity and because; it has {', '.join(entry)}"
+        )
     if entry["severity"] not in SEVERITIES:
         raise UserError(f"{place}: severity {entry['severity']!r} is none of {', '.join(SEVERITIES)}")
     known = list_registered_expectation_implementations()

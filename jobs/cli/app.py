@@ -37,7 +37,9 @@ def init(home: Home = None) -> None:
 @app.command()
 def run(
     night: Annotated[str | None, typer.Option(help="Night as YYYY-MM-DD (default: today in Shanghai).")] = None,
-    abandon: Annotated[bool, typer.Option("--abandon", help="Close the open run without its stages, and stop.")] = False,
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Close the open run without its stages, and stop.")
+    ] = False,
     home: Home = None,
     format: Formatted = Format.table,
 ) -> None:
@@ -98,7 +100,9 @@ def explain(
 def sql(
     query: Annotated[str, typer.Argument(help="Spark SQL; released tables by their bare names, e.g. resident.")],
     release: Annotated[str | None, typer.Option(help="Release to read (default: the one readers see).")] = None,
-    all_layers: Annotated[bool, typer.Option("--all-layers", help="Also layer.table, for engineers; unaudited.")] = False,
+    all_layers: Annotated[
+        bool, typer.Option("--all-layers", help="Also layer.table, for engineers; unaudited.")
+    ] = False,
     home: Home = None,
     format: Formatted = Format.table,
 ) -> None:

@@ -68,7 +68,11 @@ def _workspace(home: Path) -> list[dict[str, Any]]:
         return [_row("workspace", "error", str(error))]
     private = workspace.home.stat().st_mode & 0o077 == 0
     rows = [
-        _row("workspace", "ok" if private else "warning", str(home) + ("" if private else ": open to others; chmod 700 it"))
+        _row(
+            "workspace",
+            "ok" if private else "warning",
+            str(home) + ("" if private else ": open to others; chmod 700 it"),
+        )
     ]
     process = holder(workspace, "run")
     rows.append(_row("lock", "ok", f"held by process {process}" if process else "free"))

@@ -75,8 +75,11 @@ def _released_row(lake: Lake, release: Release, record: Record, identifier: str)
     where = dict(zip(record.key, values, strict=True))
     rows = lake.arrow(f"refined.{record.name}", release.tables[record.name]["version"], where).to_pylist()
     if not rows:
-        raise UserError(f"release {release.release_id} has no {record.name} {identifier}{_redirect(lake, record, identifier)}")
-    return rows[0]
+        raise UserError(
+            f"release {release.release_id} has no {record.name} {identifier}{_redirect(lake, record, identifier)}"
+        )
+    row: dict[str, Any] = rows[0]
+    return row
 
 
 def _redirect(lake: Lake, record: Record, identifier: str) -> str:

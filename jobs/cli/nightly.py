@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -15,7 +16,7 @@ from jobs.common.stage import Context, open_context, open_lake, timed
 from jobs.common.workspace import Workspace
 
 
-def run_night(workspace: Workspace, night: date) -> dict:
+def run_night(workspace: Workspace, night: date) -> dict[str, Any]:
     """Take up a run that was killed, then work on `night`; returns the summary.
 
     Raises:
@@ -41,7 +42,7 @@ def abandon(workspace: Workspace) -> str:
         return f"run {current.run_id} closed as abandoned; the next run takes up its files"
 
 
-def _work(context: Context) -> dict:
+def _work(context: Context) -> dict[str, Any]:
     context = open_context(context.workspace, context.run.run_id)
     refusal: Refusal | None = None
     began = time.monotonic()
@@ -68,11 +69,14 @@ def _steps(context: Context) -> list[tuple[str, Callable[[], None]]]:
     steps: list[tuple[str, Callable[[], None]]] = []
     for stage, work in (("extract", extract.run), ("land", land.run)):
         steps += [(f"{stage}.{source}", _bind(work, context, source)) for source in sources]
-    for stage, work in (
-        ("harmonise", harmonise.run), ("match", match.run), ("merge", merge.run), ("audit", audit.run), ("release", release.run),
-    ):
-        steps.append((stage, _bind(work, context)))
-    return steps
+    whole: tuple[tuple[str, Callable[[Context], None]], ...] = (
+        ("harmonise", harmonise.run),
+        ("match", match.run),
+        ("merge", merge.run),
+        ("audit", audit.run),
+        ("release", release.run),
+    )
+    return steps + [(stage, _bind(work, context)) for stage, work in whole]
 
 
 def _bind(work: Callable[..., None], *arguments: object) -> Callable[[], None]:
@@ -81,5 +85,6 @@ def _bind(work: Callable[..., None], *arguments: object) -> Callable[[], None]:
 
 def _progress() -> Progress:
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal or "NO_PROGRESS" in os.environ)
-
+    return Progress(
+        *columns, console=messages, transient=True, disable=not messages.is_terminal or "NO_PROGRESS" in os.environ
+    )

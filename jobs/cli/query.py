@@ -10,7 +10,9 @@ from jobs.common.stage import open_lake
 from jobs.common.workspace import Workspace
 
 
-def run_query(workspace: Workspace, query: str, release_id: str | None, all_layers: bool) -> tuple[list[str], list[dict[str, Any]]]:
+def run_query(
+    workspace: Workspace, query: str, release_id: str | None, all_layers: bool
+) -> tuple[list[str], list[dict[str, Any]]]:
     """Column names and rows of one query.
 
     Released tables are pinned to the versions of their release; other layers are read as they are now.

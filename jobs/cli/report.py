@@ -28,8 +28,11 @@ def release_rows(workspace: Workspace) -> list[dict[str, Any]]:
     visible = next((release.release_id for release in reversed(releases) if release.state == "released"), None)
     return [
         {
-            "release_id": release.release_id, "night": release.night.isoformat(), "state": release.state,
-            "visible": release.release_id == visible, "released_at": release.released_at,
+            "release_id": release.release_id,
+            "night": release.night.isoformat(),
+            "state": release.state,
+            "visible": release.release_id == visible,
+            "released_at": release.released_at,
             **{name: entry["rows"] for name, entry in release.tables.items()},
         }
         for release in reversed(releases)
@@ -39,7 +42,12 @@ def release_rows(workspace: Workspace) -> list[dict[str, Any]]:
 def release_tables(workspace: Workspace, release_id: str | None) -> list[dict[str, Any]]:
     release = find_release(open_lake(workspace), release_id)
     return [
-        {"table": f"refined.{name}", "rows": entry["rows"], "version": entry["version"], "fingerprint": entry["fingerprint"]}
+        {
+            "table": f"refined.{name}",
+            "rows": entry["rows"],
+            "version": entry["version"],
+            "fingerprint": entry["fingerprint"],
+        }
         for name, entry in release.tables.items()
     ]
 
@@ -53,8 +61,12 @@ def status_rows(workspace: Workspace) -> list[dict[str, Any]]:
     runs = all_runs(lake)
     for run in runs[-1:]:
         process = holder(workspace, "run")
-        state = run.verdict or ("running" if process else "open" if run.driver != CLI else "stopped; `jiceng run` resumes it")
-        rows.append(_row("run", run.run_id, state, f"driven by {run.driver}" + (f", process {process}" if process else "")))
+        state = run.verdict or (
+            "running" if process else "open" if run.driver != CLI else "stopped; `jiceng run` resumes it"
+        )
+        rows.append(
+            _row("run", run.run_id, state, f"driven by {run.driver}" + (f", process {process}" if process else ""))
+        )
     for name in stray_files(workspace):
         rows.append(_row("inbox", name, "waits", "lies in no system's folder; move it to inbox/<system>/"))
     for system in systems_with_files(workspace):
@@ -106,8 +118,13 @@ def books_rows(
 
 def _balance_row(balance: Balance, names: dict[str, str]) -> dict[str, Any]:
     return {
-        "system": balance.system, "object": balance.object, "file": names.get(balance.file_id or ""),
-        "record": balance.record, "equation": balance.equation, "left": balance.left, "right": balance.right,
+        "system": balance.system,
+        "object": balance.object,
+        "file": names.get(balance.file_id or ""),
+        "record": balance.record,
+        "equation": balance.equation,
+        "left": balance.left,
+        "right": balance.right,
         "closes": balance.closes,
     }
 

@@ -79,7 +79,9 @@ def choose_fields(mentioned: DataFrame, record: Record, authority: Authority) ->
     return values.withColumns(
         {
             "birth_date": F.coalesce(F.col("birth_date"), id_birth_date(F.col("id_number"))),
-            "sex_code": F.coalesce(F.col("sex_code"), F.when(F.col("id_number").isNotNull(), id_sex_code(F.col("id_number")))),
+            "sex_code": F.coalesce(
+                F.col("sex_code"), F.when(F.col("id_number").isNotNull(), id_sex_code(F.col("id_number")))
+            ),
         }
     )
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+_Place = tuple[str | None, str | None, str | None, str | None]  # system, object, sheet, file_id
+
 ROW_TERMS = ("new", "changed", "unchanged", "duplicate", "quarantined", "not_applicable", "late")
 
 
@@ -36,8 +38,8 @@ class Balance:
 
 def balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:
     """All equations of one run's ledger, in the order of files, records and kinds."""
-    files: dict[tuple, dict[str, int]] = defaultdict(dict)
-    rows: dict[tuple, dict[str, int]] = defaultdict(dict)
+    files: dict[_Place, dict[str, int]] = defaultdict(dict)
+    rows: dict[tuple[_Place, str], dict[str, int]] = defaultdict(dict)
     totals: dict[str, dict[str, int]] = defaultdict(dict)
     for entry in ledger:
         place = (entry["system"], entry["object"], entry["sheet"], entry["file_id"])
@@ -46,17 +48,17 @@ def balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:
         elif entry["record"] is None:
             files[place][entry["term"]] = entry["rows"]
         else:
-            rows[(*place, entry["record"])][entry["term"]] = entry["rows"]
+            rows[place, entry["record"]][entry["term"]] = entry["rows"]
     found = []
     for place, terms in sorted(files.items(), key=str):
         right = sum(terms.get(term, 0) for term in ("landed", "quarantined", "skipped"))
         equation = "read = landed + quarantined + skipped"
         found.append(Balance(place[0], place[1], place[3], None, equation, terms.get("read", 0), right))
-    for place, terms in sorted(rows.items(), key=str):
+    for (place, record), terms in sorted(rows.items(), key=str):
         right = sum(terms.get(term, 0) for term in ROW_TERMS)
-        landed = files[place[:4]].get("landed", 0)
+        landed = files[place].get("landed", 0)
         equation = f"landed = {' + '.join(ROW_TERMS)}"
-        found.append(Balance(place[0], place[1], place[3], place[4], equation, landed, right))
+        found.append(Balance(place[0], place[1], place[3], record, equation, landed, right))
     for record, terms in sorted(totals.items()):
         found += _totals(record, terms)
     return found
@@ -66,8 +68,15 @@ def _totals(record: str, terms: dict[str, int]) -> list[Balance]:
     found = []
     if "current" in terms:
         right = terms["previous"] + terms["new"] + terms["reopened"] - terms["ended"]
-        found.append(Balance(None, None, None, record, "current = previous + new + reopened - ended", terms["current"], right))
-    for left, right in (("mentions", "links"), ("entities", "candidate"), ("records", "candidate"), ("candidate", "refined")):
+        found.append(
+            Balance(None, None, None, record, "current = previous + new + reopened - ended", terms["current"], right)
+        )
+    for left, right in (
+        ("mentions", "links"),
+        ("entities", "candidate"),
+        ("records", "candidate"),
+        ("candidate", "refined"),
+    ):
         if left in terms and right in terms:
             found.append(Balance(None, None, None, record, f"{left} = {right}", terms[left], terms[right]))
     return found

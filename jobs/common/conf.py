@@ -75,7 +75,8 @@ class Conf:
 
     @cached_property
     def reasons(self) -> dict[str, dict[str, dict[str, str]]]:
-        return self.yaml("reasons.yml")
+        reasons: dict[str, dict[str, dict[str, str]]] = self.yaml("reasons.yml")
+        return reasons
 
 
 def current_conf(workspace: Workspace) -> Conf:
@@ -112,5 +113,7 @@ def _snapshot_dir(workspace: Workspace, config_hash: str) -> Path:
     return workspace.archive / "conf" / config_hash
 
 
-def _files_below(folder: Path, keep: Callable[[Path], bool] = lambda path: not path.name.startswith(".")) -> dict[str, Path]:
+def _files_below(
+    folder: Path, keep: Callable[[Path], bool] = lambda path: not path.name.startswith(".")
+) -> dict[str, Path]:
     return {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file() and keep(p)}

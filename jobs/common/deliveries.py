@@ -63,7 +63,9 @@ def is_late(lake: Lake, obj: SourceObject, as_of: date, night: date) -> bool:
     taken = [
         row["as_of"]
         for row in deliveries_with_status(lake)
-        if (row["system"], row["object"]) == (obj.system, obj.name) and row["night"] < night and row["status"] == "accepted"
+        if (row["system"], row["object"]) == (obj.system, obj.name)
+        and row["night"] < night
+        and row["status"] == "accepted"
     ]
     return as_of < max(taken, default=date.min)
 

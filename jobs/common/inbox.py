@@ -42,7 +42,8 @@ def ready_files(workspace: Workspace, system: str, source: Source | None) -> tup
     same name with `.done` beside it; never by its age.
     """
     folder = workspace.inbox / system
-    ready, waiting = [], []
+    ready: list[InboxFile] = []
+    waiting: list[InboxFile] = []
     for path in _files(folder):
         name = path.relative_to(folder).as_posix()
         if path.suffix == ".done":

@@ -5,6 +5,7 @@ Refuses: a record with an unknown semantic type.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -65,7 +66,7 @@ def load_model(files: dict[str, Path]) -> dict[str, Record]:
 def _load_record(path: Path) -> Record:
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
 
-    def read(entries: list[dict]) -> tuple[ModelField, ...]:
+    def read(entries: list[dict[str, Any]]) -> tuple[ModelField, ...]:
         for entry in entries:
             if entry["type"] not in SQL_TYPES:
                 known = ", ".join(SQL_TYPES)

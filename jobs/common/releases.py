@@ -85,8 +85,15 @@ def finish_release(lake: Lake, release: Release) -> Release:
     for name, entry in tables.items():
         entry["version"] = _promote(lake, name, entry, release.run_id)
     finished = Release(
-        release.release_id, release.sequence, release.run_id, release.night, datetime.now(UTC),
-        "released", tables, release.approved_by, release.because,
+        release.release_id,
+        release.sequence,
+        release.run_id,
+        release.night,
+        datetime.now(UTC),
+        "released",
+        tables,
+        release.approved_by,
+        release.because,
     )
     _write(lake, finished)
     return finished
@@ -141,7 +148,8 @@ class ReleasedTable:
         return frame
 
     def pandas(self) -> "pandas.DataFrame":
-        return self.arrow().to_pandas()
+        frame: pandas.DataFrame = self.arrow().to_pandas()
+        return frame
 
 
 def open_table(name: str, release: str | None = None, home: str | Path | None = None) -> ReleasedTable:

@@ -126,7 +126,9 @@ def lock(workspace: Workspace, name: str, what: str) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             handle.seek(0)
-            raise Busy(f"{what} is busy: held by process {handle.read().strip() or 'unknown'}; wait for its end") from None
+            raise Busy(
+                f"{what} is busy: held by process {handle.read().strip() or 'unknown'}; wait for its end"
+            ) from None
         handle.seek(0)
         handle.truncate()
         handle.write(f"{os.getpid()}\n")

@@ -6,7 +6,7 @@ Levels: 1 open, 2 internal, 3 personal, 4 sensitive personal. Only levels 1 and 
 
 from dataclasses import dataclass
 
-from jobs.common.contracts import Source
+from jobs.common.contracts import Source, SourceObject
 from jobs.common.model import ModelField, Record
 
 LAYERS = ("raw", "harmonised", "links", "candidate", "refined", "ops")
@@ -51,6 +51,7 @@ _ROW = (
 )
 _RAW_TEXT = Column("raw", "string", "the row or value as received", level=4)
 
+# fmt: off
 _STATIC = (
     Table("ops.run", "One row per run.", ("run_id",), (
         _key("run_id", "night and number of the run within it"),
@@ -153,6 +154,7 @@ _STATIC = (
         Column("mention_id", "string", "birth: the mention that gave birth to the entity"),
     )),
 )
+# fmt: on
 
 
 def declared_tables(sources: dict[str, Source], model: dict[str, Record]) -> dict[str, Table]:
@@ -165,10 +167,15 @@ def declared_tables(sources: dict[str, Source], model: dict[str, Record]) -> dic
     return {table.name: table for table in tables}
 
 
-def _raw(obj) -> Table:
-    columns = [_key("file_id", "sha256 of the file's bytes"), _key("row_number", "row where the record starts", "bigint")]
+def _raw(obj: SourceObject) -> Table:
+    columns = [
+        _key("file_id", "sha256 of the file's bytes"),
+        _key("row_number", "row where the record starts", "bigint"),
+    ]
     columns += [Column(c.name, "string", c.header, c.level) for c in obj.columns]
-    return Table(obj.raw_table, f"Rows of {obj.system} {obj.name} as received.", ("file_id", "row_number"), tuple(columns))
+    return Table(
+        obj.raw_table, f"Rows of {obj.system} {obj.name} as received.", ("file_id", "row_number"), tuple(columns)
+    )
 
 
 def _model_columns(fields: tuple[ModelField, ...]) -> tuple[Column, ...]:
@@ -177,12 +184,15 @@ def _model_columns(fields: tuple[ModelField, ...]) -> tuple[Column, ...]:
 
 def _harmonised(record: Record) -> Table:
     columns = (
-        _key("system", "system of the row"), _key("object", "object of the row"), _key("sheet", "sheet of the row"),
+        _key("system", "system of the row"),
+        _key("object", "object of the row"),
+        _key("sheet", "sheet of the row"),
         Column("source_key", "string", "primary key in the source", 3, True),
         _key("role", "whom the columns speak of"),
         *_model_columns(record.fields),
         _key("row_hash", "hash of the raw columns that feed the record", "bigint"),
-        _key("file_id", "file the version came from"), _key("row_number", "row of the file", "bigint"),
+        _key("file_id", "file the version came from"),
+        _key("row_number", "row of the file", "bigint"),
         _key("valid_from", "first night of the version", "date"),
         Column("valid_to", "date", "first night the version was no longer current; null while it is"),
     )
@@ -203,4 +213,9 @@ def _entity(layer: str, record: Record) -> Table:
         keyed = [c for c in fields if c.name in record.key]
         first += tuple(Column(c.name, c.type, c.comment, c.level, required=True) for c in keyed)
         fields = tuple(c for c in fields if c.name not in record.key)
-    return Table(f"{layer}.{record.name}", f"{layer.capitalize()} {record.name}: {record.grain}.", record.key, first + fields + last)
+    return Table(
+        f"{layer}.{record.name}",
+        f"{layer.capitalize()} {record.name}: {record.grain}.",
+        record.key,
+        first + fields + last,
+    )

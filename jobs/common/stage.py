@@ -37,7 +37,8 @@ class Context:
     @cached_property
     def plan(self) -> dict[str, Any]:
         """What `start` found: `nothing_new`, `sources`."""
-        return json.loads((self.workspace.run_dir(self.run.run_id) / "plan.json").read_text())
+        plan: dict[str, Any] = json.loads((self.workspace.run_dir(self.run.run_id) / "plan.json").read_text())
+        return plan
 
 
 def write_log(workspace: Workspace, run_id: str, stage: str, message: str, **counts: Any) -> None:
@@ -46,7 +47,9 @@ def write_log(workspace: Workspace, run_id: str, stage: str, message: str, **cou
     entry = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "stage": stage, "message": message, **counts}
     with open(directory / "log.jsonl", "a", encoding="utf-8") as handle:
         handle.write(json.dumps(entry, ensure_ascii=False, default=str) + "\n")
-    figures = "  ".join(f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in counts.items())
+    figures = "  ".join(
+        f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in counts.items()
+    )
     print(f"{stage:<10} {message}" + (f"  ({figures})" if figures else ""), file=sys.stderr, flush=True)
 
 

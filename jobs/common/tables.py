@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs
 from deltalake import DeltaTable, write_deltalake
+from deltalake.schema import PrimitiveType
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -87,7 +89,9 @@ class Lake:
         condition = None
         for column, value in (where or {}).items():
             field = ds.field(column)
-            test = field.is_null() if value is None else field.isin(value) if isinstance(value, list) else field == value
+            test = (
+                field.is_null() if value is None else field.isin(value) if isinstance(value, list) else field == value
+            )
             condition = test if condition is None else condition & test
         dataset = self.dataset(name, version)
         names = list(columns or (self.declared[name].names if name in self.declared else dataset.schema.names))
@@ -188,8 +192,12 @@ class Lake:
         declared = self.declared.get(name)
         frame = self.read(name, version)
         volatile = {c.name for c in declared.columns if c.volatile} if declared else set()
-        present = [c for c in (declared.names if declared else frame.columns) if c not in volatile and c in frame.columns]
-        row = frame.select(F.count(F.lit(1)).alias("n"), F.sum(row_hash(present).cast("decimal(38,0)")).alias("h")).first()
+        present = [
+            c for c in (declared.names if declared else frame.columns) if c not in volatile and c in frame.columns
+        ]
+        row = frame.select(
+            F.count(F.lit(1)).alias("n"), F.sum(row_hash(present).cast("decimal(38,0)")).alias("h")
+        ).first()
         assert row is not None, "an aggregate has one row"
         return row["n"], f"{row['n']}-{row['h'] or 0}"
 
@@ -250,7 +258,7 @@ def committed(name: str) -> None:
     """Called after each commit; the kill test replaces it to stop the run at exactly that instant."""
 
 
-def row_hash(columns: Sequence[str]):
+def row_hash(columns: Sequence[str]) -> SparkColumn:
     """Hash of a row over `columns`: xxhash64 skips nulls, so each column's nullness is hashed too."""
     parts = [part for c in columns for part in (F.col(c), F.col(c).isNull())]
     return F.xxhash64(*parts)
@@ -270,7 +278,8 @@ def _type_name(type: pa.DataType) -> str:
 
 def _delta_field(column: Column, required: bool) -> deltalake.Field:
     metadata = {"comment": column.comment, "jiceng.level": str(column.level)}
-    return deltalake.Field(column.name, _DELTA.get(column.type, column.type), nullable=not required, metadata=metadata)
+    type = PrimitiveType(_DELTA.get(column.type, column.type))
+    return deltalake.Field(column.name, type, nullable=not required, metadata=metadata)
 
 
 def _create(path: Path, table: Table) -> None:

@@ -112,7 +112,7 @@ def run(into: Path, residents: int, nights: int, messages: bool) -> None:
     exports = into / "exports"
     sample = ["sample", "--residents", str(residents), "--seed", "1", "--nights", str(nights), "--out", str(exports)]
     cases = json.loads(jiceng(*sample, "--format", "json"))
-    console.print("  with " + ", ".join(f"{case['count']} {case['case']}" for case in cases if case["count"]), highlight=False)
+    console.print("  with " + ", ".join(f"{case['count']}×{case['case']}" for case in cases if case["count"]), highlight=False)
     jiceng("init", "--home", str(town))
     with console.status("Airflow's database"):
         migrate(settings, logs / "airflow.log")

@@ -104,9 +104,7 @@ def clean_date(plain: Column) -> Column:
     # Day 0 of the 1900 date system that spreadsheets use, counted with its leap year 1900 that was none.
     serial = F.date_add(F.to_date(F.lit("1899-12-30")), plain.try_cast("int"))
     return (
-        F.when(plain.rlike(_DATE), written)
-        .when(plain.rlike(_COMPACT_DATE), compact)
-        .when(plain.rlike(_SERIAL), serial)
+        F.when(plain.rlike(_DATE), written).when(plain.rlike(_COMPACT_DATE), compact).when(plain.rlike(_SERIAL), serial)
     )
 
 
@@ -114,7 +112,8 @@ def clean_datetime(plain: Column) -> Column:
     """Local time of the column `timezone` as UTC; a day without a time is its midnight."""
     day = clean_date(plain)
     hour, minute, second = (
-        F.lpad(F.regexp_extract(plain, _TIME, group), 2, "0") for group in (1, 2, 4)  # lpad makes 00 of nothing
+        F.lpad(F.regexp_extract(plain, _TIME, group), 2, "0")
+        for group in (1, 2, 4)  # lpad makes 00 of nothing
     )
     clock = F.concat_ws(":", hour, minute, second)
     well_formed = plain.rlike(_TIME) | ~plain.rlike("[ T]")

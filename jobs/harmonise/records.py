@@ -85,8 +85,16 @@ def list_issues(cleaned: DataFrame, record: Record) -> DataFrame:
             "system", "object", "sheet", "file_id", "row_number", "role", F.explode(F.array(*found)).alias("issue")
         )
         .select(
-            "system", "object", "sheet", "file_id", "row_number", F.lit(record.name).alias("record"), "role",
-            F.col("issue.field").alias("field"), F.col("issue.code").alias("code"), F.col("issue.raw").alias("raw"),
+            "system",
+            "object",
+            "sheet",
+            "file_id",
+            "row_number",
+            F.lit(record.name).alias("record"),
+            "role",
+            F.col("issue.field").alias("field"),
+            F.col("issue.code").alias("code"),
+            F.col("issue.raw").alias("raw"),
         )
         .where(F.col("code").isNotNull())
     )

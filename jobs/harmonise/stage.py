@@ -6,6 +6,7 @@ Refuses nothing: a value that could not be understood is null and an issue.
 
 import json
 from datetime import date
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -39,14 +40,19 @@ def run(context: Context) -> None:
 def quarantine_rows(context: Context, night: ObjectNight, keyed: DataFrame) -> None:
     """Rows whose key is missing or taken go to quarantine, with their text."""
     unusable = keyed.where(F.col("state").isin("key_missing", "key_conflict"))
-    by_file: dict[str, list[dict]] = {file.file_id: [] for file in night.counting}
+    by_file: dict[str, list[dict[str, Any]]] = {file.file_id: [] for file in night.counting}
     names = [column.name for column in night.obj.columns]
     for row in unusable.toArrow().to_pylist():
         by_file[row["file_id"]].append(
             {
-                "system": night.obj.system, "object": night.obj.name, "sheet": night.obj.sheet,
-                "file_id": row["file_id"], "row_number": row["row_number"], "stage": "harmonise",
-                "reason": row["state"], "raw": json.dumps([row[name] for name in names], ensure_ascii=False),
+                "system": night.obj.system,
+                "object": night.obj.name,
+                "sheet": night.obj.sheet,
+                "file_id": row["file_id"],
+                "row_number": row["row_number"],
+                "stage": "harmonise",
+                "reason": row["state"],
+                "raw": json.dumps([row[name] for name in names], ensure_ascii=False),
             }
         )
     # The same bytes may lie under several objects: a workbook with a sheet for each.

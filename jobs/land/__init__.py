@@ -1,4 +1,4 @@
-"""Land: every row of the archived files as text, with file and row number."""
+"""Landing: archived files become rows of text in raw tables, quarantined with a reason, or skipped with a reason."""
 
 from jobs.land.stage import run
 

@@ -1,3 +1,5 @@
+"""Command line of the stage: `python -m jobs.land --run-id R --source S [--home DIR]`."""
+
 from jobs.common.stage import stage_main
 from jobs.land.stage import run
 

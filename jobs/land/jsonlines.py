@@ -95,9 +95,9 @@ def _read_plain(block: bytes, lines: list[tuple[str, bool]], headers: dict[str, 
 
 def _read_line(text: str, headers: dict[str, None]) -> tuple[list[str | None] | None, str]:
     """The line's values as text in the order of the headers, or the reason why there are none."""
-    text = text.strip()
-    if not text:
+    if not text.strip():
         return None, "blank"
+    text = text.strip(" \t\r\n")
     try:
         values, end = _scan_unique(text, 0)
         if end != len(text) or not isinstance(values, dict):

@@ -1,95 +1,129 @@
-"""Land: every row of the archived files of one system, as text, with file and row number.
+"""Land: every waiting file of one system becomes rows of text in its raw table, each with its file and row number.
 
-Reads: `archive/`, `ops.file`. Writes: `raw.<system>__<object>`, `ops.quarantine`, `ops.skipped`, and last the file's
-status in `ops.file`. Refuses: a file that cannot be read as its contract says; of such a file nothing lands.
+Reads: the archive, `ops.file`, `ops.delivery`. Writes: `raw.<system>__<object>`, `ops.quarantine`, `ops.skipped`, and last
+`ops.file` (accepted, late or refused), so that a file whose landing was cut short is still waiting and lands again.
+Refuses: a file that its parser refuses; nothing of it lands, and the other files go on.
 """
 
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from jobs.common.contracts import SourceObject
 from jobs.common.deliveries import is_late
 from jobs.common.stage import Context
-from jobs.land.batches import FileRefused, Rejected, rows_schema
+from jobs.common.tables import Lake
+from jobs.land.batches import Batch, FileRefused, Rejected
 from jobs.land.parse import parse
+
+_COMPARED_ROWS = 10_000  # a part up to this size is compared first, and not written where it is there already
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a file gives one table: the rows to replace there, and a scratch file with their successors."""
+
+    table: str
+    where: dict[str, str]
+    path: Path
 
 
 def run(context: Context, system: str) -> None:
-    """Land the waiting files of one system, one after the other; each is done when its status says so."""
+    """Land the waiting files of a system, object by object."""
     source = context.conf.sources.get(system)
-    if context.plan["nothing_new"] or source is None:
-        return
-    objects = {obj.name: obj for obj in source.objects}
     waiting = context.lake.rows("ops.file", {"system": system, "status": "waiting"}).to_pylist()
-    for file in sorted(waiting, key=lambda row: (row["as_of"], row["name"], row["object"])):
-        land_file(context, objects[file["object"]], file)
+    for obj in source.objects if source else ():
+        for row in in_landing_order(obj, [row for row in waiting if row["object"] == obj.name]):
+            outcome = land_file(context, obj, row)
+            context.lake.upsert("ops.file", context.lake.table_of("ops.file", [{**row, **outcome}]))
+            shown = {"rows_read": outcome["rows_read"] or 0, "reason": outcome["reason"] or "-"}
+            context.log("land", f"{system} {obj.name} {row['file_id'][:12]}: {outcome['status']}", **shown)
 
 
-def land_file(context: Context, obj: SourceObject, file: dict[str, Any]) -> None:
-    """One file: its rows, those set aside, those skipped, then its status."""
-    lake, place = context.lake, f"{obj.system} {obj.name}"
-    staged = context.workspace.run_dir(context.run.run_id) / "land" / f"{obj.system}__{obj.name}.parquet"
-    try:
-        quarantined, skipped, read = stage_rows(context.workspace.archive_path(file["file_id"]), obj, staged)
-    except FileRefused as refused:
-        status = {"status": "refused", "reason": refused.reason, "detail": refused.detail}
-        lake.upsert("ops.file", lake.table_of("ops.file", [{**file, **status}]))
-        context.log("land", f"{place}: file refused, {refused.reason}: {refused.detail}", file=file["file_id"][:12])
-        return
-    with pq.ParquetFile(staged) as parquet:
-        rows = with_file_id(parquet, obj, file["file_id"])
-        lake.replace_part(obj.raw_table, rows, {"file_id": file["file_id"]})
-        landed = parquet.metadata.num_rows
-    for name, rejected in (("ops.quarantine", quarantined), ("ops.skipped", skipped)):
-        part = {
-            "system": obj.system,
-            "object": obj.name,
-            "sheet": obj.sheet,
-            "file_id": file["file_id"],
-            "stage": "land",
-        }
-        lake.replace_part(name, lake.table_of(name, [{**part, **vars(row)} for row in rejected]), part)
-    late = is_late(lake, obj, file["as_of"], context.run.night)
-    status = {"status": "late", "reason": "late"} if late else {"status": "accepted", "reason": None}
-    lake.upsert("ops.file", lake.table_of("ops.file", [{**file, **status, "detail": None, "rows_read": read}]))
-    counts = {"read": read, "landed": landed, "quarantined": len(quarantined), "skipped": len(skipped)}
-    context.log("land", f"{place}: file landed" + (" late" if late else ""), file=file["file_id"][:12], **counts)
-    staged.unlink()
+def in_landing_order(obj: SourceObject, waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Files as they take effect: of several snapshots the newest counts, so it comes first and makes the others late."""
+    named = sorted(waiting, key=lambda row: row["name"])
+    return sorted(named, key=lambda row: row["as_of"], reverse=obj.mode == "snapshot")
 
 
-def stage_rows(path: Path, obj: SourceObject, staged: Path) -> tuple[list[Rejected], list[Rejected], int]:
-    """Parse into a Parquet file, batch by batch, so that memory does not grow with the file.
+def land_file(context: Context, obj: SourceObject, row: dict[str, Any]) -> dict[str, Any]:
+    """Parse one file and replace its rows in the raw table and in the tables of what did not land.
+
+    Args:
+        row: the file's row of `ops.file`.
 
     Returns:
-        Rows set aside, rows skipped, rows read.
-
-    Raises:
-        FileRefused: the file cannot be read as its contract says.
+        status, reason, detail and rows_read for `ops.file`.
     """
-    quarantined: list[Rejected] = []
-    skipped: list[Rejected] = []
+    place = {"system": obj.system, "object": obj.name, "sheet": row["sheet"], "file_id": row["file_id"]}
+    scratch = context.workspace.scratch_dir(context.run.run_id) / "land" / obj.raw_table / row["file_id"]
+    parts = (
+        Part(obj.raw_table, {"file_id": row["file_id"]}, scratch / "rows"),
+        Part("ops.quarantine", {**place, "stage": "land"}, scratch / "quarantine"),
+        Part("ops.skipped", {**place, "stage": "land"}, scratch / "skipped"),
+    )
+    scratch.mkdir(parents=True, exist_ok=True)
+    try:
+        read = write_parts(context.lake, parts, parse(context.workspace.archive_path(row["file_id"]), obj))
+        for part in parts:
+            replace_part(context.lake, part)
+    except FileRefused as refused:
+        # An earlier try, under another contract, may have landed something of it.
+        for part in parts:
+            context.lake.replace_part(part.table, context.lake.empty(part.table), part.where)
+        return {"status": "refused", "reason": refused.reason, "detail": refused.detail, "rows_read": None}
+    finally:
+        shutil.rmtree(scratch)
+    # Increments that arrive in one night are all taken in; of snapshots only the newest, whichever night it came.
+    until = context.run.night + timedelta(days=1) if obj.mode == "snapshot" else context.run.night
+    if is_late(context.lake, obj, row["as_of"], until):
+        detail = f"as of {row['as_of']}, older than a file already taken"
+        return {"status": "late", "reason": "late", "detail": detail, "rows_read": read}
+    return {"status": "accepted", "reason": None, "detail": None, "rows_read": read}
+
+
+def write_parts(lake: Lake, parts: tuple[Part, ...], batches: Iterator[Batch]) -> int:
+    """Write a file's batches to the scratch files of its three parts, in bounded memory; returns the rows read."""
     read = 0
-    staged.parent.mkdir(parents=True, exist_ok=True)
-    with pq.ParquetWriter(staged, rows_schema(obj)) as writer:
-        for batch in parse(path, obj):
-            if batch.rows.num_rows:
-                writer.write_batch(batch.rows)
-            quarantined += batch.quarantined
-            skipped += batch.skipped
+    schemas = [lake.empty(part.table).schema for part in parts]
+    with ExitStack() as stack:
+        rows, quarantine, skipped = (
+            stack.enter_context(pa.ipc.new_stream(stack.enter_context(pa.OSFile(str(part.path), "wb")), schema))
+            for part, schema in zip(parts, schemas, strict=True)
+        )
+        for batch in batches:
             read += batch.read
-    return quarantined, skipped, read
+            rows.write_table(_with_constants(pa.table(batch.rows), parts[0].where, schemas[0]))
+            quarantine.write_table(_with_constants(_to_table(batch.quarantined), parts[1].where, schemas[1]))
+            skipped.write_table(_with_constants(_to_table(batch.skipped), parts[2].where, schemas[2]))
+    return read
 
 
-def with_file_id(parquet: pq.ParquetFile, obj: SourceObject, file_id: str) -> pa.RecordBatchReader:
-    """The staged rows with the id of their file, as a stream."""
-    schema = pa.schema([pa.field("file_id", pa.string()), *rows_schema(obj)])
+def replace_part(lake: Lake, part: Part) -> None:
+    """Replace a file's rows of one table by those of its scratch file, in one commit or none."""
+    with pa.OSFile(str(part.path)) as file, pa.ipc.open_stream(file) as reader:
+        count = sum(batch.num_rows for batch in reader)
+    with pa.OSFile(str(part.path)) as file, pa.ipc.open_stream(file) as reader:
+        lake.replace_part(part.table, reader.read_all() if count <= _COMPARED_ROWS else reader, part.where)
 
-    def batches():
-        for batch in parquet.iter_batches(batch_size=50_000):
-            ids = pa.array([file_id] * batch.num_rows, pa.string())
-            yield pa.RecordBatch.from_arrays([ids, *batch.columns], schema=schema)
 
-    return pa.RecordBatchReader.from_batches(schema, batches())
+def _to_table(rejected: list[Rejected]) -> pa.Table:
+    columns = {
+        "row_number": pa.array([row.row_number for row in rejected], pa.int64()),
+        "reason": pa.array([row.reason for row in rejected], pa.string()),
+        "raw": pa.array([row.raw for row in rejected], pa.string()),
+    }
+    return pa.table(columns)
+
+
+def _with_constants(table: pa.Table, constants: dict[str, str], schema: pa.Schema) -> pa.Table:
+    """Add columns that hold one value, and bring all into the schema's order."""
+    for name, value in constants.items():
+        table = table.append_column(name, pa.repeat(pa.scalar(value), table.num_rows))
+    return table.select(schema.names).cast(schema)

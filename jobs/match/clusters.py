@@ -1,7 +1,10 @@
 """Clusters of mentions: connected components over the accepted edges."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -24,10 +27,8 @@ def cluster_mentions(mentions: pa.Table, edges: pa.Table) -> pa.Table:
     return pa.table({"mention_id": ids, "label": ids.take(pa.array(first[inverse]))})
 
 
-def ids_of(column: pa.ChunkedArray, ids: pa.Array) -> np.ndarray:
+def ids_of(column: pa.ChunkedArray, ids: pa.Array) -> Any:
     """Positions of the values in `ids`; raises ValueError for a value that is not there."""
-    import pyarrow.compute as pc
-
     positions = pc.index_in(column.combine_chunks(), ids)
     if positions.null_count:
         raise ValueError(f"{positions.null_count} edges end at a mention that is not current")

@@ -18,9 +18,7 @@ def group_by_id(mentions: DataFrame) -> DataFrame:
     reach each other over others. Two rounds of name and birth date reach over any mention that has both.
     """
     same_name = Window.partitionBy("id_number", F.coalesce(F.col("name"), F.col("mention_id")))
-    same_birth = Window.partitionBy(
-        "id_number", F.coalesce(F.col("birth_date").cast("string"), F.col("mention_id"))
-    )
+    same_birth = Window.partitionBy("id_number", F.coalesce(F.col("birth_date").cast("string"), F.col("mention_id")))
     grouped = mentions.where(F.col("id_number").isNotNull()).withColumn("group_id", F.col("mention_id"))
     for _ in range(3):
         grouped = grouped.withColumn("group_id", F.min("group_id").over(same_name))
@@ -53,15 +51,25 @@ def match_by_id(grouped: DataFrame, holders: DataFrame) -> DataFrame:
         F.col("mention_id").alias("group_id"), F.col("name").alias("_name"), F.col("birth_date").alias("_birth")
     )
     joined = grouped.join(anchor, "group_id").join(holders, "id_number")
-    reason = F.when(F.col("name") == F.col("_name"), F.lit("same_id_and_name")).otherwise(F.lit("same_id_and_birth_date"))
+    reason = F.when(F.col("name") == F.col("_name"), F.lit("same_id_and_name")).otherwise(
+        F.lit("same_id_and_birth_date")
+    )
     holds = F.col("group_id") == F.col("holder_id")
     accepted = joined.where(holds & ~first).select(
-        "kind", "mention_id", F.col("group_id").alias("other_id"), F.lit("accept").alias("decision"),
-        reason.alias("reason"), F.lit(_CERTAIN).cast("bigint").alias("weight"),
+        "kind",
+        "mention_id",
+        F.col("group_id").alias("other_id"),
+        F.lit("accept").alias("decision"),
+        reason.alias("reason"),
+        F.lit(_CERTAIN).cast("bigint").alias("weight"),
     )
     rejected = joined.where(~holds).select(
-        "kind", "mention_id", F.col("holder_id").alias("other_id"), F.lit("reject").alias("decision"),
-        F.lit("id_held_by_another").alias("reason"), F.lit(0).cast("bigint").alias("weight"),
+        "kind",
+        "mention_id",
+        F.col("holder_id").alias("other_id"),
+        F.lit("reject").alias("decision"),
+        F.lit("id_held_by_another").alias("reason"),
+        F.lit(0).cast("bigint").alias("weight"),
     )
     return accepted.unionByName(rejected).select(*_EDGE)
 
@@ -84,7 +92,9 @@ def match_by_phone(mentions: DataFrame, grouped: DataFrame, holders: DataFrame) 
     loose = keyed.join(held, "mention_id", "left_anti").join(several, three, "left")
     by_three = Window.partitionBy(*three)
     loose = loose.withColumn("first_loose", F.min("mention_id").over(by_three))
-    other = F.when(F.col("residents") == 1, F.col("first_resident")).when(F.col("residents").isNull(), F.col("first_loose"))
+    other = F.when(F.col("residents") == 1, F.col("first_resident")).when(
+        F.col("residents").isNull(), F.col("first_loose")
+    )
     accepted = loose.withColumn("other_id", other).where(
         F.col("other_id").isNotNull() & (F.col("other_id") != F.col("mention_id"))
     )

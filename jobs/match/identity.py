@@ -7,7 +7,7 @@ goes on and the others redirect to it. A cluster without a past gets a new id: t
 
 from datetime import date
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 
@@ -75,32 +75,53 @@ def list_events(last: DataFrame, now: DataFrame, births: DataFrame, ended: DataF
     moved = was.join(now, "mention_id").groupBy("kind", "old", "entity_id").agg(F.count(F.lit(1)).alias("mentions"))
     least = now.groupBy("kind", "entity_id").agg(F.min("mention_id").alias("mention_id"))
     born = least.join(births, "entity_id", "left_anti").select(
-        "kind", "entity_id", F.lit("birth").alias("event"), _nothing("other_id"),
-        F.lit("new mentions").alias("cause"), "mention_id",
+        "kind",
+        "entity_id",
+        F.lit("birth").alias("event"),
+        _nothing("other_id"),
+        F.lit("new mentions").alias("cause"),
+        "mention_id",
     )
     reopened = entities_now.join(ended, "entity_id").select(
-        "kind", "entity_id", F.lit("reopen").alias("event"), _nothing("other_id"),
-        F.lit("a mention came back").alias("cause"), _nothing("mention_id"),
+        "kind",
+        "entity_id",
+        F.lit("reopen").alias("event"),
+        _nothing("other_id"),
+        F.lit("a mention came back").alias("cause"),
+        _nothing("mention_id"),
     )
-    gone = last.where("was_current").select("kind", "entity_id").distinct().join(entities_now, ["kind", "entity_id"], "left_anti")
+    gone = (
+        last.where("was_current")
+        .select("kind", "entity_id")
+        .distinct()
+        .join(entities_now, ["kind", "entity_id"], "left_anti")
+    )
     order = Window.partitionBy("kind", "old").orderBy(F.col("mentions").desc(), F.col("entity_id"))
     into = moved.withColumn("_rank", F.row_number().over(order)).where(F.col("_rank") == 1)
     into = into.select("kind", F.col("old").alias("entity_id"), F.col("entity_id").alias("other_id"))
     left = gone.join(into, ["kind", "entity_id"], "left")
     merged_or_ended = left.select(
-        "kind", "entity_id",
-        F.when(F.col("other_id").isNull(), F.lit("end")).otherwise(F.lit("merge")).alias("event"), "other_id",
-        F.when(F.col("other_id").isNull(), F.lit("no current mention")).otherwise(F.lit("same evidence")).alias("cause"),
+        "kind",
+        "entity_id",
+        F.when(F.col("other_id").isNull(), F.lit("end")).otherwise(F.lit("merge")).alias("event"),
+        "other_id",
+        F.when(F.col("other_id").isNull(), F.lit("no current mention"))
+        .otherwise(F.lit("same evidence"))
+        .alias("cause"),
         _nothing("mention_id"),
     )
     survived = moved.join(gone.withColumnRenamed("entity_id", "old"), ["kind", "old"], "left_anti")
     split = survived.where(F.col("old") != F.col("entity_id")).select(
-        "kind", F.col("old").alias("entity_id"), F.lit("split").alias("event"), F.col("entity_id").alias("other_id"),
-        F.lit("evidence changed").alias("cause"), _nothing("mention_id"),
+        "kind",
+        F.col("old").alias("entity_id"),
+        F.lit("split").alias("event"),
+        F.col("entity_id").alias("other_id"),
+        F.lit("evidence changed").alias("cause"),
+        _nothing("mention_id"),
     )
     events = born.unionByName(reopened).unionByName(merged_or_ended).unionByName(split)
     return events.withColumn("night", F.lit(night))
 
 
-def _nothing(name: str):
+def _nothing(name: str) -> Column:
     return F.lit(None).cast("string").alias(name)

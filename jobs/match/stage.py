@@ -34,10 +34,14 @@ def run(context: Context) -> None:
     last = lake.scratch(run_id, "last", known_entities(context))
     now = lake.scratch(run_id, "assigned", assign_entities(clusters, last, births, night, KIND))
 
-    written = lake.merge("links.edge", difference(lake.read("links.edge"), edges, lake.declared["links.edge"].key), run_id)
+    written = lake.merge(
+        "links.edge", difference(lake.read("links.edge"), edges, lake.declared["links.edge"].key), run_id
+    )
     assignments = lake.read("links.assignment").where(F.col("kind") == KIND)
     lake.merge("links.assignment", assignment_changes(assignments, now, night), run_id)
-    ended = last.groupBy("entity_id").agg(F.max("was_current").alias("lives")).where(~F.col("lives")).select("entity_id")
+    ended = (
+        last.groupBy("entity_id").agg(F.max("was_current").alias("lives")).where(~F.col("lives")).select("entity_id")
+    )
     write_events(context, list_events(last, now, births, ended, night))
     write_mentions(context, mentions, now)
     context.log("match", KIND, mentions=mentions.count(), edges_changed=written)
@@ -46,8 +50,18 @@ def run(context: Context) -> None:
 def list_mentions(records: DataFrame) -> DataFrame:
     """One row per current record that names a resident, with what it is recognised by."""
     return current(records).select(
-        mention_id(KIND).alias("mention_id"), F.lit(KIND).alias("kind"), "system", "object", "source_key", "role",
-        "file_id", "row_number", "name", "birth_date", "id_number", "phone",
+        mention_id(KIND).alias("mention_id"),
+        F.lit(KIND).alias("kind"),
+        "system",
+        "object",
+        "source_key",
+        "role",
+        "file_id",
+        "row_number",
+        "name",
+        "birth_date",
+        "id_number",
+        "phone",
     )
 
 

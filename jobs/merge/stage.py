@@ -58,6 +58,4 @@ def derive_appeal(appeals: DataFrame) -> DataFrame:
         F.col("asked_at").asc_nulls_last(), F.col("number"), F.col("source_key")
     )
     repeated = F.col("text").isNotNull() & (F.row_number().over(same_text) > 1)
-    return appeals.withColumns(
-        {"days_to_reply": F.datediff(*local).cast("bigint"), "is_repeated_text": repeated}
-    )
+    return appeals.withColumns({"days_to_reply": F.datediff(*local).cast("bigint"), "is_repeated_text": repeated})

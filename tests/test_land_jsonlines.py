@@ -1,0 +1,134 @@
+"""Landing of JSON lines: each table shows lines and the rows they become."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from land_objects import land_file, make_object
+
+from jobs.land import jsonlines
+from jobs.land.batches import FileRefused
+
+LEDGER = make_object("jsonl", ["id", "name", "note"], keys=("id",))
+
+
+def write(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "file"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
+    return path
+
+
+VALUES = {
+    "text": ('"甲"', "甲"),
+    "whole number": ("12", "12"),
+    "long number": ("320106199001010017", "320106199001010017"),
+    "number with .0": ("12.0", "12"),
+    "fraction as it stands": ("0.10", "0.10"),
+    "exponent": ("1e3", "1e3"),
+    "negative": ("-7", "-7"),
+    "true": ("true", "true"),
+    "false": ("false", "false"),
+    "null": ("null", None),
+    "empty": ('""', None),
+    "white space stays": ('" 甲 "', " 甲 "),
+    "escapes": (r'"\u7532\n\"\\"', '甲\n"\\'),
+    "object": ('{"b": 1, "c": [1.5, null]}', '{"b":1,"c":[1.5,null]}'),
+    "list": ('["甲", true]', '["甲",true]'),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_value_lands_as_text(tmp_path, name):
+    written, expected = VALUES[name]
+    landed = land_file(write(tmp_path, f'{{"id": "1", "name": {written}}}\n'), LEDGER)
+    assert landed["rows"] == [(1, "1", expected, None)]
+
+
+BAD = {
+    "no JSON": ("{id: 1}", "bad_json"),
+    "cut short": ('{"id": "1", "na', "bad_json"),
+    "more than one": ('{"id": "1"} {"id": "2"}', "bad_json"),
+    "text": ('"1"', "bad_json"),
+    "number": ("1", "bad_json"),
+    "list": ('[{"id": "1"}]', "bad_json"),
+    "null": ("null", "bad_json"),
+    "key twice": ('{"id": "1", "id": "2"}', "bad_json"),
+    "key twice, once with white space before the colon": ('{"id" : "1", "id": "2", "name" : "3"}', "bad_json"),
+    "key twice, once escaped": (r'{"id": "1", "\u0069d": "2"}', "bad_json"),
+    "key twice, deep inside": ('{"id": "1", "note": {"a": 1, "a": 1}}', "bad_json"),
+    "not a number": ('{"id": NaN}', "bad_json"),
+    "half a character": (r'{"id": "\ud800"}', "bad_json"),
+    "endless depth": ('{"id": ' + "[" * 100_000, "bad_json"),
+    "number of 5,000 digits inside": ('{"id": [' + "1" * 5000 + "]}", "bad_json"),
+    "undeclared key": ('{"id": "1", "phone": "2"}', "unknown_json_key"),
+    "broken bytes": (b'{"id": "\xe5\xff"}', "bad_bytes"),
+}
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CR LF"])
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_line_costs_only_itself(tmp_path, name, end):
+    line, reason = BAD[name]
+    line = line if isinstance(line, bytes) else line.encode()
+    good = '{"id": "甲"}'.encode()
+    landed = land_file(write(tmp_path, end.join([good, line, good, b""])), LEDGER)
+    assert landed["rows"] == [(1, "甲", None, None), (3, "甲", None, None)]
+    assert landed["quarantined"] == [(2, reason, line.decode(errors="backslashreplace"))]
+
+
+def test_blank_lines_count_and_trailing_ones_are_not_read(tmp_path):
+    landed = land_file(write(tmp_path, '\ufeff{"id": "1"}\n\n  \n{"id": "2"}\n\n \n'), LEDGER)
+    assert landed["rows"] == [(1, "1", None, None), (4, "2", None, None)]
+    assert landed["skipped"] == [(2, "blank"), (3, "blank")]
+    assert landed["read"] == 4
+
+
+LINES = "".join(f'{{"id": "{n}", "name": "欧阳建国"}}\n' for n in range(5))
+REFUSED = {
+    "empty": (b"", "empty_file", "0 bytes"),
+    "no JSON at all": (b"PK\x03\x04 something\nelse\n", "unreadable", "no line of the file is a JSON object"),
+    "gb18030": (LINES.encode("gb18030"), "wrong_encoding", "declared utf-8, fits gb18030"),
+    "utf-16": (LINES.encode("utf-16"), "wrong_encoding", "declared utf-8, fits utf-16"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_file_that_is_no_such_thing_is_refused(tmp_path, name):
+    data, reason, detail = REFUSED[name]
+    with pytest.raises(FileRefused) as refused:
+        land_file(write(tmp_path, data), LEDGER)
+    assert (refused.value.reason, refused.value.detail) == (reason, detail)
+
+
+def test_utf_8_declared_as_gb18030_is_refused(tmp_path):
+    with pytest.raises(FileRefused) as refused:
+        land_file(write(tmp_path, LINES), make_object("jsonl", ["id", "name"], encoding="gb18030"))
+    assert refused.value.detail == "declared gb18030, fits utf-8"
+
+
+def test_gb18030_lands_where_declared(tmp_path):
+    path = write(tmp_path, LINES, "gb18030")
+    landed = land_file(path, make_object("jsonl", ["id", "name"], encoding="gb18030"))
+    assert landed["rows"] == [(n + 1, str(n), "欧阳建国") for n in range(5)]
+
+
+values = st.none() | st.booleans() | st.text(max_size=5) | st.integers() | st.lists(st.integers(), max_size=2)
+lines = st.dictionaries(st.sampled_from(["id", "name", "note", "other"]), values).map(
+    lambda row: json.dumps(row, ensure_ascii=False)
+)
+damaged = st.builds(
+    lambda line, at, bit: line[:at] + bit + line[at:], lines, st.integers(0, 20), st.sampled_from('":{},\\ ')
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(lines | damaged | st.just(""), min_size=1))
+def test_both_ways_of_reading_a_block_agree(tmp_path_factory, texts):
+    path = write(tmp_path_factory.mktemp("jsonl"), "\n".join(['{"id": "1"}', *texts]).encode(errors="backslashreplace"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jsonlines, "BLOCK_BYTES", 50)
+        plain = land_file(path, LEDGER)
+        patch.setattr(jsonlines, "_read_plain", lambda *_: None)
+        careful = land_file(path, LEDGER)
+    assert plain == careful

@@ -1,0 +1,176 @@
+"""The stage as a whole: what lands where, and that a landing cut short anywhere and begun again gives the same tables."""
+
+import hashlib
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from land_objects import make_object
+
+from jobs.common import tables
+from jobs.common.contracts import Source
+from jobs.common.runs import Run
+from jobs.common.schemas import declared_tables
+from jobs.common.stage import Context
+from jobs.common.tables import Lake
+from jobs.common.workspace import init_workspace
+from jobs.land.stage import run
+
+PEOPLE = make_object("csv", ["编号", "姓名"], ("编号",))
+TABLES = ("raw.town__people", "ops.quarantine", "ops.skipped", "ops.file")
+GOOD = "编号,姓名\n1,甲\n2,乙,多\n\n3,丙\n"
+
+
+class Killed(BaseException):
+    pass
+
+
+def open_town(home, obj=PEOPLE, night=date(2026, 1, 1)) -> Context:
+    source = Source("town", "Town", "nightly", (obj,))
+    workspace = init_workspace(home)
+    conf: Any = SimpleNamespace(sources={"town": source})
+    lake = Lake(workspace, declared_tables({"town": source}, {}))
+    return Context(workspace, conf, lake, Run(f"{night}.1", night, "jiceng run", "", None))
+
+
+def hand_in(context, name, text, as_of):
+    """Do what extract does with a file; returns its id."""
+    data = text.encode()
+    file_id = hashlib.sha256(data).hexdigest()
+    path = context.workspace.archive_path(file_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    common = {"system": "town", "object": "people", "sheet": "", "name": name, "file_id": file_id, "as_of": as_of}
+    common["night"] = context.run.night
+    waiting = {**common, "status": "waiting", "reason": None, "detail": None, "rows_read": None}
+    delivered = {**common, "run_id": context.run.run_id}
+    context.lake.upsert("ops.file", context.lake.table_of("ops.file", [waiting]))
+    context.lake.upsert("ops.delivery", context.lake.table_of("ops.delivery", [delivered]))
+    return file_id
+
+
+def rows_of(context, table):
+    return sorted(context.lake.rows(table).to_pylist(), key=lambda row: row.get("row_number", row["file_id"]))
+
+
+def contents(context):
+    return {name: sorted(map(str, context.lake.rows(name).to_pylist())) for name in TABLES}
+
+
+def statuses(context):
+    return {row["name"]: (row["status"], row["reason"]) for row in context.lake.rows("ops.file").to_pylist()}
+
+
+def test_every_row_of_a_file_is_in_one_table(tmp_path):
+    context = open_town(tmp_path)
+    file_id = hand_in(context, "a.csv", GOOD, date(2026, 1, 1))
+    run(context, "town")
+    assert rows_of(context, "raw.town__people") == [
+        {"file_id": file_id, "row_number": 2, "c0": "1", "c1": "甲"},
+        {"file_id": file_id, "row_number": 5, "c0": "3", "c1": "丙"},
+    ]
+    place = {"system": "town", "object": "people", "sheet": "", "file_id": file_id}
+    assert rows_of(context, "ops.quarantine") == [
+        {**place, "row_number": 3, "stage": "land", "reason": "ragged_row", "raw": "2,乙,多"}
+    ]
+    assert rows_of(context, "ops.skipped") == [
+        {**place, "row_number": 1, "stage": "land", "reason": "header", "raw": "编号,姓名"},
+        {**place, "row_number": 4, "stage": "land", "reason": "blank", "raw": ""},
+    ]
+    [file] = context.lake.rows("ops.file").to_pylist()
+    assert (file["status"], file["reason"], file["rows_read"]) == ("accepted", None, 5)
+    assert not any(context.workspace.scratch_dir(context.run.run_id).rglob("rows"))
+
+
+def test_a_refused_file_lands_nothing_and_the_next_one_does(tmp_path):
+    context = open_town(tmp_path)
+    hand_in(context, "a.csv", "编号,名字\n1,甲\n", date(2026, 1, 1))
+    good = hand_in(context, "b.csv", GOOD, date(2026, 1, 1))
+    run(context, "town")
+    assert statuses(context) == {"a.csv": ("refused", "missing_header"), "b.csv": ("accepted", None)}
+    assert {row["file_id"] for row in context.lake.rows("raw.town__people").to_pylist()} == {good}
+
+
+ARRIVALS = {
+    # mode, night of the first file, files (name, as_of) of the second night -> status
+    "an older snapshot": ("snapshot", {"old.csv": (date(2025, 12, 31), "late")}),
+    "of two snapshots in one night the newest counts": (
+        "snapshot",
+        {"a.csv": (date(2026, 1, 3), "accepted"), "b.csv": (date(2026, 1, 2), "late")},
+    ),
+    "two parts of one snapshot": (
+        "snapshot",
+        {"a.csv": (date(2026, 1, 2), "accepted"), "b.csv": (date(2026, 1, 2), "accepted")},
+    ),
+    "an older increment": ("incremental", {"old.csv": (date(2025, 12, 31), "late")}),
+    "two increments in one night": (
+        "incremental",
+        {"a.csv": (date(2026, 1, 3), "accepted"), "b.csv": (date(2026, 1, 2), "accepted")},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARRIVALS)
+def test_late_is_what_is_older_than_something_taken(tmp_path, name):
+    mode, files = ARRIVALS[name]
+    obj = make_object("csv", ["编号", "姓名"], ("编号",), mode=mode)
+    first = open_town(tmp_path, obj)
+    hand_in(first, "first.csv", GOOD, date(2026, 1, 1))
+    run(first, "town")
+    second = open_town(tmp_path, obj, date(2026, 1, 2))
+    for number, (file, (as_of, _)) in enumerate(files.items()):
+        hand_in(second, file, f"编号,姓名\n{number},丁\n", as_of)
+    run(second, "town")
+    found = statuses(second)
+    assert {file: found[file][0] for file in files} == {file: status for file, (_, status) in files.items()}
+    assert second.lake.rows("raw.town__people").num_rows == 2 + len(files)
+
+
+def test_an_older_snapshot_counts_where_the_newer_one_is_refused(tmp_path):
+    context = open_town(tmp_path)
+    hand_in(context, "new.csv", "编号,名字\n", date(2026, 1, 2))
+    hand_in(context, "old.csv", GOOD, date(2026, 1, 1))
+    run(context, "town")
+    assert statuses(context) == {"new.csv": ("refused", "missing_header"), "old.csv": ("accepted", None)}
+
+
+def test_a_kill_after_any_commit_and_a_second_try_give_the_same_tables(tmp_path, monkeypatch):
+    def town(folder):
+        context = open_town(tmp_path / folder)
+        hand_in(context, "a.csv", GOOD, date(2026, 1, 2))
+        hand_in(context, "b.csv", "编号,姓名\n4,丁\n", date(2026, 1, 1))
+        hand_in(context, "c.csv", "编号,名字\n", date(2026, 1, 1))
+        return context
+
+    whole = town("whole")
+    commits: list[str] = []
+    monkeypatch.setattr(tables, "committed", commits.append)
+    run(whole, "town")
+    expected = contents(whole)
+    assert len(commits) >= 3 * 2 + 1
+    for last in range(1, len(commits) + 1):
+        cut = town(f"cut{last}")
+        seen: list[str] = []
+
+        def kill(name, seen=seen, last=last):
+            seen.append(name)
+            if len(seen) == last:
+                raise Killed
+
+        monkeypatch.setattr(tables, "committed", kill)
+        with pytest.raises(Killed):
+            run(cut, "town")
+        monkeypatch.setattr(tables, "committed", lambda name: None)
+        run(cut, "town")
+        assert contents(cut) == expected
+
+
+def test_a_second_run_commits_nothing(tmp_path, monkeypatch):
+    context = open_town(tmp_path)
+    hand_in(context, "a.csv", GOOD, date(2026, 1, 1))
+    run(context, "town")
+    commits: list[str] = []
+    monkeypatch.setattr(tables, "committed", commits.append)
+    run(context, "town")
+    assert commits == []
