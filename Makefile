@@ -14,7 +14,6 @@ AIRFLOW_PORT ?= 8080
 PIP_INDEX = $(or $(PIP_INDEX_URL),$(shell $(PYTHON) -m pip config get global.index-url 2>/dev/null))
 UV_ENV = $(if $(UV_DEFAULT_INDEX)$(UV_INDEX_URL),,$(if $(PIP_INDEX),UV_DEFAULT_INDEX=$(PIP_INDEX)))
 COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
-NOT_IN_TEST := spark or kill or kill_sample or airflow
 
 .PHONY: help setup lock demo airflow test lint types spark kill clean
 
@@ -54,14 +53,14 @@ demo: setup ## Three nights of the sample town and the real messages, in Airflow
 airflow: setup ## The Airflow UI on loopback, over the demo's Airflow home and workspace (AIRFLOW_PORT=8080)
 	@exec $(JOBS) -m jobs.demo ui --into $(DEMO) --port $(AIRFLOW_PORT)
 
-test: setup ## The tests, without those below
-	@$(JOBS) -m pytest -m "not ($(NOT_IN_TEST))" $(ARGS)
+test: setup ## The tests, except those that start Spark, Airflow or a killer (ARGS="-k name -x")
+	@$(JOBS) -m pytest $(ARGS)
 
 lint: setup ## ruff
 	@.venv/bin/ruff check .
 
 types: setup ## mypy
-	@.venv/bin/mypy jobs
+	@.venv/bin/mypy
 
 spark: setup ## One night on Sail and on Spark: the same tables (needs Java)
 	@$(JOBS) -m pytest -m spark $(ARGS)

@@ -66,7 +66,7 @@ def judge_run(context: Context, sources: dict[str, Any]) -> str:
 def judge_sources(context: Context) -> dict[str, Any]:
     """Per system: its state this night (delivered, missing, refused, not expected), and its files with their fate."""
     lake, conf = context.lake, context.conf
-    files = {
+    files: dict[tuple[str, ...], dict[str, Any]] = {
         (row["system"], row["object"], row["sheet"], row["file_id"]): row for row in lake.rows("ops.file").to_pylist()
     }
     tonight = [row for row in deliveries_with_status(lake) if row["night"] == context.run.night]

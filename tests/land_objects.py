@@ -6,7 +6,7 @@ from typing import Any
 from jobs.common.contracts import Column, SourceObject
 from jobs.land.parse import parse
 
-_ENDINGS = {"csv": 1, "jsonl": 0, "xlsx": 1}
+_HEADER_ROWS = {"csv": 1, "jsonl": 0, "xlsx": 1}
 
 
 def make_object(format: str, headers: list[str], keys: tuple[str, ...] = (), **settings: Any) -> SourceObject:
@@ -18,7 +18,7 @@ def make_object(format: str, headers: list[str], keys: tuple[str, ...] = (), **s
         "encoding": "utf-8",
         "delimiter": ",",
         "sheet": "Sheet1" if format == "xlsx" else "",
-        "header_rows": _ENDINGS[format],
+        "header_rows": _HEADER_ROWS[format],
         "skip_rows": 0,
         "mode": "snapshot",
         **settings,

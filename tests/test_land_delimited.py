@@ -2,6 +2,8 @@
 
 import csv
 import io
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,13 +16,13 @@ from jobs.land.batches import FileRefused
 PEOPLE = make_object("csv", ["编号", "姓名", "住址"], keys=("编号",))
 
 
-def write(tmp_path, text, encoding="utf-8"):
+def write(tmp_path: Path, text: str | bytes, encoding: str = "utf-8") -> Path:
     path = tmp_path / "file"
     path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
     return path
 
 
-ROWS = {
+ROWS: dict[str, Any] = {
     "clean": ("编号,姓名,住址\n1,甲,a\n2,乙,b\n", [(2, "1", "甲", "a"), (3, "2", "乙", "b")]),
     "no line end at the end": ("编号,姓名,住址\n1,甲,a", [(2, "1", "甲", "a")]),
     "CR LF": ("编号,姓名,住址\r\n1,甲,a\r\n2,乙,b\r\n", [(2, "1", "甲", "a"), (3, "2", "乙", "b")]),
@@ -49,14 +51,14 @@ ROWS = {
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_every_row_lands_with_its_row_number(tmp_path, name):
+def test_every_row_lands_with_its_row_number(tmp_path: Path, name: str) -> None:
     text, expected = ROWS[name]
     landed = land_file(write(tmp_path, text), PEOPLE)
     assert landed["rows"] == expected
     assert (landed["quarantined"], landed["skipped"]) == ([], [(1, "header")])
 
 
-QUARANTINED = {
+QUARANTINED: dict[str, Any] = {
     "ragged": (
         "编号,姓名,住址\n1,甲\n2,乙,b\n3,丙,c,d\n",
         [(3, "2", "乙", "b")],
@@ -96,13 +98,13 @@ QUARANTINED = {
 
 
 @pytest.mark.parametrize("name", QUARANTINED)
-def test_a_bad_line_costs_only_itself(tmp_path, name):
+def test_a_bad_line_costs_only_itself(tmp_path: Path, name: str) -> None:
     text, rows, quarantined = QUARANTINED[name]
     landed = land_file(write(tmp_path, text), PEOPLE)
     assert (landed["rows"], landed["quarantined"]) == (rows, quarantined)
 
 
-def test_a_stray_quote_far_from_its_end_costs_one_line(tmp_path):
+def test_a_stray_quote_far_from_its_end_costs_one_line(tmp_path: Path) -> None:
     lines = [f"{n},甲,a" for n in range(2 * records.MAX_RECORD_LINES)]
     lines[10] = '10,"甲,a'
     landed = land_file(write(tmp_path, "编号,姓名,住址\n" + "\n".join([*lines, '9,乙,"b"']) + "\n"), PEOPLE)
@@ -110,7 +112,7 @@ def test_a_stray_quote_far_from_its_end_costs_one_line(tmp_path):
     assert len(landed["rows"]) == len(lines)
 
 
-def test_blank_titles_and_repeated_headers_are_skipped_and_trailing_blanks_not_read(tmp_path):
+def test_blank_titles_and_repeated_headers_are_skipped_and_trailing_blanks_not_read(tmp_path: Path) -> None:
     text = "人口名册,,\n\n编号,姓名,住址\n1,甲,a\n\n , ,\n编号,姓名,住址\n2,乙,b\n\n,,\n"
     landed = land_file(write(tmp_path, text), make_object("csv", ["编号", "姓名", "住址"], skip_rows=1))
     assert landed["rows"] == [(4, "1", "甲", "a"), (8, "2", "乙", "b")]
@@ -125,7 +127,7 @@ def test_blank_titles_and_repeated_headers_are_skipped_and_trailing_blanks_not_r
     assert landed["read"] == 8
 
 
-def test_one_column(tmp_path):
+def test_one_column(tmp_path: Path) -> None:
     landed = land_file(write(tmp_path, 'n\n1\n\n"2\n2"\n3\n'), make_object("csv", ["n"]))
     assert landed["rows"] == [(2, "1"), (4, "2\n2"), (6, "3")]
     assert landed["skipped"] == [(1, "header"), (3, "blank")]
@@ -157,7 +159,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_headers_that_are_not_the_contracts_refuse_the_file(tmp_path, name):
+def test_headers_that_are_not_the_contracts_refuse_the_file(tmp_path: Path, name: str) -> None:
     text, reason, detail = HEADERS[name]
     with pytest.raises(FileRefused) as refused:
         land_file(write(tmp_path, text), PEOPLE)
@@ -191,7 +193,7 @@ ENCODINGS = {
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_another_encoding_refuses_the_file_and_names_the_one_that_fits(tmp_path, name):
+def test_another_encoding_refuses_the_file_and_names_the_one_that_fits(tmp_path: Path, name: str) -> None:
     text, written, declared, fits = ENCODINGS[name]
     obj = make_object("csv", text.split("\n")[0].split(","), encoding=declared)
     with pytest.raises(FileRefused) as refused:
@@ -203,7 +205,7 @@ def test_another_encoding_refuses_the_file_and_names_the_one_that_fits(tmp_path,
 @pytest.mark.parametrize(
     "text", [CHINESE, ASCII_HEADER, "id,name,address\n1,a,b\n"], ids=["chinese", "ascii header", "ascii"]
 )
-def test_the_declared_encoding_lands(tmp_path, encoding, text):
+def test_the_declared_encoding_lands(tmp_path: Path, encoding: str, text: str) -> None:
     header, *lines = text.strip().split("\n")
     landed = land_file(write(tmp_path, text, encoding), make_object("csv", header.split(","), encoding=encoding))
     assert landed["rows"] == [(n, *line.split(",")) for n, line in enumerate(lines, start=2)]
@@ -211,21 +213,21 @@ def test_the_declared_encoding_lands(tmp_path, encoding, text):
 
 @pytest.mark.parametrize("declared", ["utf-8", "gb18030"])
 @pytest.mark.parametrize("text", [CHINESE, ASCII_HEADER], ids=["chinese", "ascii header"])
-def test_broken_bytes_do_not_look_like_another_encoding(tmp_path, declared, text):
+def test_broken_bytes_do_not_look_like_another_encoding(tmp_path: Path, declared: str, text: str) -> None:
     data = text.encode(declared).replace("建国".encode(declared), b"\xff\xfe", 1)
     landed = land_file(write(tmp_path, data), make_object("csv", text.split("\n")[0].split(","), encoding=declared))
     assert [(number, reason) for number, reason, _ in landed["quarantined"]] == [(2, "bad_bytes")]
     assert len(landed["rows"]) == 19
 
 
-def test_a_header_in_no_encoding_refuses_the_file(tmp_path):
+def test_a_header_in_no_encoding_refuses_the_file(tmp_path: Path) -> None:
     with pytest.raises(FileRefused) as refused:
         land_file(write(tmp_path, b"\xff\xfd\x80,\x80,\xff\n1,2,3\n"), PEOPLE)
     assert refused.value.reason == "wrong_encoding"
 
 
 @pytest.mark.parametrize("delimiter", ["\t", "|", ";"])
-def test_the_delimiter_may_be_a_byte_of_a_gb18030_character(tmp_path, delimiter):
+def test_the_delimiter_may_be_a_byte_of_a_gb18030_character(tmp_path: Path, delimiter: str) -> None:
     name = "亅"  # its second byte in GBK is that of "|"
     assert "|" in name.encode("gb18030").decode("latin-1")
     obj = make_object("csv", ["编号", "姓名"], encoding="gb18030", delimiter=delimiter)
@@ -233,7 +235,7 @@ def test_the_delimiter_may_be_a_byte_of_a_gb18030_character(tmp_path, delimiter)
     assert landed["rows"] == [(2, "1", name)]
 
 
-def test_a_line_too_long_for_memory_refuses_the_file(tmp_path, monkeypatch):
+def test_a_line_too_long_for_memory_refuses_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encodings, "BLOCK_BYTES", 64)
     monkeypatch.setattr(encodings, "MAX_LINE_BYTES", 128)
     with pytest.raises(FileRefused) as refused:
@@ -245,7 +247,7 @@ cells = st.text(st.sampled_from('a甲𠮷 ,;"\n\r\u3000\ufeff0'), max_size=6) | 
 tables = st.integers(1, 4).flatmap(lambda n: st.lists(st.lists(cells, min_size=n, max_size=n), max_size=8))
 
 
-def make_file(table, quoting, line_end):
+def make_file(table: list[list[str]], quoting: Any, line_end: str) -> tuple[str, list[list[str]], list[int], int]:
     if quoting == csv.QUOTE_MINIMAL and line_end == "\n":  # the module leaves CR unquoted then: nobody can read it back
         table = [[cell.replace("\r", "") for cell in row] for row in table]
     buffer = io.StringIO(newline="")
@@ -266,7 +268,9 @@ def make_file(table, quoting, line_end):
     st.sampled_from(["\n", "\r\n"]),
     st.sampled_from([None, 40]),
 )
-def test_what_the_csv_module_writes_lands_exactly(tmp_path_factory, table, quoting, line_end, block):
+def test_what_the_csv_module_writes_lands_exactly(
+    tmp_path_factory: pytest.TempPathFactory, table: list[list[str]], quoting: Any, line_end: str, block: int | None
+) -> None:
     text, table, starts, width = make_file(table, quoting, line_end)
     path = write(tmp_path_factory.mktemp("csv"), text)
     with pytest.MonkeyPatch.context() as patch:
@@ -281,7 +285,9 @@ def test_what_the_csv_module_writes_lands_exactly(tmp_path_factory, table, quoti
 
 @settings(max_examples=500, deadline=None)
 @given(st.text(st.sampled_from('a,,"\n"\n甲\r '), max_size=60), st.sampled_from([None, 20]))
-def test_both_ways_of_reading_a_block_agree(tmp_path_factory, text, block):
+def test_both_ways_of_reading_a_block_agree(
+    tmp_path_factory: pytest.TempPathFactory, text: str, block: int | None
+) -> None:
     path = write(tmp_path_factory.mktemp("csv"), "h,i\n" + text)
     obj = make_object("csv", ["h", "i"])
     with pytest.MonkeyPatch.context() as patch:

@@ -1,6 +1,8 @@
 """Landing of JSON lines: each table shows lines and the rows they become."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from jobs.land.batches import FileRefused
 LEDGER = make_object("jsonl", ["id", "name", "note"], keys=("id",))
 
 
-def write(tmp_path, text, encoding="utf-8"):
+def write(tmp_path: Path, text: str | bytes, encoding: str = "utf-8") -> Path:
     path = tmp_path / "file"
     path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
     return path
@@ -39,13 +41,13 @@ VALUES = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_value_lands_as_text(tmp_path, name):
+def test_a_value_lands_as_text(tmp_path: Path, name: str) -> None:
     written, expected = VALUES[name]
     landed = land_file(write(tmp_path, f'{{"id": "1", "name": {written}}}\n'), LEDGER)
     assert landed["rows"] == [(1, "1", expected, None)]
 
 
-BAD = {
+BAD: dict[str, Any] = {
     "no JSON": ("{id: 1}", "bad_json"),
     "cut short": ('{"id": "1", "na', "bad_json"),
     "more than one": ('{"id": "1"} {"id": "2"}', "bad_json"),
@@ -68,7 +70,7 @@ BAD = {
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CR LF"])
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_line_costs_only_itself(tmp_path, name, end):
+def test_a_bad_line_costs_only_itself(tmp_path: Path, name: str, end: bytes) -> None:
     line, reason = BAD[name]
     line = line if isinstance(line, bytes) else line.encode()
     good = '{"id": "甲"}'.encode()
@@ -77,7 +79,7 @@ def test_a_bad_line_costs_only_itself(tmp_path, name, end):
     assert landed["quarantined"] == [(2, reason, line.decode(errors="backslashreplace"))]
 
 
-def test_blank_lines_count_and_trailing_ones_are_not_read(tmp_path):
+def test_blank_lines_count_and_trailing_ones_are_not_read(tmp_path: Path) -> None:
     landed = land_file(write(tmp_path, '\ufeff{"id": "1"}\n\n  \n{"id": "2"}\n\n \n'), LEDGER)
     assert landed["rows"] == [(1, "1", None, None), (4, "2", None, None)]
     assert landed["skipped"] == [(2, "blank"), (3, "blank")]
@@ -94,20 +96,20 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_file_that_is_no_such_thing_is_refused(tmp_path, name):
+def test_a_file_that_is_no_such_thing_is_refused(tmp_path: Path, name: str) -> None:
     data, reason, detail = REFUSED[name]
     with pytest.raises(FileRefused) as refused:
         land_file(write(tmp_path, data), LEDGER)
     assert (refused.value.reason, refused.value.detail) == (reason, detail)
 
 
-def test_utf_8_declared_as_gb18030_is_refused(tmp_path):
+def test_utf_8_declared_as_gb18030_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileRefused) as refused:
         land_file(write(tmp_path, LINES), make_object("jsonl", ["id", "name"], encoding="gb18030"))
     assert refused.value.detail == "declared gb18030, fits utf-8"
 
 
-def test_gb18030_lands_where_declared(tmp_path):
+def test_gb18030_lands_where_declared(tmp_path: Path) -> None:
     path = write(tmp_path, LINES, "gb18030")
     landed = land_file(path, make_object("jsonl", ["id", "name"], encoding="gb18030"))
     assert landed["rows"] == [(n + 1, str(n), "欧阳建国") for n in range(5)]
@@ -124,7 +126,7 @@ damaged = st.builds(
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(lines | damaged | st.just(""), min_size=1))
-def test_both_ways_of_reading_a_block_agree(tmp_path_factory, texts):
+def test_both_ways_of_reading_a_block_agree(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     path = write(tmp_path_factory.mktemp("jsonl"), "\n".join(['{"id": "1"}', *texts]).encode(errors="backslashreplace"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jsonlines, "BLOCK_BYTES", 50)

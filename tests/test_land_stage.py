@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from land_objects import make_object
 
 from jobs.common import tables
-from jobs.common.contracts import Source
+from jobs.common.contracts import Source, SourceObject
 from jobs.common.runs import Run
 from jobs.common.schemas import declared_tables
 from jobs.common.stage import Context
@@ -26,7 +27,7 @@ class Killed(BaseException):
     pass
 
 
-def open_town(home, obj=PEOPLE, night=date(2026, 1, 1)) -> Context:
+def open_town(home: Path, obj: SourceObject = PEOPLE, night: date = date(2026, 1, 1)) -> Context:
     source = Source("town", "Town", "nightly", (obj,))
     workspace = init_workspace(home)
     conf: Any = SimpleNamespace(sources={"town": source})
@@ -34,7 +35,7 @@ def open_town(home, obj=PEOPLE, night=date(2026, 1, 1)) -> Context:
     return Context(workspace, conf, lake, Run(f"{night}.1", night, "jiceng run", "", None))
 
 
-def hand_in(context, name, text, as_of):
+def hand_in(context: Context, name: str, text: str, as_of: date) -> str:
     """Do what extract does with a file; returns its id."""
     data = text.encode()
     file_id = hashlib.sha256(data).hexdigest()
@@ -50,19 +51,19 @@ def hand_in(context, name, text, as_of):
     return file_id
 
 
-def rows_of(context, table):
+def rows_of(context: Context, table: str) -> list[dict[str, Any]]:
     return sorted(context.lake.rows(table).to_pylist(), key=lambda row: row.get("row_number", row["file_id"]))
 
 
-def contents(context):
+def contents(context: Context) -> dict[str, list[str]]:
     return {name: sorted(map(str, context.lake.rows(name).to_pylist())) for name in TABLES}
 
 
-def statuses(context):
+def statuses(context: Context) -> dict[str, tuple[str, str | None]]:
     return {row["name"]: (row["status"], row["reason"]) for row in context.lake.rows("ops.file").to_pylist()}
 
 
-def test_every_row_of_a_file_is_in_one_table(tmp_path):
+def test_every_row_of_a_file_is_in_one_table(tmp_path: Path) -> None:
     context = open_town(tmp_path)
     file_id = hand_in(context, "a.csv", GOOD, date(2026, 1, 1))
     run(context, "town")
@@ -83,7 +84,7 @@ def test_every_row_of_a_file_is_in_one_table(tmp_path):
     assert not any(context.workspace.scratch_dir(context.run.run_id).rglob("rows"))
 
 
-def test_a_refused_file_lands_nothing_and_the_next_one_does(tmp_path):
+def test_a_refused_file_lands_nothing_and_the_next_one_does(tmp_path: Path) -> None:
     context = open_town(tmp_path)
     hand_in(context, "a.csv", "编号,名字\n1,甲\n", date(2026, 1, 1))
     good = hand_in(context, "b.csv", GOOD, date(2026, 1, 1))
@@ -92,7 +93,7 @@ def test_a_refused_file_lands_nothing_and_the_next_one_does(tmp_path):
     assert {row["file_id"] for row in context.lake.rows("raw.town__people").to_pylist()} == {good}
 
 
-ARRIVALS = {
+ARRIVALS: dict[str, Any] = {
     # mode, night of the first file, files (name, as_of) of the second night -> status
     "an older snapshot": ("snapshot", {"old.csv": (date(2025, 12, 31), "late")}),
     "of two snapshots in one night the newest counts": (
@@ -112,7 +113,7 @@ ARRIVALS = {
 
 
 @pytest.mark.parametrize("name", ARRIVALS)
-def test_late_is_what_is_older_than_something_taken(tmp_path, name):
+def test_late_is_what_is_older_than_something_taken(tmp_path: Path, name: str) -> None:
     mode, files = ARRIVALS[name]
     obj = make_object("csv", ["编号", "姓名"], ("编号",), mode=mode)
     first = open_town(tmp_path, obj)
@@ -127,7 +128,7 @@ def test_late_is_what_is_older_than_something_taken(tmp_path, name):
     assert second.lake.rows("raw.town__people").num_rows == 2 + len(files)
 
 
-def test_an_older_snapshot_counts_where_the_newer_one_is_refused(tmp_path):
+def test_an_older_snapshot_counts_where_the_newer_one_is_refused(tmp_path: Path) -> None:
     context = open_town(tmp_path)
     hand_in(context, "new.csv", "编号,名字\n", date(2026, 1, 2))
     hand_in(context, "old.csv", GOOD, date(2026, 1, 1))
@@ -135,8 +136,10 @@ def test_an_older_snapshot_counts_where_the_newer_one_is_refused(tmp_path):
     assert statuses(context) == {"new.csv": ("refused", "missing_header"), "old.csv": ("accepted", None)}
 
 
-def test_a_kill_after_any_commit_and_a_second_try_give_the_same_tables(tmp_path, monkeypatch):
-    def town(folder):
+def test_a_kill_after_any_commit_and_a_second_try_give_the_same_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def town(folder: str) -> Context:
         context = open_town(tmp_path / folder)
         hand_in(context, "a.csv", GOOD, date(2026, 1, 2))
         hand_in(context, "b.csv", "编号,姓名\n4,丁\n", date(2026, 1, 1))
@@ -153,7 +156,7 @@ def test_a_kill_after_any_commit_and_a_second_try_give_the_same_tables(tmp_path,
         cut = town(f"cut{last}")
         seen: list[str] = []
 
-        def kill(name, seen=seen, last=last):
+        def kill(name: str, seen: list[str] = seen, last: int = last) -> None:
             seen.append(name)
             if len(seen) == last:
                 raise Killed
@@ -166,7 +169,7 @@ def test_a_kill_after_any_commit_and_a_second_try_give_the_same_tables(tmp_path,
         assert contents(cut) == expected
 
 
-def test_a_second_run_commits_nothing(tmp_path, monkeypatch):
+def test_a_second_run_commits_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = open_town(tmp_path)
     hand_in(context, "a.csv", GOOD, date(2026, 1, 1))
     run(context, "town")

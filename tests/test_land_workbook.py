@@ -2,8 +2,10 @@
 
 import os
 import zipfile
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xlsxwriter
@@ -20,7 +22,13 @@ REGISTER = make_object("xlsx", ["登记号", "姓名", "事由"], keys=("登记�
 HEADER = ["登记号", "姓名", "事由"]
 
 
-def write(path, rows, sheet="Sheet1", merged=(), at=(0, 0)):
+def write(
+    path: Path,
+    rows: Sequence[Any],
+    sheet: str = "Sheet1",
+    merged: Sequence[tuple[Any, ...]] = (),
+    at: tuple[int, int] = (0, 0),
+) -> Path:
     """A workbook with these rows, the first cell at `at`; None leaves a cell empty; `merged` as xlsxwriter takes it."""
     path = path / "file"
     with xlsxwriter.Workbook(path) as book:
@@ -46,7 +54,7 @@ def write(path, rows, sheet="Sheet1", merged=(), at=(0, 0)):
     return path
 
 
-VALUES = {
+VALUES: dict[str, Any] = {
     "text": ("甲", "甲"),
     "white space stays": (" 甲 ", " 甲 "),
     "number typed as text": ("0012", "0012"),
@@ -72,13 +80,13 @@ VALUES = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_cell_lands_as_excel_shows_it(tmp_path, name):
+def test_a_cell_lands_as_excel_shows_it(tmp_path: Path, name: str) -> None:
     value, expected = VALUES[name]
     landed = land_file(write(tmp_path, [HEADER, ["1", value, "x"]]), REGISTER)
     assert landed["rows"] == [(2, "1", expected, "x")]
 
 
-def test_rows_are_counted_as_the_sheet_counts_them(tmp_path):
+def test_rows_are_counted_as_the_sheet_counts_them(tmp_path: Path) -> None:
     rows = [["来访登记表"], [None], HEADER, ["1", "甲", "a"], [None], [" "], HEADER, ["2", "乙", "b"], [None]]
     landed = land_file(write(tmp_path, rows, at=(0, 2)), make_object("xlsx", HEADER, ("登记号",), skip_rows=1))
     assert landed["rows"] == [(4, "1", "甲", "a"), (8, "2", "乙", "b")]
@@ -86,13 +94,13 @@ def test_rows_are_counted_as_the_sheet_counts_them(tmp_path):
     assert landed["read"] == 8
 
 
-def test_a_sheet_may_start_below_its_first_row(tmp_path):
+def test_a_sheet_may_start_below_its_first_row(tmp_path: Path) -> None:
     landed = land_file(write(tmp_path, [HEADER, ["1", "甲", "a"]], at=(3, 1)), REGISTER)
     assert landed["rows"] == [(5, "1", "甲", "a")]
     assert landed["skipped"] == [(1, "blank"), (2, "blank"), (3, "blank"), (4, "header")]
 
 
-def test_merged_header_rows_give_joined_headers(tmp_path):
+def test_merged_header_rows_give_joined_headers(tmp_path: Path) -> None:
     # 1 救助名册 (title)
     # 2 序号 | 申请人        | 配偶          | 住址
     # 3      | 姓名 | 身份证号 | 姓名 | 身份证号 |
@@ -111,14 +119,14 @@ def test_merged_header_rows_give_joined_headers(tmp_path):
     assert landed["skipped"] == [(1, "title"), (2, "header"), (3, "header")]
 
 
-def test_groups_without_merged_cells_reach_to_the_next_one():
+def test_groups_without_merged_cells_reach_to_the_next_one() -> None:
     upper = ["序号", "申请人", "", "配偶", "", "住址", ""]
     lower = ["", "姓名", "身份证号", "姓名", "身份证号", "", "备注"]
     joined = ["序号", "申请人/姓名", "申请人/身份证号", "配偶/姓名", "配偶/身份证号", "住址", "备注"]
     assert join_header_rows([upper, lower]) == joined
 
 
-FOOTERS = {
+FOOTERS: dict[str, Any] = {
     "total": ([["合计", None, "3"]], [(3, "total")]),
     "total with spaces, in the second column": ([[None, "合 计：", "3"]], [(3, "total")]),
     "total with its number": ([["合计 23人"]], [(3, "total")]),
@@ -136,7 +144,7 @@ FOOTERS = {
 
 
 @pytest.mark.parametrize("name", FOOTERS)
-def test_totals_and_signatures_are_skipped(tmp_path, name):
+def test_totals_and_signatures_are_skipped(tmp_path: Path, name: str) -> None:
     rows, skipped = FOOTERS[name]
     landed = land_file(write(tmp_path, [HEADER, ["1", "甲", "a"], *rows]), REGISTER)
     assert landed["skipped"] == [(1, "header"), *skipped]
@@ -144,7 +152,7 @@ def test_totals_and_signatures_are_skipped(tmp_path, name):
     assert landed["quarantined"] == []
 
 
-RECORDS = {
+RECORDS: dict[str, Any] = {
     "a record of somebody called 合计": ["2", "合计", None],
     "a record with a key and a note": ["2", None, "备注：无"],
     "a record with nothing but its key": ["LF-2", None, None],
@@ -155,13 +163,13 @@ RECORDS = {
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_records_that_look_like_footers_land(tmp_path, name):
+def test_records_that_look_like_footers_land(tmp_path: Path, name: str) -> None:
     row = RECORDS[name]
     landed = land_file(write(tmp_path, [HEADER, ["1", "甲", "a"], row]), REGISTER)
     assert landed["rows"][1:] == [(3, *(None if cell is None else str(cell) for cell in row))]
 
 
-def test_a_lone_text_before_a_record_is_a_record(tmp_path, monkeypatch):
+def test_a_lone_text_before_a_record_is_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook, "BATCH_ROWS", 2)
     rows = [
         HEADER,
@@ -183,21 +191,21 @@ def test_a_lone_text_before_a_record_is_a_record(tmp_path, monkeypatch):
     assert landed["skipped"] == [(1, "header"), (4, "blank"), (7, "signature")]
 
 
-def test_a_remark_beside_the_table_is_quarantined_with_its_row(tmp_path):
+def test_a_remark_beside_the_table_is_quarantined_with_its_row(tmp_path: Path) -> None:
     rows = [[*HEADER, None], ["1", "甲", "a", None], ["2", "乙", "b", "已核实"]]
     landed = land_file(write(tmp_path, rows), REGISTER)
     assert landed["rows"] == [(2, "1", "甲", "a")]
     assert landed["quarantined"] == [(3, "ragged_row", "2\t乙\tb\t已核实")]
 
 
-def encrypt(path):
+def encrypt(path: Path) -> Path:
     target = path.with_name("locked")
     with open(path, "rb") as plain, open(target, "wb") as locked:
         OOXMLFile(plain).encrypt("secret", locked)
     return target
 
 
-def damage(path):
+def damage(path: Path) -> Path:
     """Flip a byte inside the sheet's compressed data."""
     data = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
@@ -207,12 +215,12 @@ def damage(path):
     return path
 
 
-def replace(path, data):
+def replace(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
 
 
-REFUSED = {
+REFUSED: dict[str, Any] = {
     "empty": (lambda path: replace(path, b""), "empty_file", "0 bytes"),
     "password": (encrypt, "password_protected", "the workbook is encrypted"),
     "cut short": (
@@ -230,12 +238,23 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_file_that_is_no_readable_workbook_is_refused(tmp_path, name):
+def test_a_file_that_is_no_readable_workbook_is_refused(tmp_path: Path, name: str) -> None:
     spoil, reason, detail = REFUSED[name]
     path = spoil(write(tmp_path, [HEADER, *([str(n), "甲", "a"] for n in range(100))]))
     with pytest.raises(FileRefused) as refused:
         land_file(path, REGISTER)
     assert (refused.value.reason, refused.value.detail) == (reason, detail)
+
+
+def test_a_reader_that_panics_says_that_the_file_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    panic = type("PanicException", (BaseException,), {})
+
+    def load_workbook(path: Path) -> None:
+        raise panic
+
+    monkeypatch.setattr(workbook.calamine, "load_workbook", load_workbook)
+    with pytest.raises(FileRefused, match="unreadable"):
+        land_file(write(tmp_path, [HEADER]), REGISTER)
 
 
 SHEETS = {
@@ -245,18 +264,18 @@ SHEETS = {
 
 
 @pytest.mark.parametrize("name", SHEETS)
-def test_a_missing_sheet_is_refused_and_the_nearest_named(tmp_path, name):
+def test_a_missing_sheet_is_refused_and_the_nearest_named(tmp_path: Path, name: str) -> None:
     has, wants, detail = SHEETS[name]
     with pytest.raises(FileRefused) as refused:
         land_file(write(tmp_path, [HEADER], sheet=has), make_object("xlsx", HEADER, sheet=wants))
     assert (refused.value.reason, refused.value.detail) == ("missing_sheet", detail)
 
 
-def test_white_space_around_a_sheets_name_does_not_matter(tmp_path):
+def test_white_space_around_a_sheets_name_does_not_matter(tmp_path: Path) -> None:
     assert land_file(write(tmp_path, [HEADER, ["1"]], sheet="Sheet1 "), REGISTER)["rows"] == [(2, "1", None, None)]
 
 
-HEADERS = {
+HEADERS: dict[str, Any] = {
     "missing": ([["登记号", "姓名"]], "missing_header", "事由 is missing"),
     "renamed": (
         [["登记号", "姓名", "来访事由"]],
@@ -270,7 +289,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_headers_that_are_not_the_contracts_refuse_the_file(tmp_path, name):
+def test_headers_that_are_not_the_contracts_refuse_the_file(tmp_path: Path, name: str) -> None:
     rows, reason, detail = HEADERS[name]
     with pytest.raises(FileRefused) as refused:
         land_file(write(tmp_path, rows), REGISTER)
@@ -279,7 +298,7 @@ def test_headers_that_are_not_the_contracts_refuse_the_file(tmp_path, name):
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.sampled_from([None, "甲", 7, " ", True]), min_size=3, max_size=3), max_size=12))
-def test_no_row_is_lost(tmp_path_factory, rows):
+def test_no_row_is_lost(tmp_path_factory: pytest.TempPathFactory, rows: list[list[Any]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workbook, "BATCH_ROWS", 3)
         landed = land_file(write(tmp_path_factory.mktemp("xlsx"), [HEADER, *rows]), REGISTER)
@@ -304,7 +323,7 @@ MESSAGES = {
     not APPEALS.exists() and not os.environ.get("JICENG_REQUIRE_REAL_DATA"), reason=f"no real data at {APPEALS}"
 )
 @pytest.mark.parametrize("name", MESSAGES)
-def test_every_real_message_lands(name):
+def test_every_real_message_lands(name: str) -> None:
     count, headers, keys = MESSAGES[name]
     landed = land_file(APPEALS / name, make_object("xlsx", headers, keys))
     assert [row[0] for row in landed["rows"]] == list(range(2, count + 2))

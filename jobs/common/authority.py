@@ -6,7 +6,7 @@ Reads: `conf/authority.yml`. Refuses: a record or field that the model does not 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.common.conf import Conf
@@ -54,7 +54,7 @@ def rank_mention(order: Sequence[str]) -> Column:
 def choice_order(order: Sequence[str]) -> list[Column]:
     """The total order by which one value of a field is chosen: authority, newest version, least mention."""
     age = F.datediff(F.lit("9999-12-31").cast("date"), F.col("valid_from"))
-    return [rank_mention(order).alias("rank"), age.alias("age"), F.col("mention_id").alias("mention_id")]
+    return [rank_mention(order), age, F.col("mention_id")]
 
 
 def choose_fields(mentioned: DataFrame, record: Record, authority: Authority) -> DataFrame:
@@ -67,15 +67,17 @@ def choose_fields(mentioned: DataFrame, record: Record, authority: Authority) ->
         record: the record of the kind.
         authority: its order of systems.
     """
+    orders = sorted({authority.order(field.name) for field in record.fields})
+    places = {order: f"_place_{index}" for index, order in enumerate(orders)}
+    # One place per order of systems and mention: comparing it is far cheaper than comparing what it stands for.
+    for order, place in places.items():
+        by_order = Window.partitionBy("entity_id").orderBy(*choice_order(order))
+        mentioned = mentioned.withColumn(place, F.row_number().over(by_order))
     chosen = []
     for field in record.fields:
-        parts = [*choice_order(authority.order(field.name)), F.col(field.name).alias("value")]
-        best = F.min(F.when(F.col(field.name).isNotNull(), F.struct(*parts)))
-        chosen.append(best.alias(field.name))
-    grouped = mentioned.groupBy("entity_id").agg(*chosen, F.count(F.lit(1)).alias("mention_count"))
-    values = grouped.select(
-        "entity_id", *[F.col(f"{field.name}.value").alias(field.name) for field in record.fields], "mention_count"
-    )
+        speaks = F.when(F.col(field.name).isNotNull(), F.col(places[authority.order(field.name)]))
+        chosen.append(F.min_by(field.name, speaks).alias(field.name))
+    values = mentioned.groupBy("entity_id").agg(*chosen, F.count(F.lit(1)).alias("mention_count"))
     return values.withColumns(
         {
             "birth_date": F.coalesce(F.col("birth_date"), id_birth_date(F.col("id_number"))),

@@ -59,18 +59,17 @@ def balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:
         landed = files[place].get("landed", 0)
         equation = f"landed = {' + '.join(ROW_TERMS)}"
         found.append(Balance(place[0], place[1], place[3], record, equation, landed, right))
-    for record, terms in sorted(totals.items()):
-        found += _totals(record, terms)
+    for kind, terms in sorted(totals.items()):
+        found += _totals(kind, terms)
     return found
 
 
 def _totals(record: str, terms: dict[str, int]) -> list[Balance]:
     found = []
     if "current" in terms:
-        right = terms["previous"] + terms["new"] + terms["reopened"] - terms["ended"]
-        found.append(
-            Balance(None, None, None, record, "current = previous + new + reopened - ended", terms["current"], right)
-        )
+        total = terms["previous"] + terms["new"] + terms["reopened"] - terms["ended"]
+        equation = "current = previous + new + reopened - ended"
+        found.append(Balance(None, None, None, record, equation, terms["current"], total))
     for left, right in (
         ("mentions", "links"),
         ("entities", "candidate"),

@@ -1,1 +1,1 @@
-"""The demonstration: the nightly DAG in Airflow over a sample town and, where it is there, over real citizen messages."""
+"""The demonstration: the nightly DAG in Airflow, over a sample town and over real messages where there are any."""

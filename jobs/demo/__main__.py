@@ -1,7 +1,7 @@
 """`make demo` and `make airflow`.
 
-Writes: the demo's folder (`--into`, `.demo`): the sample town's exports, the workspaces `town` and `messages`, Airflow's
-home, raw logs. Refuses nothing; ends with exit code 1 when a night was not released.
+Writes: the demo's folder (`--into`, `.demo`): the sample town's exports, the workspaces `town` and `messages`,
+Airflow's home, raw logs. Refuses nothing; ends with exit code 1 when a night was not released.
 """
 
 import argparse
@@ -112,7 +112,8 @@ def run(into: Path, residents: int, nights: int, messages: bool) -> None:
     exports = into / "exports"
     sample = ["sample", "--residents", str(residents), "--seed", "1", "--nights", str(nights), "--out", str(exports)]
     cases = json.loads(jiceng(*sample, "--format", "json"))
-    console.print("  with " + ", ".join(f"{case['count']}×{case['case']}" for case in cases if case["count"]), highlight=False)
+    nasty = ", ".join(f"{case['count']}×{case['case']}" for case in cases if case["count"])
+    console.print(f"  with {nasty}", highlight=False)
     jiceng("init", "--home", str(town))
     with console.status("Airflow's database"):
         migrate(settings, logs / "airflow.log")
@@ -131,7 +132,7 @@ def run(into: Path, residents: int, nights: int, messages: bool) -> None:
         for name, system in MESSAGES.items():
             (home / "inbox" / system).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(data / name, home / "inbox" / system / name)
-        # A night of its own: Airflow tells runs apart by their date, and both workspaces share its home.
+        # A night of its own tells its run from the town's in Airflow, whose home both workspaces share.
         night = date.fromisoformat(folders[-1].name) + timedelta(days=1)
         settings = environment(into / "airflow", home)
         play_night(console, settings, night, f"Real citizen messages, night {night}", logs / "messages.log")

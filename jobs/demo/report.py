@@ -51,7 +51,12 @@ def _is_absent(source: dict[str, Any]) -> bool:
 def _file_rows(workspace: Workspace, summary: dict[str, Any]) -> list[dict[str, str]]:
     reasons = current_conf(workspace).reasons["file"]
     return [
-        {"night": summary["night"], "file": f"{system}/{file['name']}", "status": file["status"], "why": reasons[file["reason"]]["en"]}
+        {
+            "night": summary["night"],
+            "file": f"{system}/{file['name']}",
+            "status": file["status"],
+            "why": reasons[file["reason"]]["en"],
+        }
         for system, source in summary["sources"].items()
         for file in source["files"]
         if file["status"] in ("refused", "late")

@@ -17,7 +17,9 @@ from jobs.common.rows import WHITESPACE, strip_text
 _FULL = "".join(chr(0xFF01 + i) for i in range(94))
 _HALF = "".join(chr(0x21 + i) for i in range(94))
 _DOTS = "[•．・‧･∙●.·]"
-_NAME = "^[\\x{3400}-\\x{4DBF}\\x{4E00}-\\x{9FFF}\\x{3007}\\x{20000}-\\x{3FFFF}]+(·[\\x{3400}-\\x{4DBF}\\x{4E00}-\\x{9FFF}\\x{3007}\\x{20000}-\\x{3FFFF}]+)*$"
+# Ideographs of the planes 0, 2 and 3, and the zero that some names hold.
+_IDEOGRAPHS = "[\\x{3400}-\\x{4DBF}\\x{4E00}-\\x{9FFF}\\x{3007}\\x{20000}-\\x{3FFFF}]+"
+_NAME = f"^{_IDEOGRAPHS}(·{_IDEOGRAPHS})*$"
 _LATIN_NAME = "^[A-Za-z][A-Za-z .'-]*$"
 _DATE = "^([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?([ T].*)?$"
 _COMPACT_DATE = "^([0-9]{4})([0-9]{2})([0-9]{2})$"

@@ -211,10 +211,12 @@ def _keeps_rules(block: Block, utf8: bytes, starts: np.ndarray, spans: np.ndarra
 
 def _is_tidy(utf8: bytes, delimiter: bytes) -> bool:
     """Whether every quote opens after a delimiter or line end and closes before one, or is doubled."""
-    outside = utf8.split(b'"')[::2]
+    parts = utf8.split(b'"')
+    outside = parts[::2]
     starts, ends = (delimiter, b"\n", b"\r\n"), (delimiter, b"\n")
     return (
-        (not outside[0] or outside[0].endswith(ends))
+        len(parts) % 2 == 1
+        and (not outside[0] or outside[0].endswith(ends))
         and (not outside[-1] or outside[-1].startswith(starts))
         and all(not text or (text.startswith(starts) and text.endswith(ends)) for text in set(outside[1:-1]))
     )
@@ -277,4 +279,5 @@ def _find_faults(columns: list[pa.Array], layout: Layout) -> np.ndarray:
 
 def _is_blank(column: pa.Array) -> np.ndarray:
     length = pc.fill_null(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0)
-    return length.to_numpy(zero_copy_only=False) == 0
+    is_blank: np.ndarray = length.to_numpy(zero_copy_only=False) == 0
+    return is_blank

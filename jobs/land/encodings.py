@@ -33,22 +33,22 @@ def check_encoding(path: Path, declared: str, headers: Sequence[str]) -> None:
     Args:
         headers: what the header must contain, as the contract declares it.
     """
-    declared = _python_name(declared)
+    encoding = _python_name(declared)
     with open(path, "rb") as file:
         head = file.read(_HEAD_BYTES)
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         raise FileRefused("empty_file", f"{path.stat().st_size} bytes")
-    fits = _by_mark(head, declared) or _by_headers(head, declared, headers)
+    fits = _by_mark(head, encoding) or _by_headers(head, encoding, headers)
     if fits is None:
-        fits = _by_lines(_lines_beyond_ascii(path), declared)
-    if fits != declared:
+        fits = _by_lines(_lines_beyond_ascii(path), encoding)
+    if fits != encoding:
         raise FileRefused("wrong_encoding", f"declared {declared}, fits {fits}")
 
 
 def _python_name(encoding: str) -> str:
+    """The encoding to read with: a byte order mark is allowed and never required; GB 2312 and GBK are part of GB 18030."""
     name = codecs.lookup(encoding).name
-    # The contract may say either; a byte order mark is allowed and never required.
-    return "utf-8" if name == "utf-8-sig" else name
+    return {"utf-8-sig": "utf-8", "gb2312": "gb18030", "gbk": "gb18030"}.get(name, name)
 
 
 def _by_mark(head: bytes, declared: str) -> str | None:

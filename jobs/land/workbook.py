@@ -20,6 +20,7 @@ from jobs.common.contract_document import nearest_word
 from jobs.common.contracts import SourceObject
 from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, to_rows
 from jobs.land.cells import column_texts
+from jobs.land.extent import check_extent
 from jobs.land.footers import footer_reason, is_lone_text
 from jobs.land.headers import Layout, Merged, join_header_rows, match_headers
 
@@ -51,7 +52,10 @@ def _open_sheet(path: Path, name: str) -> calamine.CalamineSheet:
         book = calamine.load_workbook(path)
         sheets = {title.strip(): title for title in reversed(book.sheet_names)}
         if name.strip() in sheets:
+            check_extent(path, sheets[name.strip()])
             return book.get_sheet_by_name(sheets[name.strip()])
+    except FileRefused:
+        raise
     except calamine.PasswordError as error:
         raise FileRefused("password_protected", "the workbook is encrypted") from error
     except BaseException as error:

@@ -15,15 +15,23 @@ def group_by_id(mentions: DataFrame) -> DataFrame:
     """Mentions with an id number, grouped into `group_id` (the least mention of the group); one row each.
 
     Within one id number, mentions of the same name or of the same birth date belong together, and so do those that
-    reach each other over others. Two rounds of name and birth date reach over any mention that has both.
+    reach each other over others. Most numbers have one name only; for the others three rounds of name and birth date
+    reach over any mention that has both.
     """
+    with_id = mentions.where(F.col("id_number").isNotNull())
+    numbers = with_id.groupBy("id_number").agg(
+        F.min("mention_id").alias("group_id"),
+        ((F.count("name") == F.count(F.lit(1))) & (F.min("name") == F.max("name"))).alias("one_name"),
+    )
+    with_id = with_id.join(numbers, "id_number")
+    simple = with_id.where("one_name").drop("one_name")
+    mixed = with_id.where("not one_name").drop("one_name").withColumn("group_id", F.col("mention_id"))
     same_name = Window.partitionBy("id_number", F.coalesce(F.col("name"), F.col("mention_id")))
     same_birth = Window.partitionBy("id_number", F.coalesce(F.col("birth_date").cast("string"), F.col("mention_id")))
-    grouped = mentions.where(F.col("id_number").isNotNull()).withColumn("group_id", F.col("mention_id"))
     for _ in range(3):
-        grouped = grouped.withColumn("group_id", F.min("group_id").over(same_name))
-        grouped = grouped.withColumn("group_id", F.min("group_id").over(same_birth))
-    return grouped
+        mixed = mixed.withColumn("group_id", F.min("group_id").over(same_name))
+        mixed = mixed.withColumn("group_id", F.min("group_id").over(same_birth))
+    return simple.unionByName(mixed)
 
 
 def choose_holders(grouped: DataFrame) -> DataFrame:

@@ -28,7 +28,7 @@ def run(context: Context) -> None:
         return
     lake, run_id, night = context.lake, context.run.run_id, context.run.night
     mentions = lake.scratch(run_id, "mentions", list_mentions(lake.read(f"harmonised.{KIND}")))
-    edges = lake.scratch(run_id, "edges", match_mentions(mentions))
+    edges = match_mentions(context, mentions)
     clusters = find_clusters(context, mentions, edges)
     births = entities_born(lake.read("links.identity_event"), night)
     last = lake.scratch(run_id, "last", known_entities(context))
@@ -65,11 +65,13 @@ def list_mentions(records: DataFrame) -> DataFrame:
     )
 
 
-def match_mentions(mentions: DataFrame) -> DataFrame:
+def match_mentions(context: Context, mentions: DataFrame) -> DataFrame:
     """All decisions on pairs; unique by mention, other and reason."""
-    grouped = group_by_id(mentions)
-    holders = choose_holders(grouped)
-    return match_by_id(grouped, holders).unionByName(match_by_phone(mentions, grouped, holders))
+    lake, run_id = context.lake, context.run.run_id
+    grouped = lake.scratch(run_id, "grouped", group_by_id(mentions))
+    holders = lake.scratch(run_id, "holders", choose_holders(grouped))
+    by_id, by_phone = match_by_id(grouped, holders), match_by_phone(mentions, grouped, holders)
+    return lake.scratch(run_id, "edges", by_id.unionByName(by_phone))
 
 
 def find_clusters(context: Context, mentions: DataFrame, edges: DataFrame) -> DataFrame:
