@@ -5,7 +5,7 @@ rows, verdict and release id. **Night**: the parameter `night` (`YYYY-MM-DD`), e
 | failed task | what it means | what to do |
 |---|---|---|
 | `start` | another run is live or open, or the workspace is not usable: its last line says which | `jiceng status` |
-| `deliver` | it crashed for one source; others go on. A refused *file* is no failure: the night is `incomplete` | clear this run |
+| `deliver` | crashed for one source; others go on. A refused *file* is no failure: the night is `incomplete` | clear this run |
 | `harmonise` … `audit` | the stage crashed; readers see the last release | clear this run |
 | `release` | gate or books refused; nothing is published, and no retry changes that | `jiceng books`; mend it; clear this run |
 | `announce_…` | released, only the news failed. *Skipped*: the table was not released by this run | clear the task |

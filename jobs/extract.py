@@ -7,16 +7,27 @@ Refuses: nothing by content; a file that no contract declares is archived and re
 import hashlib
 import os
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from jobs.common.contracts import Source
+from jobs.common.deliveries import deliveries_with_status, still_refused
 from jobs.common.inbox import InboxFile, as_of_day, match_objects, ready_files
+from jobs.common.releases import release_of_run
+from jobs.common.runs import all_runs
 from jobs.common.stage import Context, stage_main
 
 
 def run(context: Context, system: str) -> None:
-    """Archive, record, and only then remove each file; a kill in between is made good by the next try."""
+    """Archive, record, and only then remove each file; a kill in between is made good by the next try.
+
+    Files refused before are tried again where the contract has been mended since.
+
+    A run that has begun to publish takes nothing more: what it publishes is audited. The next run takes it.
+    """
+    if release_of_run(context.lake, context.run.run_id) is not None:
+        return
     source = context.conf.sources.get(system)
     ready, waiting = ready_files(context.workspace, system, source)
     deliveries, files = [], []
@@ -25,11 +36,16 @@ def run(context: Context, system: str) -> None:
         for row in describe_file(context, source, file, file_id):
             deliveries.append(row)
             files.append(row)
+    again = refused_before(context, source, system)
+    deliveries += again
+    files += again
     if deliveries:
         record_files(context, deliveries, files)
     for file in ready:
         file.path.unlink()
         file.path.with_name(file.path.name + ".done").unlink(missing_ok=True)
+    if again:
+        context.log("extract", f"{system}: refused files tried again", files=len(again))
     if ready or waiting:
         context.log("extract", f"{system}: files taken", taken=len(ready), still_being_copied=len(waiting))
 
@@ -49,8 +65,32 @@ def archive_file(context: Context, path: Path) -> str:
     return file_id
 
 
-def describe_file(context: Context, source: Source | None, file: InboxFile, file_id: str) -> list[dict[str, Any]]:
-    """Rows for `ops.file`, one for each object whose path fits; one refused row where none does."""
+def refused_before(context: Context, source: Source | None, system: str) -> list[dict[str, Any]]:
+    """Rows for `ops.file` of archived files that were refused under another configuration: it may be mended now.
+
+    Files that no object took are tried whenever one does; others only in the night that they were handed over.
+    """
+    hashes = {run.run_id: run.config_hash for run in all_runs(context.lake)}
+    rows = [row for row in deliveries_with_status(context.lake) if row["system"] == system]
+    found = {}
+    for row in still_refused(rows):
+        tried = hashes.get(row["run_id"]) == context.run.config_hash
+        if tried or (row["object"] and row["night"] != context.run.night) or not match_objects(source, row["name"]):
+            continue
+        file = InboxFile(system, row["name"], context.workspace.archive_path(row["file_id"]))
+        for described in describe_file(context, source, file, row["file_id"], row["night"]):
+            if row["object"] in ("", described["object"]):
+                found[described["name"], described["file_id"], described["object"]] = described
+    return list(found.values())
+
+
+def describe_file(
+    context: Context, source: Source | None, file: InboxFile, file_id: str, handed_over: date | None = None
+) -> list[dict[str, Any]]:
+    """Rows for `ops.file`, one for each object whose path fits; one refused row where none does.
+
+    `handed_over` is the night that the file came, where it is not tonight.
+    """
     night = context.run.night
     common = {"file_id": file_id, "system": file.system, "name": file.name, "night": night, "rows_read": None}
     objects = match_objects(source, file.name)
@@ -60,7 +100,7 @@ def describe_file(context: Context, source: Source | None, file: InboxFile, file
                 **common,
                 "object": obj.name,
                 "sheet": obj.sheet,
-                "as_of": as_of_day(obj, file.name, night),
+                "as_of": as_of_day(obj, file.name, handed_over or night),
                 "status": "waiting",
                 "reason": None,
                 "detail": None,

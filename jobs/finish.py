@@ -5,7 +5,6 @@ Exit code: 0 released or nothing new, 3 refused, 1 where a stage has crashed.
 """
 
 import json
-import resource
 import shutil
 import sys
 from argparse import ArgumentParser
@@ -13,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from jobs.common.books import balances
-from jobs.common.deliveries import deliveries_with_status
+from jobs.common.deliveries import deliveries_with_status, still_refused
 from jobs.common.errors import Refusal
 from jobs.common.inbox import ready_files, stray_files, systems_with_files
 from jobs.common.releases import all_releases, find_release
 from jobs.common.runs import RELEASED, all_runs, close_run
-from jobs.common.stage import Context, guarded, open_context
+from jobs.common.stage import Context, guarded, open_context, peak_memory_mb, read_refusal
 from jobs.common.workspace import open_workspace
 
+STAGES = ("extract", "land", "harmonise", "match", "merge", "audit", "release")
 _WITHOUT_FINGERPRINT = ("ops.run", "ops.release")
 
 
@@ -28,18 +28,20 @@ def run(context: Context) -> dict[str, Any]:
     """Summary of the run, which is closed with its verdict when this returns."""
     sources = judge_sources(context)
     verdict = judge_run(context, sources)
+    stages = describe_stages(context)
     summary = {
         "run_id": context.run.run_id,
         "night": context.run.night.isoformat(),
         "verdict": verdict,
         "release_id": _visible_release(context),
+        "refusal": read_refusal(context.workspace, context.run.run_id),
         "nothing_new": context.plan["nothing_new"],
         "sources": sources,
         "waiting": waiting_files(context),
         "tables": describe_tables(context),
-        "stages": read_seconds(context),
+        "stages": stages,
         "books": describe_books(context),
-        "peak_memory_mb": peak_memory_mb(),
+        "peak_memory_mb": max([peak_memory_mb(), *(used["peak_memory_mb"] for used in stages.values())]),
     }
     path = context.workspace.run_dir(context.run.run_id) / "summary.json"
     partial = path.with_suffix(".tmp")
@@ -47,7 +49,6 @@ def run(context: Context) -> dict[str, Any]:
     partial.rename(path)
     close_run(context.lake, context.run, verdict)
     shutil.rmtree(context.workspace.scratch_dir(context.run.run_id), ignore_errors=True)
-    shutil.rmtree(context.workspace.run_dir(context.run.run_id) / "land", ignore_errors=True)
     context.log("finish", f"run {context.run.run_id} is {verdict}")
     return summary
 
@@ -58,9 +59,7 @@ def judge_run(context: Context, sources: dict[str, Any]) -> str:
     whole = all(source["state"] in ("delivered", "not expected") for source in sources.values())
     if context.plan["nothing_new"] or any(r.run_id == run_id and r.state == "released" for r in all_releases(lake)):
         return "complete" if whole else "incomplete"
-    audited = lake.rows("ops.audit", {"run_id": run_id}, ["severity", "success"]).to_pylist()
-    failed = any(row["severity"] == "critical" and not row["success"] for row in audited)
-    return "refused" if failed else "crashed"
+    return "refused" if read_refusal(context.workspace, run_id) else "crashed"
 
 
 def judge_sources(context: Context) -> dict[str, Any]:
@@ -70,11 +69,14 @@ def judge_sources(context: Context) -> dict[str, Any]:
         (row["system"], row["object"], row["sheet"], row["file_id"]): row for row in lake.rows("ops.file").to_pylist()
     }
     tonight = [row for row in deliveries_with_status(lake) if row["night"] == context.run.night]
+    left = still_refused(tonight)
+    # The same file may have come twice tonight: as it was before its contract was mended, or once more.
+    tonight = list({(row["system"], row["object"], row["name"], row["file_id"]): row for row in tonight}.values())
     found = {}
     for system in sorted({*conf.sources, *conf.refused_contracts, *(row["system"] for row in tonight)}):
         own = [row for row in tonight if row["system"] == system]
         taken = {row["name"] for row in own if row["status"] in ("accepted", "late")}
-        refused = [row for row in own if row["status"] == "refused" and row["name"] not in taken]
+        refused = [row for row in left if row["system"] == system]
         expected = conf.sources[system].expected if system in conf.sources else "occasional"
         if refused or system in conf.refused_contracts:
             state = "refused"
@@ -82,10 +84,18 @@ def judge_sources(context: Context) -> dict[str, Any]:
             state = "delivered"
         else:
             state = "missing" if expected == "nightly" else "not expected"
-        found[system] = {"state": state, "files": [_describe_delivery(row, files) for row in own]}
+        described = [{**_describe_delivery(row, files), "made_good": _is_made_good(row, left)} for row in own]
+        found[system] = {"state": state, "files": described}
         if system in conf.refused_contracts:
             found[system]["contract"] = str(conf.refused_contracts[system]).splitlines()
     return found
+
+
+def _is_made_good(row: dict[str, Any], left: list[dict[str, Any]]) -> bool:
+    """Whether a refused file was handed in again tonight as it should be."""
+    return row["status"] == "refused" and not any(
+        (other["system"], other["name"], other["file_id"]) == (row["system"], row["name"], row["file_id"]) for other in left
+    )
 
 
 def _describe_delivery(row: dict[str, Any], files: dict[tuple[str, ...], dict[str, Any]]) -> dict[str, Any]:
@@ -135,14 +145,16 @@ def describe_books(context: Context) -> dict[str, Any]:
     return {"run_id": None, "equations": 0, "open": [], "closes": True}
 
 
-def read_seconds(context: Context) -> dict[str, float]:
-    directory = context.workspace.run_dir(context.run.run_id) / "seconds"
-    return {path.name: float(path.read_text()) for path in sorted(directory.glob("*"))} if directory.exists() else {}
-
-
-def peak_memory_mb() -> int:
-    """Peak resident memory of this process, which under `jiceng run` is the whole night's."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+def describe_stages(context: Context) -> dict[str, Any]:
+    """Seconds and peak memory of each stage; of extract and land, which run per source, the sum and the greatest."""
+    directory = context.workspace.run_dir(context.run.run_id) / "stages"
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(directory.glob("*.json")):
+        used = json.loads(path.read_text())
+        stage = found.setdefault(path.name.split(".")[0], {"seconds": 0.0, "peak_memory_mb": 0})
+        stage["seconds"] = round(stage["seconds"] + used["seconds"], 3)
+        stage["peak_memory_mb"] = max(stage["peak_memory_mb"], used["peak_memory_mb"])
+    return {stage: found[stage] for stage in STAGES if stage in found}
 
 
 def _visible_release(context: Context) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 from jobs.common.books import open_balances
 from jobs.common.errors import Refusal
 from jobs.common.releases import Release, finish_release, record_intent
-from jobs.common.stage import Context, stage_main
+from jobs.common.stage import Context, stage_main, write_refusal
 
 
 def run(context: Context) -> None:
@@ -18,17 +18,28 @@ def run(context: Context) -> None:
     if context.plan["nothing_new"]:
         return
     tables = {}
-    for record in context.conf.model:
-        name = f"candidate.{record}"
+    for record in context.conf.model.values():
+        name = f"candidate.{record.name}"
         rows, fingerprint = context.lake.fingerprint(name)
         version = context.lake.version(name)
-        tables[record] = {"rows": rows, "fingerprint": fingerprint, "candidate_version": version}
+        # What the candidate was made from, for `explain`: a later run may rewrite the same night.
+        made_from = [f"harmonised.{record.name}", *(("links.assignment", "links.edge") if record.kind else ())]
+        sources = {source: context.lake.version(source) for source in made_from}
+        tables[record.name] = {
+            "rows": rows,
+            "fingerprint": fingerprint,
+            "candidate_version": version,
+            "sources": sources,
+        }
     reasons = refusals(context, tables)
+    write_refusal(context.workspace, context.run.run_id, reasons)
     for reason in reasons:
         context.log("release", f"refused: {reason}")
     if reasons:
         raise Refusal(f"nothing was released: {'; '.join(reasons)}")
-    release = finish_release(context.lake, record_intent(context.lake, context.run, tables))
+    release = record_intent(context.lake, context.run, tables)
+    if release.state == "intent":
+        release = finish_release(context.lake, release)
     close_books(context, release)
     context.log(
         "release", f"release {release.release_id}", **{name: entry["rows"] for name, entry in release.tables.items()}

@@ -11,11 +11,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from jobs.common.conf import Conf, take_snapshot
+from jobs.common.conf import Conf, current_conf, take_snapshot
 from jobs.common.errors import Busy
 from jobs.common.inbox import ready_files, systems_with_files
 from jobs.common.releases import recover_release
-from jobs.common.runs import AIRFLOW, RELEASED, Run, all_runs, lock, next_run, open_run, parse_night, record_open
+from jobs.common.runs import AIRFLOW, CLI, RELEASED, Run, all_runs, lock, next_run, open_run, parse_night, record_open
 from jobs.common.stage import Context, guarded, open_context, open_lake
 from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace, open_workspace
@@ -49,6 +49,13 @@ def make_plan(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> dict[st
     delivering = systems_with_files(workspace)
     sources = sorted(set(conf.sources) | set(conf.refused_contracts) | set(delivering))
     return {"nothing_new": _nothing_new(workspace, lake, conf, run), "sources": sources}
+
+
+def is_anything_new(workspace: Workspace, night: date) -> bool:
+    """Whether a further run of `night` would find files or another configuration."""
+    conf = current_conf(workspace)
+    lake = open_lake(workspace, conf)
+    return not make_plan(workspace, lake, conf, next_run(lake, night, CLI, conf))["nothing_new"]
 
 
 def _nothing_new(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> bool:

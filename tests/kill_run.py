@@ -55,7 +55,7 @@ class Warm:
 
     def __init__(self) -> None:
         # One thread for each library: a process that forks should have few.
-        settings = os.environ | {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")} | {"NO_PROGRESS": "1"}
+        settings = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1") | {"NO_PROGRESS": "1"}
         command = [sys.executable, __file__, "--serve"]
         self._server = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=settings, cwd=REPOSITORY, text=True

@@ -49,11 +49,12 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     )
     line = next((line for line in answer.stdout.splitlines() if line.startswith("DAGS ")), None)
     assert line, answer.stderr
-    return json.loads(line.removeprefix("DAGS "))
+    found: dict[str, Any] = json.loads(line.removeprefix("DAGS "))
+    return found
 
 
 @pytest.fixture
-def nightly(described: dict[str, Any]) -> dict[str, Any]:
+def nightly(described: dict[str, Any]) -> Any:
     return described["dags"]["nightly"]
 
 

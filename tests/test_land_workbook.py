@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import python_calamine
 import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -252,9 +253,31 @@ def test_a_reader_that_panics_says_that_the_file_is_damaged(tmp_path: Path, monk
     def load_workbook(path: Path) -> None:
         raise panic
 
-    monkeypatch.setattr(workbook.calamine, "load_workbook", load_workbook)
+    monkeypatch.setattr(python_calamine, "load_workbook", load_workbook)
     with pytest.raises(FileRefused, match="unreadable"):
         land_file(write(tmp_path, [HEADER]), REGISTER)
+
+
+def test_a_stray_cell_in_the_last_corner_refuses_the_file_before_it_fills_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with xlsxwriter.Workbook(path) as book:
+        page = book.add_worksheet("Sheet1")
+        page.write_row(0, 0, HEADER)
+        page.write(1_048_575, 16_383, "x")
+    with pytest.raises(FileRefused) as refused:
+        land_file(path, REGISTER)
+    assert refused.value.reason == "unreadable"
+    assert "row 1048576 and column 16384" in refused.value.detail
+
+
+def test_a_format_in_the_last_corner_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with xlsxwriter.Workbook(path) as book:
+        page = book.add_worksheet("Sheet1")
+        page.write_row(0, 0, HEADER)
+        page.write_row(1, 0, ["1", "甲", "a"])
+        page.write_blank(1_048_575, 16_383, None, book.add_format({"bold": True}))
+    assert land_file(path, REGISTER)["rows"] == [(2, "1", "甲", "a")]
 
 
 SHEETS = {

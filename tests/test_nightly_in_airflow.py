@@ -13,6 +13,7 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ class Night:
         self.events = self._events(settings)[before:]
 
     @staticmethod
-    def _events(settings: dict[str, str]) -> list[tuple[str, dict]]:
+    def _events(settings: dict[str, str]) -> list[tuple[str, Any]]:
         query = "select a.name, e.extra from asset_event e join asset a on a.id = e.asset_id order by e.id"
         with sqlite3.connect(Path(settings["AIRFLOW_HOME"]) / "airflow.db") as connection:
             return [(name, json.loads(extra)) for name, extra in connection.execute(query)]
@@ -65,7 +66,7 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_night_in_airflow_releases_and_tells_once(airflow_home: Path, tmp_path: Path) -> None:
     workspace, exports = tmp_path / "town", tmp_path / "exports"
-    sample = [JICENG, "sample", "--residents", "300", "--seed", "3", "--nights", "1", "--out", exports]
+    sample = [str(JICENG), "sample", "--residents", "300", "--seed", "3", "--nights", "1", "--out", str(exports)]
     subprocess.run(sample, check=True, capture_output=True)
     subprocess.run([JICENG, "init", "--home", workspace], check=True, capture_output=True)
     (folder,) = (path for path in exports.iterdir() if path.is_dir())

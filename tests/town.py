@@ -1,7 +1,7 @@
-"""The sample town and the real messages, run once a session by the command line, for the tests that look at the result.
+"""A workspace that the command line has worked in, for the tests that look at the result.
 
-A test module takes the fixtures by `pytest_plugins = ["town"]`. Tables are read with delta-rs and Polars, files with
-parsers that the pipeline does not use, so that what they show is no echo of the pipeline.
+Tables are read with delta-rs and Polars, files with parsers that the pipeline does not use, so that what they show is no
+echo of the pipeline. The fixtures are in `town_fixtures`.
 """
 
 import csv
@@ -13,20 +13,19 @@ from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import polars as pl
-import pytest
 
 from jobs.cli import main
+from jobs.common.conf import Conf, current_conf
 from jobs.common.contracts import SourceObject
 from jobs.common.stage import open_lake
 from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace
-
-RESIDENTS, SEED, NIGHTS = 1000, 1, 3
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,13 @@ class Town:
     def workspace(self) -> Workspace:
         return Workspace(self.home)
 
-    @property
+    @cached_property
+    def conf(self) -> Conf:
+        return current_conf(self.workspace)
+
+    @cached_property
     def lake(self) -> Lake:
-        return open_lake(self.workspace)
+        return open_lake(self.workspace, self.conf)
 
     def rows(self, table: str, **where: Any) -> list[dict[str, Any]]:
         """Rows as dicts, read without the engine."""
@@ -91,36 +94,6 @@ class Town:
     def copy_to(self, home: Path) -> "Town":
         shutil.copytree(self.home, home)
         return Town(home, self.samples, list(self.nights))
-
-
-@pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
-    """Three nights of a town of a thousand; tests read it and leave it as it is."""
-    base = tmp_path_factory.mktemp("town")
-    built = Town(base / "workspace", base / "samples")
-    sizes = ("--residents", str(RESIDENTS), "--seed", str(SEED), "--nights", str(NIGHTS))
-    assert jiceng("sample", *sizes, "--out", built.samples).code == 0
-    assert jiceng("init", "--home", built.home).code == 0
-    for night in sorted(path for path in built.samples.iterdir() if path.is_dir()):
-        shutil.copytree(night, built.workspace.inbox, dirs_exist_ok=True)
-        answer = built.run(date.fromisoformat(night.name))
-        assert answer.code == 0, answer.err[-3000:]
-    return built
-
-
-@pytest.fixture(scope="session")
-def messages(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Town:
-    """One night of the real citizen messages: five workbooks of three systems."""
-    base = tmp_path_factory.mktemp("messages")
-    built = Town(base / "workspace", real_data / "appeals")
-    assert jiceng("init", "--home", built.home).code == 0
-    for system, numbers in {"mailbox": ("1", "2", "2_未标注"), "forum": ("3",), "reply_desk": ("4",)}.items():
-        (built.workspace.inbox / system).mkdir()
-        for number in numbers:
-            shutil.copy(built.samples / f"附件{number}.xlsx", built.workspace.inbox / system)
-    answer = built.run(date(2026, 1, 1))
-    assert answer.code == 0, answer.err[-3000:]
-    return built
 
 
 # --- files, read with other parsers than the pipeline's -----------------------------------------------------------------

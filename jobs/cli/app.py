@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from jobs.cli.ledger import COLUMNS as BOOK_COLUMNS
+from jobs.cli.ledger import By, books_rows, print_books
 from jobs.cli.output import Format, messages, print_rows
+from jobs.common.conf import current_conf
 from jobs.common.errors import UserError
 from jobs.common.runs import parse_night
 from jobs.common.stage import guarded
@@ -25,6 +28,7 @@ app.add_typer(sources_app, name="sources")
 
 Home = Annotated[Path | None, typer.Option("--home", help="Workspace (default JICENG_HOME, else ./.jiceng).")]
 Formatted = Annotated[Format, typer.Option("--format", help="How results are printed.")]
+TABLE_COLUMNS = ["table", "rows", "version", "fingerprint"]
 
 
 @app.command()
@@ -44,16 +48,18 @@ def run(
     format: Formatted = Format.table,
 ) -> None:
     """Take what lies in the inbox and release it. Exit code 3: gate or books refused; 4: another run is live."""
+    workspace, chosen = open_workspace(home), parse_night(night)
     from jobs.cli import nightly
+    from jobs.cli.report import released_rows, shortcomings
 
-    workspace = open_workspace(home)
     if abandon:
         messages.print(nightly.abandon(workspace))
         return
-    summary = nightly.run_night(workspace, parse_night(night))
-    from jobs.cli.report import released_rows
-
-    print_rows(released_rows(workspace, summary), format)
+    summary = nightly.run_night(workspace, chosen)
+    for line in shortcomings(summary, current_conf(workspace)):
+        messages.print(line)
+    columns = ["run_id", "verdict", "release_id", *TABLE_COLUMNS]
+    print_rows(released_rows(workspace, summary), format, columns, TABLE_COLUMNS)
 
 
 @app.command()
@@ -69,14 +75,16 @@ def books(
     run_id: Annotated[str | None, typer.Option("--run", help="Run (default: the last one with books).")] = None,
     night: Annotated[str | None, typer.Option(help="Night as YYYY-MM-DD instead of a run.")] = None,
     system: Annotated[str | None, typer.Option(help="Only this system.")] = None,
+    by: Annotated[By, typer.Option(help="Over what the rows of files are added up.")] = By.file,
     home: Home = None,
     format: Formatted = Format.table,
 ) -> None:
     """The books: what became of every row, per file, record and kind. Exit code 3 where they do not close."""
-    from jobs.cli.report import books_rows
-
-    rows = books_rows(open_workspace(home), run_id, parse_night(night) if night else None, system)
-    print_rows(rows, format, ["system", "object", "file", "record", "equation", "left", "right", "closes"])
+    rows = books_rows(open_workspace(home), run_id, parse_night(night) if night else None, system, by)
+    if format is Format.table:
+        print_books(rows)
+    else:
+        print_rows(rows, format, BOOK_COLUMNS)
     if any(not row["closes"] for row in rows):
         raise typer.Exit(3)
 
@@ -92,8 +100,10 @@ def explain(
 ) -> None:
     """Why a released cell has its value: file, sheet and row it came from, the rule, and the values that lost."""
     from jobs.cli import explain as why
+    from jobs.cli.report import place_in_one
 
-    print_rows(why.explain(open_workspace(home), kind, id, field, show_personal), format, why.COLUMNS)
+    rows = why.explain(open_workspace(home), kind, id, field, show_personal)
+    print_rows(place_in_one(rows), format, why.COLUMNS, ["field", "value", "state", "from", "rule"])
 
 
 @app.command()
@@ -125,8 +135,8 @@ def sample(
     """Write the exports of a sample town, nasty as life, with the truth beside them."""
     from jobs.sample import generate
 
-    if out.exists() and any(out.iterdir()):
-        raise UserError(f"{out} is not empty; choose a new directory for --out")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} is not an empty directory; choose a new one for --out")
     with messages.status("writing exports") as progress:
         cases = generate(residents, seed, nights, out, parse_night(first_night), on_progress=progress.update)
     print_rows([{"case": name, "count": count} for name, count in cases], format)

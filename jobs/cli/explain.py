@@ -1,13 +1,17 @@
 """`jiceng explain`: where each field of a released row came from, by which rule, and which values lost.
 
-Nothing is recorded for it: links and harmonised rows keep every version, and the choice is the same function that merge
-uses, with the configuration of the release. The result is compared with the released value, and a difference is said.
+`linked_by` is the evidence that joined a row's mention to the entity; the mention that all others were compared with
+has none.
+
+Nothing is recorded for it but the versions of the tables that the release was made from: the choice is the same function
+that merge uses, with the configuration of the release. The result is compared with the released value, and a difference
+is said.
 """
 
-from datetime import date
+from collections import defaultdict
 from typing import Any
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.authority import choice_order, load_authority, mentioned_records
@@ -23,7 +27,21 @@ from jobs.common.versions import as_of
 from jobs.common.workspace import Workspace
 
 MASK = "•••"
-COLUMNS = ["field", "value", "state", "system", "object", "role", "file", "sheet", "row_number", "since", "rule"]
+_POSITION = ("system", "object", "role", "file_id", "sheet", "row_number", "valid_from")
+COLUMNS = [
+    "field",
+    "value",
+    "state",
+    "system",
+    "object",
+    "role",
+    "file",
+    "sheet",
+    "row_number",
+    "since",
+    "rule",
+    "linked_by",
+]
 
 
 def explain(
@@ -49,23 +67,36 @@ def explain(
     if kind not in conf.model:
         raise UserError(f"{kind!r} is no table; there are {', '.join(conf.model)}")
     record = conf.model[kind]
-    fields = [f for f in record.fields + record.derived if field in (None, f.name)]
+    known = explained_fields(record)
+    fields = [f for f in known if field in (None, f.name)]
     if not fields:
-        known = ", ".join(f.name for f in record.fields + record.derived)
-        raise UserError(f"{kind} has no field {field}; it has {known}")
+        raise UserError(f"{kind} has no field {field}; it has {', '.join(f.name for f in known)}")
     released = _released_row(lake, release, record, identifier)
+    found = explain_rows(lake, conf, release, record, fields, [released])
     names = {row["file_id"]: row["name"] for row in lake.rows("ops.file").to_pylist()}
-    found = []
-    for entry in fields:
-        if record.kind:
-            found += _chosen(lake, conf, record, entry, release.night, released)
-        else:
-            found += _passed_through(lake, record, entry, release.night, released)
+    levels = {f.name: f.level for f in fields}
     for row in found:
         row["file"] = names.get(row.pop("file_id", None))
-        if not show_personal and record.field(row["field"]).level >= 3 and row["value"] is not None:
+        if not show_personal and levels[row["field"]] >= 3 and row["value"] is not None:
             row["value"] = MASK
     return [{name: row.get(name) for name in COLUMNS} for row in found]
+
+
+def explained_fields(record: Record) -> tuple[ModelField, ...]:
+    """Fields of the released table: of the record, derived from them, and the entities it speaks of."""
+    spoken_of = (
+        ModelField(name, "text", 1, f"同一行所指的{kind}", f"the {kind} that the same row of the source names")
+        for name, kind in record.speaks_of.items()
+    )
+    return record.fields + record.derived + tuple(spoken_of)
+
+
+def explain_rows(
+    lake: Lake, conf: Conf, release: Release, record: Record, fields: list[ModelField], released: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Explanations of any number of released rows of one table, in their order, unmasked; `id` is the row's key."""
+    explain_them = _chosen if record.kind else _passed_through
+    return explain_them(lake, conf, release, record, fields, released)
 
 
 def _released_row(lake: Lake, release: Release, record: Record, identifier: str) -> dict[str, Any]:
@@ -93,41 +124,107 @@ def _redirect(lake: Lake, record: Record, identifier: str) -> str:
 
 
 def _chosen(
-    lake: Lake, conf: Conf, record: Record, field: ModelField, night: date, released: dict[str, Any]
+    lake: Lake, conf: Conf, release: Release, record: Record, fields: list[ModelField], released: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    entities = as_of(lake.read("links.assignment"), night).where(F.col("entity_id") == released["entity_id"])
-    records = as_of(lake.read(f"harmonised.{record.name}"), night)
-    entities = entities.select("mention_id", "entity_id")
-    mentioned = mentioned_records(records, entities, lake.read("links.edge"), str(record.kind))
-    order = load_authority(conf, record).order(field.name)
-    said = mentioned.where(F.col(field.name).isNotNull()).orderBy(*choice_order(order))
-    found = said.select(F.col(field.name).alias("value"), *_position()).toArrow().to_pylist()
+    authority = load_authority(conf, record)
+    entities = _of_release(lake, release, record, "links.assignment")
+    entities = entities.where(F.col("entity_id").isin([row["entity_id"] for row in released]))
+    mentioned = mentioned_records(
+        _of_release(lake, release, record, f"harmonised.{record.name}"),
+        entities.select("mention_id", "entity_id"),
+        lake.read("links.edge", _version(release, record, "links.edge")),
+        str(record.kind),
+    )
+    orders = [_place(authority.order(f.name)).alias(f"{f.name} order") for f in fields]
+    values = sorted({"copied_id", *(f.name for f in fields)})
+    said: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in mentioned.select("entity_id", *_position(), *values, *orders).toArrow().to_pylist():
+        said[row["entity_id"]].append(row)
+    return [
+        {"id": row["entity_id"], "field": field.name, **entry}
+        for row in released
+        for field in fields
+        for entry in _spoken(said[row["entity_id"]], field, authority.order(field.name), row)
+    ]
+
+
+def _spoken(
+    mentions: list[dict[str, Any]], field: ModelField, order: tuple[str, ...], released: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The values of one field of one entity, the one that won first."""
+    ranked = sorted(mentions, key=lambda row: tuple(row[f"{field.name} order"].values()))
+    places = [name for name in _POSITION if name != "valid_from"]
+    found = [
+        {"value": row[field.name], **{name: row[name] for name in places}, "since": row["valid_from"]}
+        for row in ranked
+        if row[field.name] is not None
+    ]
     if not found:
         found = [_derived(field, released)]
     elif found[0]["value"] != released[field.name]:
-        raise UserError(f"{field.name}: the rows of {night} say otherwise than the released row; please report this")
+        raise UserError(
+            f"{field.name}: the rows of the release say otherwise than the released row; please report this"
+        )
     for place, row in enumerate(found):
         row.setdefault("rule", _rule(order, found) if place == 0 else None)
         row.setdefault("state", "chosen" if place == 0 else "agrees" if row["value"] == found[0]["value"] else "lost")
-    return [{"field": field.name, **row} for row in found]
+    if field.type == "resident_id":
+        found += [
+            {
+                "value": row["copied_id"],
+                **{name: row[name] for name in places},
+                "since": row["valid_from"],
+                "state": "left out",
+                "rule": "the number belongs to another",
+            }
+            for row in ranked
+            if row["copied_id"] is not None
+        ]
+    return found
 
 
 def _passed_through(
-    lake: Lake, record: Record, field: ModelField, night: date, released: dict[str, Any]
+    lake: Lake, conf: Conf, release: Release, record: Record, fields: list[ModelField], released: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    versions = as_of(lake.read(f"harmonised.{record.name}"), night)
+    versions = _of_release(lake, release, record, f"harmonised.{record.name}")
     for name in record.key:
-        versions = versions.where(F.col(name) == released[name])
-    row = versions.select(*_position()).toArrow().to_pylist()[0]
-    value = released[field.name]
-    derived = field in record.derived
-    state = "derived" if derived else "empty" if value is None else "chosen"
-    rule = field.en if derived else "no value in the row" if value is None else "only row of its key"
-    return [{"field": field.name, "value": value, "state": state, "rule": rule, **row}]
+        versions = versions.where(F.col(name).isin(sorted({row[name] for row in released})))
+    keys = [F.col(name).alias(f"key {name}") for name in record.key]
+    rows = versions.select(*keys, *_position()).toArrow().to_pylist()
+    places = {tuple(row[f"key {name}"] for name in record.key): row for row in rows}
+    found = []
+    for row in released:
+        key = tuple(row[name] for name in record.key)
+        place = {name: places[key][name] for name in _POSITION}
+        place["since"] = place.pop("valid_from")
+        for field in fields:
+            value = row[field.name]
+            derived = field not in record.fields
+            state = "derived" if derived else "empty" if value is None else "chosen"
+            rule = field.en if derived else "no value in the row" if value is None else "only row of its key"
+            found.append(
+                {"id": "/".join(key), "field": field.name, "value": value, "state": state, "rule": rule, **place}
+            )
+    return found
 
 
-def _position() -> list[Column | str]:
-    return ["system", "object", "role", "file_id", "sheet", "row_number", F.col("valid_from").alias("since")]
+def _of_release(lake: Lake, release: Release, record: Record, name: str) -> DataFrame:
+    """Rows of a table of versions as the release found them: a later run may have rewritten the same night."""
+    return as_of(lake.read(name, _version(release, record, name)), release.night)
+
+
+def _version(release: Release, record: Record, name: str) -> int | None:
+    versions: dict[str, int] = release.tables[record.name].get("sources", {})
+    return versions.get(name)
+
+
+def _place(order: tuple[str, ...]) -> Column:
+    """Where a mention stands in the choice of a field, to be sorted by outside the engine."""
+    return F.struct(*[part.alias(f"part_{index}") for index, part in enumerate(choice_order(order))])
+
+
+def _position() -> list[Column]:
+    return [F.col(name) for name in _POSITION]
 
 
 def _rule(order: tuple[str, ...], found: list[dict[str, Any]]) -> str:
@@ -139,7 +236,8 @@ def _rule(order: tuple[str, ...], found: list[dict[str, Any]]) -> str:
     if (other["role"] == DEFAULT_ROLE) != (winner["role"] == DEFAULT_ROLE):
         return "the person's own row"
     if other["system"] != winner["system"]:
-        return f"authority: {' > '.join(order)}"
+        speaking = [system for system in order if any(row["system"] == system for row in found)]
+        return f"authority: {' > '.join(speaking)}"
     return "newest version" if other["since"] != winner["since"] else "least mention"
 
 

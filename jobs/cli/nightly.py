@@ -1,6 +1,7 @@
 """`jiceng run`: all stages of a night in one process, resumed where an earlier one was killed."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from datetime import date
@@ -10,7 +11,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from jobs import audit, extract, finish, harmonise, land, match, merge, release, start
 from jobs.cli.output import messages
-from jobs.common.errors import Refusal
 from jobs.common.runs import CLI, close_run, lock, open_run
 from jobs.common.stage import Context, open_context, open_lake, timed
 from jobs.common.workspace import Workspace
@@ -25,9 +25,11 @@ def run_night(workspace: Workspace, night: date) -> dict[str, Any]:
     """
     with lock(workspace, "run", "this workspace"):
         left = open_run(open_lake(workspace))
-        if left is not None and left.driver == CLI and left.night != night:
+        if left is not None and left.driver == CLI:
             messages.print(f"run {left.run_id} was stopped in the middle; finishing it first")
-            _work(start.run(workspace, left.night, CLI))
+            summary = _work(start.run(workspace, left.night, CLI))
+            if left.night == night and not start.is_anything_new(workspace, night):
+                return summary
         return _work(start.run(workspace, night, CLI))
 
 
@@ -39,27 +41,36 @@ def abandon(workspace: Workspace) -> str:
         if current is None:
             return "no run is open"
         close_run(lake, current, "abandoned")
+        shutil.rmtree(workspace.scratch_dir(current.run_id), ignore_errors=True)  # it holds personal data
         return f"run {current.run_id} closed as abandoned; the next run takes up its files"
 
 
 def _work(context: Context) -> dict[str, Any]:
+    """The stages of a run, then its summary; a run that fails is closed as crashed, and its files stay to be taken up."""
     context = open_context(context.workspace, context.run.run_id)
-    refusal: Refusal | None = None
     began = time.monotonic()
     steps = _steps(context)
+    failure: Exception | None = None
     with _progress() as bar:
         task = bar.add_task("", total=len(steps))
         for label, work in steps:
             bar.update(task, description=label)
             try:
                 timed(context, label, work)
-            except Refusal as refused:
-                refusal = refused
+            except Exception as error:
+                failure = error
+                break
             bar.advance(task)
-    summary = finish.run(context)
-    messages.print(f"run {summary['run_id']} {summary['verdict']} in {time.monotonic() - began:.1f} s")
-    if refusal is not None:
-        raise refusal
+    try:
+        summary = finish.run(context)
+    except Exception:
+        # What broke the stage may break this as well; the first failure is the one to tell.
+        if failure is None:
+            raise
+    else:
+        messages.print(f"run {summary['run_id']} {summary['verdict']} in {time.monotonic() - began:.1f} s")
+    if failure is not None:
+        raise failure
     return summary
 
 

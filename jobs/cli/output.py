@@ -1,7 +1,14 @@
-"""Results on stdout as table, JSON or CSV; progress and messages on stderr."""
+"""Results on stdout as table, JSON or CSV; progress and messages on stderr.
+
+A table is as wide as its values. Where it would not fit the terminal (or `COLUMNS`), its longest columns are wrapped; where
+that would not help either, each row becomes a block of lines. Into a pipe nothing is wrapped.
+"""
 
 import csv
 import json
+import math
+import os
+import re
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -9,10 +16,17 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-messages = Console(stderr=True, highlight=False)
+messages = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+_GAP = "  "
+_NARROWEST = 16  # a column is not wrapped below this width
+_TALLEST = 5  # lines of one row; a taller one is easier to read as a block
+# A value may hold line ends, and bytes that a terminal would take for commands.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class Format(StrEnum):
@@ -23,45 +37,145 @@ class Format(StrEnum):
     csv = "csv"
 
 
-def print_rows(rows: Sequence[dict[str, Any]], format: Format, columns: Sequence[str] | None = None) -> None:
-    """Print rows with the same keys; JSON is one array of objects with numbers as numbers."""
+def print_rows(
+    rows: Sequence[dict[str, Any]],
+    format: Format,
+    columns: Sequence[str] | None = None,
+    shown: Sequence[str] | None = None,
+) -> None:
+    """Print rows with the same keys; JSON is one array of objects with numbers as numbers.
+
+    Args:
+        rows: what to print.
+        format: how.
+        columns: their order (default: that of the first row).
+        shown: those that a table shows (default: all); JSON and CSV have all of them.
+    """
     names = list(columns or (rows[0] if rows else []))
     if format is Format.json:
-        sys.stdout.write(json.dumps(list(rows), ensure_ascii=False, indent=1, default=_plain) + "\n")
+        plain = [{name: _plain(row.get(name)) for name in names} for row in rows]
+        sys.stdout.write(json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
     elif format is Format.csv:
-        writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: _text(row.get(name), "") for name in names} for row in rows)
-    else:
-        _print_table(rows, names)
-
-
-def _print_table(rows: Sequence[dict[str, Any]], names: list[str]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in names:
-        numeric = any(isinstance(row.get(name), int | float | Decimal) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*[_text(row.get(name), "·") for name in names])
-    # Without a terminal there is no width to fit into.
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200).print(table)
-    if not rows:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([_csv_cell(row.get(name)) for name in names] for row in rows)
+    elif not rows:
         messages.print("no rows")
+    else:
+        print_table(rows, list(shown or names))
 
 
-def _text(value: Any, empty: str) -> str:
-    if value is None:
-        return empty
+def print_table(rows: Sequence[dict[str, Any]], names: list[str]) -> None:
+    """Print rows as a table, or one below the other where the table would be too wide."""
+    cells = [[_cell(row.get(name)) for name in names] for row in rows]
+    limit = output_width()
+    widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
+    fitted = fit_widths(widths, [cell_len(name) for name in names], limit)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    if fitted is None or any(
+        len(_fold(cell, width)) > _TALLEST for row in cells for cell, width in zip(row, fitted, strict=True)
+    ):
+        _print_blocks(console, names, cells, limit)
+        return
+    numeric = [any(_is_number(row.get(name)) for row in rows) for name in names]
+    console.print(Text(_line(names, fitted, numeric), style="bold"))
+    for row in cells:
+        folded = [_fold(cell, width) for cell, width in zip(row, fitted, strict=True)]
+        for index in range(max(map(len, folded))):
+            console.print(
+                Text(_line([lines[index] if index < len(lines) else "" for lines in folded], fitted, numeric))
+            )
+
+
+def print_text(text: Text) -> None:
+    """Print a line of a result, never wrapped."""
+    Console(highlight=False, markup=False, soft_wrap=True).print(text)
+
+
+def output_width() -> int | None:
+    """Columns that a line may take: `COLUMNS`, else the terminal's; None where there is no terminal."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns) > 0:
+        return int(columns)
+    return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
+
+
+def fit_widths(widths: Sequence[int], headers: Sequence[int], limit: int | None) -> list[int] | None:
+    """Widths of the columns with the widest ones narrowed until they fit into `limit`; None where they cannot."""
+    fitted = list(widths)
+    room = None if limit is None else limit - len(_GAP) * (len(fitted) - 1)
+    while room is not None and sum(fitted) > room:
+        widest = max(range(len(fitted)), key=lambda at: fitted[at])
+        if fitted[widest] <= max(_NARROWEST, headers[widest]):
+            return None
+        fitted[widest] -= 1
+    return fitted
+
+
+def _print_blocks(console: Console, names: list[str], cells: list[list[str]], limit: int | None) -> None:
+    label = max(map(cell_len, names))
+    for number, row in enumerate(cells, start=1):
+        console.print(Text(f"── {number} ".ljust(min(limit or 40, 40), "─"), style="dim"))
+        for name, cell in zip(names, row, strict=True):
+            first, *rest = _fold(cell, max((limit or sys.maxsize) - label - len(_GAP), _NARROWEST))
+            line = Text(name + " " * (label - cell_len(name)), style="bold")
+            console.print(line.append(_GAP + first, style="not bold"))
+            for more in rest:
+                console.print(Text(" " * label + _GAP + more))
+
+
+def _fold(cell: str, width: int) -> list[str]:
+    """Lines of at most `width`, broken between words where there are any."""
+    if cell_len(cell) <= width:
+        return [cell]
+    return [line.plain.rstrip() for line in Text(cell).wrap(Console(width=width), width)]
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
+    padded = []
+    for cell, width, right in zip(cells, widths, numeric, strict=True):
+        space = " " * (width - cell_len(cell))
+        padded.append(space + cell if right else cell + space)
+    return _GAP.join(padded).rstrip()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _cell(value: Any) -> str:
+    """A value as one line of a table; `·` stands for nothing."""
+    return "·" if value is None else _CONTROL.sub(" ", _text(value))
+
+
+def _csv_cell(value: Any) -> str:
+    return "" if value is None else _text(value)
+
+
+def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds")
-    return str(value)
+        return value.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
+    if isinstance(value, str | int | float | Decimal | date):
+        return str(value)
+    return json.dumps(_plain(value), ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:
+    """A value as JSON knows it; what is no number (NaN, infinity) is null, as nothing else can be written."""
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        value = int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, date | datetime):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
     return str(value)

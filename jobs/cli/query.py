@@ -1,13 +1,21 @@
 """`jiceng sql`: a query over the released tables by their bare names, or over the whole lake by `layer.table`."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
 
 from jobs.common.engine import session
 from jobs.common.errors import UserError
 from jobs.common.releases import find_release
 from jobs.common.schemas import LAYERS
 from jobs.common.stage import open_lake
+from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace
+
+_TELLING = ("show", "describe", "desc")
+_QUERY = ("select", "with", "values", "table", "from")
 
 
 def run_query(
@@ -18,23 +26,68 @@ def run_query(
     Released tables are pinned to the versions of their release; other layers are read as they are now.
 
     Raises:
-        UserError: no such release, or the engine does not accept the query.
+        UserError: no such release, no query, or one that the engine does not accept.
     """
+    query = query.strip().rstrip(";").rstrip()
+    word = _first_word(query)
+    if word not in _TELLING + _QUERY:
+        raise UserError(f"`{word}` begins no query; `jiceng sql` only reads: {', '.join(_QUERY[:2] + _TELLING[:2])}")
     lake = open_lake(workspace)
     spark = session()
+    known = _name_tables(spark, lake, release_id, all_layers)
+    try:
+        if word not in _TELLING:
+            # The engine would delete and create as readily. Only what can stand in brackets is a query and nothing else.
+            _ = spark.sql(f"select * from (\n{query}\n) as query").schema
+        found = spark.sql(query).toArrow()
+    except Exception as error:
+        raise UserError(_explain_error(str(error), known)) from error
+    repeated = sorted({name for name in found.column_names if found.column_names.count(name) > 1})
+    if repeated:
+        raise UserError(f"the query gives more than one column {', '.join(repeated)}; name them apart with `as`")
+    return found.column_names, found.to_pylist()
+
+
+def _first_word(query: str) -> str:
+    """The first word, after comments and brackets."""
+    bare = re.sub(r"/\*.*?\*/|--[^\n]*", " ", query, flags=re.DOTALL)
+    found = re.search(r"[^ \t\r\n(]+", bare)
+    return found[0].lower() if found else ""
+
+
+def _name_tables(spark: SparkSession, lake: Lake, release_id: str | None, all_layers: bool) -> list[str]:
+    """Make the tables known to the engine by their names, and return these."""
+    known: list[str] = []
     if all_layers:
         for layer in LAYERS:
             spark.sql(f"create database if not exists {layer}")
-        for name in lake.existing():
+        known = lake.existing()
+        for name in known:
             spark.sql(f"create table if not exists {name} using delta location '{lake.path(name)}'")
     try:
-        for name, entry in find_release(lake, release_id).tables.items():
-            lake.read(f"refined.{name}", entry["version"]).createOrReplaceTempView(name)
+        release = find_release(lake, release_id)
     except UserError:
         if release_id is not None or not all_layers:
             raise
-    try:
-        found = spark.sql(query).toArrow()
-    except Exception as error:
-        raise UserError(f"the query cannot be run: {str(error).splitlines()[0]}") from error
-    return found.column_names, found.to_pylist()
+        return known
+    for name, entry in release.tables.items():
+        frame: DataFrame = lake.read(f"refined.{name}", entry["version"])
+        frame.createOrReplaceTempView(name)
+    return [*release.tables, *known]
+
+
+def _explain_error(error: str, known: Sequence[str]) -> str:
+    """The engine's complaint in one line, with the names that there are."""
+    told = next((line for line in error.splitlines() if line.strip()), "no reason given")
+    told = re.sub(r"attribute ObjectName\(\[(.*?)\]\) is missing.*", _name_column, told)
+    told = re.sub(r"^.*Table or view not found: (\S+).*$", r"there is no table \1", told)
+    told = re.sub(r"^invalid argument: found (.*?) at [0-9:]+ expected .*$", r"its syntax breaks off at `\1`", told)
+    if "no table" in told:
+        told += f"; there are {', '.join(known)}"
+        if not any("." in name for name in known):
+            told += "; `--all-layers` shows the others"
+    return f"the query cannot be run: {told}"
+
+
+def _name_column(match: re.Match[str]) -> str:
+    return "there is no column " + ".".join(re.findall(r'Identifier\("(.*?)"\)', match[1]))

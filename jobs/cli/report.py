@@ -1,17 +1,22 @@
-"""Rows that the commands print about runs, files, releases, books and contracts; keys and counts only."""
+"""Rows that the commands print about runs, files, releases and contracts; keys and counts only."""
 
+from collections import defaultdict
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from jobs.common.books import Balance, balances
-from jobs.common.conf import current_conf
-from jobs.common.errors import UserError
+from jobs.common.conf import Conf, current_conf, snapshot_conf
+from jobs.common.contracts import DEFAULT_ROLE
+from jobs.common.deliveries import deliveries_with_status
 from jobs.common.inbox import ready_files, stray_files, systems_with_files
 from jobs.common.releases import all_releases, find_release
-from jobs.common.runs import CLI, all_runs, holder
-from jobs.common.stage import open_lake
+from jobs.common.runs import CLI, Run, all_runs, holder
+from jobs.common.stage import Context, open_lake, read_refusal
+from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace
+from jobs.finish import judge_sources
+
+_ROWS_NAMED = 5  # row numbers of a file's quarantined rows that are named; `ops.quarantine` has all of them
 
 
 def released_rows(workspace: Workspace, summary: dict[str, Any]) -> list[dict[str, Any]]:
@@ -20,6 +25,12 @@ def released_rows(workspace: Workspace, summary: dict[str, Any]) -> list[dict[st
         return []
     common = {"run_id": summary["run_id"], "verdict": summary["verdict"], "release_id": summary["release_id"]}
     return [{**common, **row} for row in release_tables(workspace, summary["release_id"])]
+
+
+def shortcomings(summary: dict[str, Any], conf: Conf) -> list[str]:
+    """What keeps a run from being complete, one line each."""
+    rows = _source_rows(summary["sources"], conf) + [_waiting_row(line) for line in summary["waiting"]]
+    return [f"{row['name']} {row['state']}: {row['detail']}" for row in rows]
 
 
 def release_rows(workspace: Workspace) -> list[dict[str, Any]]:
@@ -53,80 +64,101 @@ def release_tables(workspace: Workspace, release_id: str | None) -> list[dict[st
 
 
 def status_rows(workspace: Workspace) -> list[dict[str, Any]]:
-    """The open or last run, what lies in the inbox, files of the last night that were refused, the visible release."""
+    """The open or last run and what it lacked, what lies in the inbox, and the release that readers see."""
     conf = current_conf(workspace)
     lake = open_lake(workspace, conf)
-    reasons = conf.reasons["file"]
-    rows = []
     runs = all_runs(lake)
-    for run in runs[-1:]:
-        process = holder(workspace, "run")
-        state = run.verdict or (
-            "running" if process else "open" if run.driver != CLI else "stopped; `jiceng run` resumes it"
-        )
-        rows.append(
-            _row("run", run.run_id, state, f"driven by {run.driver}" + (f", process {process}" if process else ""))
-        )
-    for name in stray_files(workspace):
-        rows.append(_row("inbox", name, "waits", "lies in no system's folder; move it to inbox/<system>/"))
+    rows = _run_rows(workspace, lake, conf, runs[-1]) if runs else []
+    rows += [_waiting_row(f"{name}: lies in no system's folder") for name in stray_files(workspace)]
     for system in systems_with_files(workspace):
-        ready, copying = ready_files(workspace, system, conf.sources.get(system))
+        ready, unfinished = ready_files(workspace, system, conf.sources.get(system))
         rows += [_row("inbox", f"{system}/{file.name}", "waits", "taken by the next run") for file in ready]
-        rows += [_row("inbox", f"{system}/{file.name}", "waits", "still being copied") for file in copying]
+        rows += [_waiting_row(f"{system}/{file.name}: still being copied") for file in unfinished]
     for system, error in conf.refused_contracts.items():
-        rows.append(_row("contract", system, "refused", str(error).splitlines()[0]))
-    tonight = runs[-1].night if runs else None
-    for file in sorted(lake.rows("ops.file").to_pylist(), key=lambda row: (row["system"], row["name"])):
-        if file["night"] == tonight and file["status"] in ("refused", "late", "waiting"):
-            sentence = reasons[file["reason"]]["en"] if file["reason"] else "is to be landed"
-            detail = f"{sentence}: {file['detail']}" if file["detail"] else sentence
-            rows.append(_row("file", f"{file['system']}/{file['name']}", file["status"], detail))
-    for reason, count in sorted(quarantine_counts(workspace, tonight).items()):
-        rows.append(_row("quarantine", reason, f"{count} rows", conf.reasons["row"][reason]["en"]))
-    visible = [release for release in all_releases(lake) if release.state == "released"][-1:]
-    for release in visible:
+        first, *more = str(error).splitlines()
+        rows.append(_row("contract", system, "invalid", first + (f" (and {len(more)} more)" if more else "")))
+    for release in [release for release in all_releases(lake) if release.state == "released"][-1:]:
         counts = ", ".join(f"{name} {entry['rows']:,}" for name, entry in release.tables.items())
         rows.append(_row("release", release.release_id, "visible", counts))
-    return rows or [_row("run", None, "none", "put exports into the inbox, then `jiceng run`")]
+    return rows or [_row("run", None, "none", "put exports into inbox/<system>/, then `jiceng run`")]
 
 
-def quarantine_counts(workspace: Workspace, night: date | None) -> dict[str, int]:
-    """Rows set aside from the files of one night, by reason."""
-    lake = open_lake(workspace)
-    taken = {row["file_id"] for row in lake.rows("ops.delivery", {"night": night}).to_pylist()} if night else set()
-    counts: dict[str, int] = {}
-    for row in lake.rows("ops.quarantine", columns=["file_id", "reason"]).to_pylist():
-        if row["file_id"] in taken:
-            counts[row["reason"]] = counts.get(row["reason"], 0) + 1
-    return counts
+def _run_rows(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> list[dict[str, Any]]:
+    process = holder(workspace, "run")
+    state = run.verdict or ("running" if process else "open" if run.driver != CLI else "stopped")
+    detail = f"driven by {run.driver}" + (f", process {process}" if process else "")
+    if state == "stopped":
+        detail += "; `jiceng run` takes it up again"
+    rows = [_row("run", run.run_id, state, detail)]
+    at_that_time = snapshot_conf(workspace, run.config_hash)
+    sources = judge_sources(Context(workspace, at_that_time, open_lake(workspace, at_that_time), run))
+    if run.is_open:  # what has not come yet may still come
+        sources = {name: source for name, source in sources.items() if source["state"] != "missing"}
+    rows += _source_rows(sources, conf)
+    rows += [_row("gate", run.run_id, "refused", reason) for reason in read_refusal(workspace, run.run_id)]
+    return rows + _quarantine_rows(lake, conf, run.night)
 
 
-def books_rows(
-    workspace: Workspace, run_id: str | None, night: date | None, system: str | None
-) -> list[dict[str, Any]]:
-    """Every equation of one run's books with both sides; raises UserError where there are none."""
-    lake = open_lake(workspace)
-    runs = [run.run_id for run in all_runs(lake) if run_id in (None, run.run_id) and night in (None, run.night)]
-    names = {row["file_id"]: row["name"] for row in lake.rows("ops.file").to_pylist()}
-    for candidate in reversed(runs):
-        ledger = lake.rows("ops.ledger", {"run_id": candidate}).to_pylist()
-        if ledger:
-            rows = [_balance_row(balance, names) for balance in balances(ledger)]
-            return [row for row in rows if system in (None, row["system"])]
-    raise UserError(f"no books for {run_id or night or 'this workspace'}; `jiceng status` shows the runs")
+def _source_rows(sources: dict[str, Any], conf: Conf) -> list[dict[str, Any]]:
+    """Systems that handed over nothing, invalid contracts, and files that were refused, late or are still to be landed."""
+    rows = []
+    for system, source in sources.items():
+        if source["state"] == "missing":
+            rows.append(_row("source", system, "missing", "nothing was taken, and it is expected every night"))
+        if source.get("contract"):
+            rows.append(_row("source", system, "refused", f"its contract is invalid: {source['contract'][0]}"))
+        for file in source["files"]:
+            if file["status"] == "waiting":
+                rows.append(_row("file", f"{system}/{file['name']}", "taken", "to be landed"))
+            elif file["status"] != "accepted" and not file["made_good"]:
+                rows.append(_row("file", f"{system}/{file['name']}", file["status"], _explain_reason(file, conf)))
+    return rows
 
 
-def _balance_row(balance: Balance, names: dict[str, str]) -> dict[str, Any]:
-    return {
-        "system": balance.system,
-        "object": balance.object,
-        "file": names.get(balance.file_id or ""),
-        "record": balance.record,
-        "equation": balance.equation,
-        "left": balance.left,
-        "right": balance.right,
-        "closes": balance.closes,
-    }
+def _explain_reason(file: dict[str, Any], conf: Conf) -> str:
+    """The sentence of a reason, the headers, sheets or encodings concerned, and what to do about it."""
+    entry = conf.reasons["file"][file["reason"]]
+    told = f"{entry['en']}: {file['detail']}" if file["detail"] else entry["en"]
+    return f"{told}; {entry['mend']}" if "mend" in entry else told
+
+
+def _waiting_row(line: str) -> dict[str, Any]:
+    """A file of the inbox that no run takes as it lies."""
+    name, _, reason = line.partition(": ")
+    remedy = (
+        "move it to inbox/<system>/"
+        if "/" not in name
+        else "taken when it has its final name and its .done, if it needs one"
+    )
+    return _row("inbox", name, "waits", f"{reason.partition(';')[0]}; {remedy}")
+
+
+def _quarantine_rows(lake: Lake, conf: Conf, night: date) -> list[dict[str, Any]]:
+    """Rows set aside from the files of one night, by file and reason, the first ones by number."""
+    delivered = {row["file_id"]: row for row in deliveries_with_status(lake) if row["night"] == night}
+    found: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row in lake.rows(
+        "ops.quarantine", {"file_id": sorted(delivered)}, ["file_id", "row_number", "reason"]
+    ).to_pylist():
+        delivery = delivered[row["file_id"]]
+        found[f"{delivery['system']}/{delivery['name']}", row["reason"]].append(row["row_number"])
+    rows = []
+    for (name, reason), numbers in sorted(found.items()):
+        named = ", ".join(map(str, sorted(numbers)[:_ROWS_NAMED])) + (", …" if len(numbers) > _ROWS_NAMED else "")
+        detail = f"row {named}: {conf.reasons['row'][reason]['en']}"
+        rows.append(_row("quarantine", name, f"{len(numbers)} row" + "s" * (len(numbers) > 1), detail))
+    return rows
+
+
+def place_in_one(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `explain` with the column `from`, which tells system, file, sheet, row and role in one."""
+    return [{**row, "from": _place(row) if row["file"] else None} for row in rows]
+
+
+def _place(row: dict[str, Any]) -> str:
+    sheet = f" sheet {row['sheet']}" if row["sheet"] else ""
+    role = f" as {row['role']}" if row["role"] != DEFAULT_ROLE else ""
+    return f"{row['system']}/{row['file']}{sheet} row {row['row_number']}{role}"
 
 
 def contract_rows(home: Path) -> list[dict[str, Any]]:

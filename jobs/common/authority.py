@@ -89,7 +89,7 @@ def choose_fields(mentioned: DataFrame, record: Record, authority: Authority) ->
 
 
 def mentioned_records(records: DataFrame, entities: DataFrame, edges: DataFrame, kind: str) -> DataFrame:
-    """Records with the entity they speak of; an id number that belongs to another is left out.
+    """Records with the entity they speak of; an id number that belongs to another is moved to `copied_id`.
 
     One row per mention: each mention has one record.
 
@@ -103,4 +103,7 @@ def mentioned_records(records: DataFrame, entities: DataFrame, edges: DataFrame,
     rejected = rejected.select("mention_id").distinct().withColumn("_copied", F.lit(True))
     joined = records.withColumn("mention_id", mention_id(kind)).join(entities, "mention_id")
     joined = joined.join(rejected, "mention_id", "left")
-    return joined.withColumn("id_number", F.when(F.col("_copied").isNull(), F.col("id_number"))).drop("_copied")
+    own, copied = F.col("_copied").isNull(), F.col("_copied").isNotNull()
+    return joined.withColumns(
+        {"id_number": F.when(own, F.col("id_number")), "copied_id": F.when(copied, F.col("id_number"))}
+    ).drop("_copied")

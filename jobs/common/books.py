@@ -12,12 +12,13 @@ from typing import Any
 
 _Place = tuple[str | None, str | None, str | None, str | None]  # system, object, sheet, file_id
 
+FILE_TERMS = ("landed", "quarantined", "skipped")
 ROW_TERMS = ("new", "changed", "unchanged", "duplicate", "quarantined", "not_applicable", "late")
 
 
 @dataclass(frozen=True)
 class Balance:
-    """One equation with both sides, of a file, of a file and record, or of a record or kind."""
+    """One equation with both sides and the terms in it, of a file, of a file and record, or of a record or kind."""
 
     system: str | None
     object: str | None
@@ -26,6 +27,7 @@ class Balance:
     equation: str
     left: int
     right: int
+    terms: dict[str, int]
 
     @property
     def closes(self) -> bool:
@@ -51,14 +53,15 @@ def balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:
             rows[place, entry["record"]][entry["term"]] = entry["rows"]
     found = []
     for place, terms in sorted(files.items(), key=str):
-        right = sum(terms.get(term, 0) for term in ("landed", "quarantined", "skipped"))
-        equation = "read = landed + quarantined + skipped"
-        found.append(Balance(place[0], place[1], place[3], None, equation, terms.get("read", 0), right))
+        named = {term: terms.get(term, 0) for term in ("read", *FILE_TERMS)}
+        right = sum(named[term] for term in FILE_TERMS)
+        equation = f"read = {' + '.join(FILE_TERMS)}"
+        found.append(Balance(place[0], place[1], place[3], None, equation, named["read"], right, named))
     for (place, record), terms in sorted(rows.items(), key=str):
-        right = sum(terms.get(term, 0) for term in ROW_TERMS)
-        landed = files[place].get("landed", 0)
+        named = {"landed": files[place].get("landed", 0)} | {term: terms.get(term, 0) for term in ROW_TERMS}
+        right = sum(named[term] for term in ROW_TERMS)
         equation = f"landed = {' + '.join(ROW_TERMS)}"
-        found.append(Balance(place[0], place[1], place[3], record, equation, landed, right))
+        found.append(Balance(place[0], place[1], place[3], record, equation, named["landed"], right, named))
     for kind, terms in sorted(totals.items()):
         found += _totals(kind, terms)
     return found
@@ -69,7 +72,8 @@ def _totals(record: str, terms: dict[str, int]) -> list[Balance]:
     if "current" in terms:
         total = terms["previous"] + terms["new"] + terms["reopened"] - terms["ended"]
         equation = "current = previous + new + reopened - ended"
-        found.append(Balance(None, None, None, record, equation, terms["current"], total))
+        named = {term: terms[term] for term in ("previous", "new", "reopened", "ended", "current")}
+        found.append(Balance(None, None, None, record, equation, named["current"], total, named))
     for left, right in (
         ("mentions", "links"),
         ("entities", "candidate"),
@@ -77,7 +81,8 @@ def _totals(record: str, terms: dict[str, int]) -> list[Balance]:
         ("candidate", "refined"),
     ):
         if left in terms and right in terms:
-            found.append(Balance(None, None, None, record, f"{left} = {right}", terms[left], terms[right]))
+            named = {left: terms[left], right: terms[right]}
+            found.append(Balance(None, None, None, record, f"{left} = {right}", terms[left], terms[right], named))
     return found
 
 

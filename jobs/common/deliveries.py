@@ -3,6 +3,7 @@
 Reads: `ops.delivery`, `ops.file`. Writes nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -44,6 +45,23 @@ def deliveries_with_status(lake: Lake) -> list[dict[str, Any]]:
     status = {tuple(row[c] for c in key): row["status"] for row in lake.rows("ops.file").to_pylist()}
     rows = [{**row, "status": status[tuple(row[c] for c in key)]} for row in lake.rows("ops.delivery").to_pylist()]
     return sorted(rows, key=lambda row: (row["night"], _number(row["run_id"]), row["as_of"], row["name"]))
+
+
+def still_refused(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Refused deliveries that no later one has made good: a file of the same name and day, or the same bytes.
+
+    Args:
+        rows: from `deliveries_with_status`, of all systems or one, oldest first.
+    """
+    left = []
+    for place, row in enumerate(rows):
+        if row["status"] == "refused":
+            export = (row["system"], row["name"], row["as_of"])
+            landed = [other for other in rows[place + 1 :] if other["status"] in ("accepted", "late")]
+            made_good = {(other["system"], other["name"], other["as_of"]) for other in landed}
+            if export not in made_good and row["file_id"] not in {other["file_id"] for other in landed}:
+                left.append(row)
+    return left
 
 
 def objects_of_night(lake: Lake, conf: Conf, night: date) -> list[ObjectNight]:
@@ -89,8 +107,8 @@ def object_night(obj: SourceObject, rows: list[dict[str, Any]], night: date) -> 
             known = files.get(row["file_id"])
             if known is None or (known.late and not late):
                 files[row["file_id"]] = ActiveFile(row["file_id"], row["name"], row["as_of"], late)
-    mended = {row["name"] for row in landed if row["night"] == night}
-    refused = any(row["status"] == "refused" and row["night"] == night and row["name"] not in mended for row in rows)
+    # A part refused on an earlier night is still a part of the same snapshot.
+    refused = any(row["night"] == night or row["as_of"] == newest for row in still_refused(rows))
     return ObjectNight(obj, tuple(sorted(files.values(), key=lambda f: (f.as_of, f.name, f.file_id))), refused)
 
 

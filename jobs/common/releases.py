@@ -63,13 +63,18 @@ def find_release(lake: Lake, release_id: str | None = None) -> Release:
     raise UserError(f"there is no release {release_id}; the last ones: {known}")
 
 
+def release_of_run(lake: Lake, run_id: str) -> Release | None:
+    """The release that a run has begun or published."""
+    return next((release for release in all_releases(lake) if release.run_id == run_id), None)
+
+
 def record_intent(lake: Lake, run: Run, tables: dict[str, dict[str, Any]]) -> Release:
-    """Write the intent to publish these candidates; the same run's intent is written once."""
+    """Write the intent to publish these candidates; where the run has published already, that release is returned."""
     releases = all_releases(lake)
-    known = next((release for release in releases if release.release_id == run.run_id), None)
-    if known is not None:
+    known = release_of_run(lake, run.run_id)
+    if known is not None and known.state == "released":
         return known
-    sequence = 1 + max((release.sequence for release in releases), default=0)
+    sequence = known.sequence if known else 1 + max((release.sequence for release in releases), default=0)
     release = Release(run.run_id, sequence, run.run_id, run.night, None, "intent", tables, None, None)
     _write(lake, release)
     return release

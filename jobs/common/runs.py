@@ -5,12 +5,13 @@ Writes: `ops.run`. Refuses: a second run while one is live or open under Airflow
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import metadata
-from typing import Any
+from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 from jobs.common.conf import Conf
@@ -22,6 +23,7 @@ from jobs.common.workspace import Workspace
 CLI, AIRFLOW = "jiceng run", "airflow"
 FINISHED = ("complete", "incomplete", "refused")
 RELEASED = ("complete", "incomplete")
+_TRIES = 20
 
 
 @dataclass(frozen=True)
@@ -118,17 +120,16 @@ def _write(lake: Lake, run: Run, started_at: datetime, ended_at: datetime | None
 
 
 @contextmanager
-def lock(workspace: Workspace, name: str, what: str) -> Iterator[None]:
-    """Hold the kernel lock `name`, which ends with the process; raises Busy when another process holds it."""
+def lock(workspace: Workspace, name: str, what: str, shared: bool = False) -> Iterator[None]:
+    """Hold the kernel lock `name`, which ends with the process; raises Busy when another process holds it.
+
+    Stages started alone hold the run's lock `shared`: they do not shut out each other, but whoever works on the whole run.
+    """
     workspace.locks.mkdir(parents=True, exist_ok=True)
     with open(workspace.locks / f"{name}.lock", "a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _take(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
             handle.seek(0)
-            raise Busy(
-                f"{what} is busy: held by process {handle.read().strip() or 'unknown'}; wait for its end"
-            ) from None
+            raise Busy(f"{what} is busy: held by process {handle.read().strip() or 'unknown'}; wait for its end")
         handle.seek(0)
         handle.truncate()
         handle.write(f"{os.getpid()}\n")
@@ -137,9 +138,20 @@ def lock(workspace: Workspace, name: str, what: str) -> Iterator[None]:
 
 
 def holder(workspace: Workspace, name: str) -> str | None:
-    """Process id that holds the lock `name` now, or None."""
-    try:
-        with lock(workspace, name, name):
-            return None
-    except Busy:
-        return (workspace.locks / f"{name}.lock").read_text().strip()
+    """Process id that holds the lock `name` for itself alone now, or None."""
+    path = workspace.locks / f"{name}.lock"
+    if not path.exists():
+        return None
+    with open(path) as handle:
+        return None if _take(handle, fcntl.LOCK_SH) else handle.read().strip()
+
+
+def _take(handle: TextIO, how: int) -> bool:
+    """Whether the lock could be taken; tried for a moment, because `holder` takes it for an instant to look."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.01)
+    return False

@@ -124,7 +124,7 @@ _STATIC = (
         _key("run_id", "run that published it"), _key("night", "night of the run", "date"),
         Column("released_at", "timestamp", "when it became visible (UTC)", volatile=True),
         _key("state", "intent or released"),
-        Column("tables", "string", "JSON: per table rows, fingerprint, candidate version, released version", volatile=True),
+        Column("tables", "string", "JSON: per table rows, fingerprint, versions of candidate and release", volatile=True),
         Column("approved_by", "string", "who let it through where the gate did not", level=2),
         Column("because", "string", "why", level=2),
     )),
@@ -138,7 +138,8 @@ _STATIC = (
     Table("links.assignment", "The identity ledger: which entity a mention belonged to, by night.",
           ("mention_id", "valid_from"), (
         _key("mention_id", "mention"), _key("kind", "kind of entity"), _key("entity_id", "entity"),
-        _key("valid_from", "first night", "date"), Column("valid_to", "date", "first night it was no longer so; null while it is"),
+        _key("valid_from", "first night", "date"),
+        Column("valid_to", "date", "first night it was no longer so; null while it is"),
     )),
     Table("links.edge", "Decisions on pairs of mentions, each with its reason.", ("mention_id", "other_id", "reason"), (
         _key("kind", "kind of entity"), _key("mention_id", "mention"), _key("other_id", "mention it is compared with"),

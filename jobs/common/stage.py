@@ -2,20 +2,20 @@
 
 import json
 import logging
+import resource
 import sys
 import time
 import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from jobs.common.conf import Conf, current_conf, snapshot_conf
-from jobs.common.errors import Busy, UserError
-from jobs.common.runs import Run, find_run, holder, lock
+from jobs.common.errors import UserError
+from jobs.common.runs import Run, find_run, lock
 from jobs.common.schemas import declared_tables
 from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace, open_workspace
@@ -53,6 +53,22 @@ def write_log(workspace: Workspace, run_id: str, stage: str, message: str, **cou
     print(f"{stage:<10} {message}" + (f"  ({figures})" if figures else ""), file=sys.stderr, flush=True)
 
 
+def write_refusal(workspace: Workspace, run_id: str, reasons: list[str]) -> None:
+    """Keep for the summary why nothing was released; no reasons take back what an earlier try kept."""
+    path = workspace.run_dir(run_id) / "refusal.json"
+    if reasons:
+        path.write_text(json.dumps(reasons, ensure_ascii=False), encoding="utf-8")
+    else:
+        path.unlink(missing_ok=True)
+
+
+def read_refusal(workspace: Workspace, run_id: str) -> list[str]:
+    """Why the run was refused; empty where it was not."""
+    path = workspace.run_dir(run_id) / "refusal.json"
+    reasons: list[str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return reasons
+
+
 def open_lake(workspace: Workspace, conf: Conf | None = None) -> Lake:
     conf = conf or current_conf(workspace)
     return Lake(workspace, declared_tables(conf.sources, conf.model))
@@ -66,12 +82,18 @@ def open_context(workspace: Workspace, run_id: str) -> Context:
 
 
 def timed(context: Context, stage: str, work: Callable[[], None]) -> None:
-    """Run a stage and keep its seconds in `runs/<run_id>/seconds/` for the summary."""
+    """Run a stage and keep its seconds and peak memory in `runs/<run_id>/stages/` for the summary."""
     began = time.monotonic()
     work()
-    directory = context.workspace.run_dir(context.run.run_id) / "seconds"
+    directory = context.workspace.run_dir(context.run.run_id) / "stages"
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / stage).write_text(f"{time.monotonic() - began:.3f}")
+    used = {"seconds": round(time.monotonic() - began, 3), "peak_memory_mb": peak_memory_mb()}
+    (directory / f"{stage}.json").write_text(json.dumps(used))
+
+
+def peak_memory_mb() -> int:
+    """Peak resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def stage_main(stage: str, work: Callable[..., None], per_source: bool = False) -> None:
@@ -88,10 +110,7 @@ def stage_main(stage: str, work: Callable[..., None], per_source: bool = False) 
         context = open_context(workspace, arguments.run_id)
         source = getattr(arguments, "source", None)
         label = f"{stage}.{source}" if source else stage
-        if (process := holder(workspace, "run")) is not None:
-            raise Busy(f"run {arguments.run_id} is being worked on by process {process}; wait for its end")
-        with ExitStack() as stack:
-            stack.enter_context(lock(workspace, label, f"stage {label}"))
+        with lock(workspace, "run", f"run {arguments.run_id}", shared=True), lock(workspace, label, f"stage {label}"):
             timed(context, label, lambda: work(context, source) if per_source else work(context))
 
     sys.exit(guarded(body))

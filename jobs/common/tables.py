@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs
 from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
@@ -95,9 +96,13 @@ class Lake:
             condition = test if condition is None else condition & test
         dataset = self.dataset(name, version)
         names = list(columns or (self.declared[name].names if name in self.declared else dataset.schema.names))
-        found = dataset.to_table(filter=condition, columns=names)
+        found = dataset.to_table(filter=condition, columns=[n for n in names if n in dataset.schema.names])
         if name not in self.declared:
             return found
+        for column in names:
+            if column not in found.column_names:  # declared after the version was written
+                found = found.append_column(column, pa.nulls(found.num_rows))
+        found = found.select(names)
         types = {c.name: _ARROW[c.type] for c in self.declared[name].columns}
         return found.cast(pa.schema([(n, types[n]) for n in names]))
 
@@ -135,7 +140,7 @@ class Lake:
             if _same_rows(self.rows(name, where), rows):
                 return False
         with self._writing(name) as path:
-            write_deltalake(path, rows, mode="overwrite", predicate=_predicate(where))
+            _overwrite(name, path, rows, _predicate(where))
         return True
 
     def upsert(self, name: str, rows: pa.Table) -> bool:
@@ -146,12 +151,14 @@ class Lake:
         """
         self._check(name, rows.schema)
         key = self.declared[name].key
-        known = {tuple(row[c] for c in key): row for row in self.rows(name).to_pylist()}
-        wanted = known | {tuple(row[c] for c in key): row for row in rows.to_pylist()}
-        if wanted == known:
-            return False
-        with self._writing(name) as path:
-            write_deltalake(path, self.table_of(name, list(wanted.values())), mode="overwrite")
+        path = self._ensure(name)
+        with self._lock(name):  # reading as well: tasks of several sources record their files at the same time
+            known = {tuple(row[c] for c in key): row for row in self.rows(name).to_pylist()}
+            wanted = known | {tuple(row[c] for c in key): row for row in rows.to_pylist()}
+            if wanted == known:
+                return False
+            _overwrite(name, str(path), self.table_of(name, list(wanted.values())))
+        committed(name)
         return True
 
     def merge(self, name: str, changes: DataFrame, run_id: str) -> int:
@@ -215,11 +222,9 @@ class Lake:
                     _create(path, table)
                     committed(name)
             return path
-        if table is not None:
-            known = {field.name for field in DeltaTable(str(path)).schema().fields}
-            gained = [column for column in table.columns if column.name not in known]
-            if gained:
-                with self._lock(name):
+        if table is not None and _gained(path, table):
+            with self._lock(name):
+                if gained := _gained(path, table):
                     DeltaTable(str(path)).alter.add_columns([_delta_field(c, required=False) for c in gained])
         return path
 
@@ -294,6 +299,20 @@ def _create(path: Path, table: Table) -> None:
         description=table.description,
         configuration={"delta.dataSkippingStatsColumns": ",".join(statistics)},
     )
+
+
+def _gained(path: Path, table: Table) -> list[Column]:
+    """Columns that the declaration has and the table has not."""
+    known = {field.name for field in DeltaTable(str(path)).schema().fields}
+    return [column for column in table.columns if column.name not in known]
+
+
+def _overwrite(name: str, path: str, rows: pa.Table | pa.RecordBatchReader, predicate: str | None = None) -> None:
+    try:
+        write_deltalake(path, rows, mode="overwrite", predicate=predicate)
+    except DeltaError as error:
+        # Its message shows the rows at fault, and no message may.
+        raise RuntimeError(f"{name}: the rows break a rule of the table ({type(error).__name__})") from None
 
 
 def _literal(value: Any) -> str:

@@ -57,6 +57,8 @@ class Workspace:
     def conf_layers(self) -> list[Path]:
         """Configuration folders, the weakest first: the repository's, the workspace's, `JICENG_CONF`."""
         extra = os.environ.get("JICENG_CONF")
+        if extra and not Path(extra).is_dir():
+            raise UserError(f"JICENG_CONF is {extra}, which is no directory; correct it or unset it")
         return [REPOSITORY_CONF, self.conf] + ([Path(extra)] if extra else [])
 
 
@@ -67,15 +69,18 @@ def default_home() -> Path:
 def init_workspace(home: Path) -> Workspace:
     """Create what is missing of a workspace at `home` (mode 0700); harmless on an existing one."""
     marker = home / "workspace.json"
-    if home.exists() and not marker.exists() and any(home.iterdir()):
+    if home.exists() and not marker.exists() and (not home.is_dir() or any(home.iterdir())):
         raise UserError(f"{home} is not empty and no workspace; choose an empty or new directory for --home")
     workspace = Workspace(home)
-    home.mkdir(parents=True, exist_ok=True)
-    home.chmod(0o700)
-    for directory in (workspace.inbox, workspace.archive, workspace.lake, workspace.locks, workspace.conf / "sources"):
-        directory.mkdir(parents=True, exist_ok=True)
-    if not marker.exists():
-        marker.write_text(json.dumps({"format": FORMAT_VERSION}) + "\n")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        home.chmod(0o700)
+        for folder in (workspace.inbox, workspace.archive, workspace.lake, workspace.locks, workspace.conf / "sources"):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not marker.exists():
+            marker.write_text(json.dumps({"format": FORMAT_VERSION}) + "\n")
+    except OSError as error:
+        raise UserError(f"no workspace can be made at {home}: {error.strerror}; choose another --home") from error
     return open_workspace(home)
 
 

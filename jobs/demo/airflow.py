@@ -156,7 +156,7 @@ def serve(settings: dict[str, str], log: Path, ready: Callable[[str], None]) -> 
 def _answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(f"{address}/api/v2/monitor/health", timeout=2) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except OSError:
         return False
 

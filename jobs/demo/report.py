@@ -35,10 +35,7 @@ def print_report(console: Console, title: str, home: Path) -> None:
 
 
 def _run_row(summary: dict[str, Any]) -> dict[str, str]:
-    seconds: Counter[str] = Counter()
-    for label, value in summary["stages"].items():
-        seconds[label.partition(".")[0]] += value
-    named = {stage: f"{seconds[stage]:.1f}" for stage in STAGES}
+    named = {stage: f"{summary['stages'].get(stage, {}).get('seconds', 0):.1f}" for stage in STAGES}
     absent = [f"{name} {source['state']}" for name, source in summary["sources"].items() if _is_absent(source)]
     verdict = summary["verdict"] + (f" ({', '.join(absent)})" if absent else "")
     return {"run": summary["run_id"], **named, "verdict": verdict}

@@ -32,7 +32,7 @@ def run(context: Context) -> None:
         rows = keyed_rows(context.lake, night.obj, night.files)
         keyed[night.obj.raw_table] = context.lake.scratch(context.run.run_id, f"keyed-{night.obj.raw_table}", rows)
         quarantine_rows(context, night, keyed[night.obj.raw_table])
-    whole = whole_snapshots(context, nights)
+    whole = whole_snapshots(context, nights, keyed)
     for record in context.conf.model.values():
         harmonise_record(context, record, nights, keyed, whole)
 
@@ -128,8 +128,11 @@ def _in_scope(objects: list[SourceObject]) -> Column:
     return scope
 
 
-def whole_snapshots(context: Context, nights: list[ObjectNight]) -> list[SourceObject]:
-    """Objects in which a key's absence ends it: snapshots of which every file was taken and every key read."""
+def whole_snapshots(context: Context, nights: list[ObjectNight], keyed: dict[str, DataFrame]) -> list[SourceObject]:
+    """Objects in which a key's absence ends it: snapshots of which every file was taken and every key read.
+
+    A snapshot without a single row is taken for a failed export, not for the end of everything.
+    """
     whole = []
     for night in nights:
         files = [file.file_id for file in night.counting]
@@ -138,10 +141,13 @@ def whole_snapshots(context: Context, nights: list[ObjectNight]) -> list[SourceO
         part = {"system": night.obj.system, "object": night.obj.name, "file_id": files}
         reasons = context.lake.rows("ops.quarantine", part, ["reason"]).column("reason").to_pylist()
         # The key of a row in conflict is known and present; any other row set aside may be the one that seems absent.
-        if all(reason == "key_conflict" for reason in reasons):
-            whole.append(night.obj)
+        unread = [reason for reason in reasons if reason != "key_conflict"]
+        empty = keyed[night.obj.raw_table].limit(1).count() == 0
+        if unread or empty:
+            why = "the export has no rows" if empty else "keys unread"
+            context.log("harmonise", f"{night.obj.system} {night.obj.name}: {why}, so nothing ends tonight")
         else:
-            context.log("harmonise", f"{night.obj.system} {night.obj.name}: keys unread, so nothing ends tonight")
+            whole.append(night.obj)
     return whole
 
 

@@ -6,6 +6,7 @@ rectangle as a whole, so one stray character in the last corner of a sheet would
 
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -24,10 +25,21 @@ def check_extent(path: Path, sheet: str) -> None:
         with zipfile.ZipFile(path) as archive:
             part = _sheet_part(archive, sheet)
             rows, columns = _extent(archive, part) if part else (0, 0)
-    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, OSError, EOFError, RuntimeError, ValueError):
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        ElementTree.ParseError,
+        KeyError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        ValueError,
+    ):
         return  # not for us to judge: the reader will
     if rows * columns > MAX_CELLS:
-        raise FileRefused("unreadable", f"the cells of sheet {sheet} reach to row {rows} and column {columns}; clear strays")
+        raise FileRefused(
+            "unreadable", f"the cells of sheet {sheet} reach to row {rows} and column {columns}; clear strays"
+        )
 
 
 def _sheet_part(archive: zipfile.ZipFile, sheet: str) -> str | None:
@@ -46,20 +58,19 @@ def _extent(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
 
     A sheet may declare far more than is filled, when whole columns were formatted.
     """
-    rows = columns = 0
     with archive.open(part) as file:
-        start = file.read(4096)
-        if (declared := _DIMENSION.search(start)) is not None:
+        piece = file.read(_READ_BYTES)
+        if (declared := _DIMENSION.search(piece)) is not None:
             rows, columns = int(declared[2]), _column_number(declared[1])
             if rows * columns <= MAX_CELLS:
                 return rows, columns
-        rows = columns = 0
-        rest = start
-        while piece := file.read(_READ_BYTES):
+        rows, columns, rest = 0, 0, b""
+        while piece:
             rest += piece
             for cell in _FILLED_CELL.finditer(rest):
                 rows, columns = max(rows, int(cell[2])), max(columns, _column_number(cell[1]))
             rest = rest[rest.rfind(b"<") :]
+            piece = file.read(_READ_BYTES)
     return rows, columns
 
 

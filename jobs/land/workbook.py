@@ -1,7 +1,8 @@
 """Parser of workbooks (XLSX, XLS): the declared sheet, one at a time, its cells as the text Excel would show.
 
 Reads: one archived file; the sheet is held in memory as a whole by the reader. Refuses (FileRefused): a workbook that is
-password-protected or cannot be read, one without the sheet, an empty sheet, headers that are not the contract's.
+password-protected, damaged or too large for memory, one without the sheet, an empty sheet, headers that are not the
+contract's.
 Quarantines: ragged_row (a value in a column without a header). Skips: title, header (also repeated further down), blank,
 total, signature.
 
@@ -54,8 +55,6 @@ def _open_sheet(path: Path, name: str) -> calamine.CalamineSheet:
         if name.strip() in sheets:
             check_extent(path, sheets[name.strip()])
             return book.get_sheet_by_name(sheets[name.strip()])
-    except FileRefused:
-        raise
     except calamine.PasswordError as error:
         raise FileRefused("password_protected", "the workbook is encrypted") from error
     except BaseException as error:

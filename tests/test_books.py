@@ -1,0 +1,353 @@
+"""The books of every night, recomputed from the tables and the received files without the pipeline's code.
+
+    file:    read = landed + quarantined + skipped                  read by other parsers
+    record:  landed = new + changed + unchanged + duplicate + quarantined + not_applicable + late
+    record:  current = previous + new + reopened - ended            by keeping accounts from night to night
+    kind:    mentions = links, entities = candidate = refined       from the versions that each night left
+
+And the books can fail: whatever is taken out of a table or put into one before the audit opens a balance.
+"""
+
+import json
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import write_deltalake
+from town import Town, file_rows, jiceng
+
+from jobs import audit, extract, harmonise, land, match, merge, release, start
+from jobs.audit.books import books_of_night, entity_terms, file_terms
+from jobs.common.books import open_balances
+from jobs.common.contracts import SourceObject
+from jobs.common.runs import CLI
+from jobs.common.stage import Context, open_context
+
+pytest_plugins = ["town_fixtures"]
+ROW_TERMS = ("new", "changed", "unchanged", "duplicate", "quarantined", "not_applicable", "late")
+SPACE = " \t\r\n\x0b\x0c\xa0\u3000\ufeff\u200b"
+
+
+class Accounts:
+    """Keeps each record's current rows from night to night, as a clerk would with the raw rows on the desk."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.current: dict[tuple[str, str], dict[tuple[str, str, str], tuple]] = defaultdict(dict)
+        self.ever: dict[tuple[str, str], set[tuple[str, str, str]]] = defaultdict(set)
+        self.file_status = {(f["object"], f["file_id"]): f for f in town.rows("ops.file")}
+
+    def night(self, night: date) -> Counter[tuple]:
+        """Terms of one night: (file_id, record, term) -> rows; a record's own terms have no file."""
+        terms: Counter[tuple] = Counter()
+        previous = {place: len(rows) for place, rows in self.current.items()}
+        counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        for source in self.town.conf.sources.values():
+            for obj in source.objects:
+                self._take(obj, night, terms, counts)
+        for (record, role), rows in self.current.items():
+            own = counts[record, role]
+            label = record if role == "person" else f"{record}@{role}"
+            terms[None, label, "previous"] = previous.get((record, role), 0)
+            terms[None, label, "current"] = len(rows)
+            for term in ("new", "reopened", "ended"):
+                terms[None, label, term] = own[term]
+        return terms
+
+    def _take(self, obj: SourceObject, night: date, terms: Counter[tuple], counts: dict[tuple, Counter[str]]) -> None:
+        handed = self.town.rows("ops.delivery", night=night, system=obj.system, object=obj.name)
+        files = {row["file_id"]: (row["as_of"], row["name"]) for row in sorted(handed, key=lambda row: row["name"])[::-1]}
+        status = {file_id: self.file_status[obj.name, file_id]["status"] for file_id in files}
+        landed = [file_id for file_id in files if status[file_id] in ("accepted", "late")]
+        rows = [row for file_id in landed for row in self.town.rows(obj.raw_table, file_id=file_id)]
+        rows.sort(key=lambda row: (-files[row["file_id"]][0].toordinal(), files[row["file_id"]][1], row["row_number"]))
+        keys = [column.name for column in obj.columns if column.primary_key]
+        first: dict[str, dict[str, Any]] = {}
+        whole = "refused" not in status.values()
+        states = []
+        for row in rows:
+            key = "|".join((row[name] or "").strip(SPACE) for name in keys)
+            content = tuple(row[column.name] for column in obj.columns)
+            if status[row["file_id"]] == "late":
+                state = "late"
+            elif any(not (row[name] or "").strip(SPACE) for name in keys):
+                state, whole = "quarantined", False
+            elif key not in first:
+                state, first[key] = "chosen", row
+            elif files[row["file_id"]][0] < files[first[key]["file_id"]][0]:
+                state = "late"
+            else:
+                same = content == tuple(first[key][column.name] for column in obj.columns)
+                state = "duplicate" if same else "quarantined"
+            states.append((row, key, state))
+        # A row that landing set aside may be the one that seems absent.
+        whole &= not any(
+            row["file_id"] in landed and row["stage"] == "land"
+            for row in self.town.rows("ops.quarantine", system=obj.system, object=obj.name)
+        )
+        for record, role in sorted({(feed.record, feed.role) for column in obj.columns for feed in column.feeds}):
+            self._enter(obj, record, role, states, whole, terms, counts[record, role])
+
+    def _enter(
+        self, obj: SourceObject, record: str, role: str, states: list, whole: bool, terms: Counter, count: Counter[str]
+    ) -> None:
+        fed = [c for c in obj.columns if any((f.record, f.role) == (record, role) for f in c.feeds)]
+        telling = [column for column in fed if not column.primary_key] or fed
+        label = record if role == "person" else f"{record}@{role}"
+        current, ever, seen = self.current[record, role], self.ever[record, role], set()
+        for row, key, state in states:
+            term, place = state, (obj.system, obj.name, key)
+            applies = any((row[column.name] or "").strip(SPACE) for column in telling)
+            if state in ("chosen", "duplicate") and not applies:
+                term = "not_applicable"
+            elif state == "chosen":
+                texts = tuple(row[column.name] for column in fed)
+                term = "new" if place not in ever else "unchanged" if current.get(place) == texts else "changed"
+                count["new"] += term == "new"
+                count["reopened"] += place in ever and place not in current
+                current[place] = texts
+                ever.add(place)
+                seen.add(place)
+            terms[row["file_id"], label, term] += 1
+        if obj.mode == "snapshot" and whole and states:
+            absent = [place for place in current if place[:2] == (obj.system, obj.name) and place not in seen]
+            count["ended"] += len(absent)
+            for place in absent:
+                del current[place]
+
+
+def ledger_of(town: Town, night: date) -> list[dict[str, Any]]:
+    return town.rows("ops.ledger", run_id=f"{night}.1")
+
+
+def test_every_record_term_of_every_night_is_what_the_accounts_say(town: Town) -> None:
+    accounts = Accounts(town)
+    for night in town.nights:
+        expected = accounts.night(night)
+        kinds = {"resident": ("mentions", "links", "entities", "candidate", "refined")}
+        given = Counter(
+            {
+                (row["file_id"], row["record"], row["term"]): row["rows"]
+                for row in ledger_of(town, night)
+                if row["record"] and row["term"] not in kinds["resident"] + ("records",)
+            }
+        )
+        assert +given == +expected
+    seen = {term for row in town.rows("ops.ledger") for term in [row["term"]] if row["rows"]}
+    assert seen >= {*ROW_TERMS, "previous", "ended", "current"}  # the town shows every term but reopened
+
+
+def files_read(town: Town) -> Iterator[tuple[dict[str, Any], SourceObject]]:
+    """Every file that landed, with its object."""
+    objects = {obj.raw_table: obj for s in town.conf.sources.values() for obj in s.objects}
+    for file in town.rows("ops.file"):
+        if file["status"] in ("accepted", "late"):
+            yield file, objects[f"raw.{file['system']}__{file['object']}"]
+
+
+def check_file_terms(town: Town) -> int:
+    """Every row that another parser finds in a file is in one table, and the ledger counts it; returns the rows."""
+    total = 0
+    for file, obj in files_read(town):
+        numbers = [row.number for row in file_rows(town.workspace.archive_path(file["file_id"]), obj)]
+        place = {"system": obj.system, "object": obj.name, "sheet": obj.sheet, "file_id": file["file_id"]}
+        landed = [row["row_number"] for row in town.rows(obj.raw_table, file_id=file["file_id"])]
+        aside = [row["row_number"] for row in town.rows("ops.quarantine", **place, stage="land")]
+        skipped = [row["row_number"] for row in town.rows("ops.skipped", **place)]
+        assert sorted(landed + aside + skipped) == numbers
+        found = {"read": len(numbers), "landed": len(landed), "quarantined": len(aside), "skipped": len(skipped)}
+        entries = [row for row in town.rows("ops.ledger", **place) if row["record"] is None]
+        nights = {row["night"] for row in town.rows("ops.delivery", **place)}
+        assert {row["night"] for row in entries} == nights
+        for row in entries:
+            assert row["rows"] == found[row["term"]], (file["name"], row["term"])
+        assert file["rows_read"] == len(numbers)
+        total += len(numbers)
+    return total
+
+
+def test_every_row_of_every_file_is_landed_quarantined_or_skipped(town: Town) -> None:
+    assert check_file_terms(town) > 3 * 1000
+
+
+def test_kinds_count_what_the_tables_of_their_night_hold(town: Town) -> None:
+    for night in town.nights:
+        versions = {name: entry["version"] for name, entry in town.summary(night)["tables"].items()}
+
+        def rows(name: str, versions: dict[str, int] = versions) -> list[dict[str, Any]]:
+            return town.lake.arrow(name, versions[name]).to_pylist()
+
+        mentions = rows("links.mention")
+        current = {
+            name: [row for row in rows(f"harmonised.{name}") if row["valid_to"] is None]
+            for name in ("resident", "resident_status")
+        }
+        expected = {
+            ("resident", "mentions"): len(current["resident"]),
+            ("resident", "links"): len(mentions),
+            ("resident", "entities"): len({row["entity_id"] for row in mentions}),
+            ("resident_status", "records"): len(current["resident_status"]),
+            ("appeal", "records"): 0,
+        }
+        for name in ("appeal", "resident", "resident_status"):
+            for layer in ("candidate", "refined"):
+                expected[name, layer] = len(rows(f"{layer}.{name}"))
+        expected["resident", "records"] = len(current["resident"])
+        terms = {term for _, term in expected}
+        given = {(row["record"], row["term"]): row["rows"] for row in ledger_of(town, night) if row["term"] in terms}
+        assert given == {key: count for key, count in expected.items() if key in given or key[1] != "records"}
+
+
+def test_the_equations_hold_literally(town: Town) -> None:
+    for night in town.nights:
+        files: dict[str, Counter[str]] = defaultdict(Counter)
+        records: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        totals: dict[str, Counter[str]] = defaultdict(Counter)
+        for row in ledger_of(town, night):
+            if row["file_id"] is None:
+                totals[row["record"]][row["term"]] = row["rows"]
+            elif row["record"] is None:
+                files[row["file_id"]][row["term"]] = row["rows"]
+            else:
+                records[row["file_id"], row["record"]][row["term"]] = row["rows"]
+        assert {file_id for file_id, _ in records} == set(files)
+        for terms in files.values():
+            assert terms["read"] == terms["landed"] + terms["quarantined"] + terms["skipped"]
+        for (file_id, _), terms in records.items():
+            assert set(terms) <= set(ROW_TERMS)
+            assert files[file_id]["landed"] == sum(terms.values())
+        for terms in totals.values():
+            assert terms["current"] == terms["previous"] + terms["new"] + terms["reopened"] - terms["ended"]
+            assert terms["mentions"] == terms["links"]
+            assert terms["candidate"] == terms["refined"]
+        assert totals["resident"]["entities"] == totals["resident"]["candidate"]
+        assert town.summary(night)["books"]["closes"] is True
+
+
+def test_previous_is_the_current_of_the_night_before(town: Town) -> None:
+    known: dict[str, int] = {}
+    for night in town.nights:
+        totals = {(row["record"], row["term"]): row["rows"] for row in ledger_of(town, night) if row["file_id"] is None}
+        for (record, term), rows in totals.items():
+            if term == "previous":
+                assert rows == known.get(record, 0)
+                known[record] = totals[record, "current"]
+
+
+def test_the_command_prints_every_equation(town: Town) -> None:
+    answer = jiceng("books", "--home", town.home, "--format", "json")
+    assert answer.code == 0
+    rows = json.loads(answer.out)
+    assert rows
+    assert all(row["closes"] is True and row["left"] == row["right"] for row in rows)
+    only = json.loads(jiceng("books", "--home", town.home, "--system", "grid", "--format", "json").out)
+    assert {row["system"] for row in only} == {"grid"}
+
+
+# --- the books can fail ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """A run of a small town that was stopped right before its audit."""
+    base = tmp_path_factory.mktemp("stopped")
+    stopped = Town(base / "workspace", base / "samples")
+    assert jiceng("sample", "--residents", "60", "--seed", "4", "--nights", "1", "--out", stopped.samples).code == 0
+    assert jiceng("init", "--home", stopped.home).code == 0
+    night = date(2026, 1, 1)
+    shutil.copytree(stopped.samples / str(night), stopped.workspace.inbox, dirs_exist_ok=True)
+    context = start.run(stopped.workspace, night, CLI)
+    for stage in (extract, land):
+        for source in context.plan["sources"]:
+            stage.run(context, source)
+    for work in (harmonise.run, match.run, merge.run):
+        work(context)
+    stopped.nights.append(night)
+    return stopped
+
+
+def take_out(table: str, condition: str = "") -> Callable[[Town], None]:
+    """Delete one row of a table behind the pipeline's back."""
+
+    def tamper(town: Town) -> None:
+        path = str(town.lake.path(table))
+        dataset = town.lake.dataset(table)
+        rows = [row for row in dataset.to_table().to_pylist() if not condition or row["stage"] == condition]
+        kept = [row for row in dataset.to_table().to_pylist() if row != rows[0]]
+        write_deltalake(path, town.lake.table_of(table, kept), mode="overwrite")
+
+    return tamper
+
+
+def kind_terms(context: Context) -> list[dict[str, Any]]:
+    return [entry for record in context.conf.model.values() for entry in entity_terms(context, record)]
+
+
+def put_in(table: str, **changed: Any) -> Callable[[Town], None]:
+    """Add a row like one that is there."""
+
+    def tamper(town: Town) -> None:
+        row = town.rows(table)[0]
+        write_deltalake(str(town.lake.path(table)), town.lake.table_of(table, [{**row, **changed}]), mode="append")
+
+    return tamper
+
+
+READ = "read = landed + quarantined + skipped"
+LANDED = f"landed = {' + '.join(ROW_TERMS)}"
+# What is done, the part of the books that must notice (the whole takes its time), and the equations that it opens.
+TAMPERS = {
+    "a raw row is lost": (take_out("raw.grid__ledger"), file_terms, {READ}),
+    "a raw row is there twice": (put_in("raw.grid__ledger", row_number=10_000), file_terms, {READ}),
+    "a quarantined row is lost in landing": (take_out("ops.quarantine", "land"), file_terms, {READ}),
+    "a skipped row is lost": (take_out("ops.skipped"), file_terms, {READ}),
+    "a quarantined row is lost after landing": (take_out("ops.quarantine", "harmonise"), books_of_night, {LANDED}),
+    "a harmonised row is lost": (take_out("harmonised.resident"), books_of_night, {LANDED, "mentions = links"}),
+    "a mention is lost": (take_out("links.mention"), kind_terms, {"mentions = links"}),
+    "a candidate too many": (put_in("candidate.resident", entity_id="R0"), kind_terms, {"entities = candidate"}),
+    "a candidate too few": (take_out("candidate.resident_status"), kind_terms, {"records = candidate"}),
+}
+
+
+def test_untouched_books_close(stopped: Town) -> None:
+    assert open_balances(books_of_night(open_context(stopped.workspace, "2026-01-01.1"))) == []
+
+
+@pytest.mark.parametrize("case", TAMPERS)
+def test_a_tampered_table_opens_a_balance(stopped: Town, tmp_path: Path, case: str) -> None:
+    tamper, part, expected = TAMPERS[case]
+    town = stopped.copy_to(tmp_path / "workspace")
+    tamper(town)
+    ledger = part(open_context(town.workspace, "2026-01-01.1"))
+    assert {balance.equation for balance in open_balances(ledger)} == expected
+
+
+def test_a_run_with_open_books_is_refused(stopped: Town, tmp_path: Path) -> None:
+    town = stopped.copy_to(tmp_path / "workspace")
+    take_out("raw.police__population")(town)
+    answer = jiceng("run", "--night", "2026-01-01", "--home", town.home)
+    assert answer.code == 3
+    assert "books_close" in answer.err
+    assert town.rows("ops.release") == []
+    assert town.summary(date(2026, 1, 1))["verdict"] == "refused"
+    assert jiceng("books", "--home", town.home).code == 3
+    assert jiceng("release", "show", "--home", town.home).code == 2
+
+
+def test_a_refined_row_that_nobody_audited_does_not_stay(stopped: Town, tmp_path: Path) -> None:
+    """Readers get the candidate that was audited, whatever stood there: the release makes the tables equal."""
+    town = stopped.copy_to(tmp_path / "workspace")
+    row = town.rows("candidate.resident")[0]
+    refined = town.lake.table_of("refined.resident", [{**row, "entity_id": "R" + "0" * 24}])
+    town.lake.version("refined.resident")  # creates it
+    write_deltalake(str(town.lake.path("refined.resident")), refined, mode="append")
+    context = open_context(town.workspace, "2026-01-01.1")
+    audit.run(context)
+    release.run(context)
+    expected = [row["entity_id"] for row in town.rows("candidate.resident")]
+    assert sorted(row["entity_id"] for row in town.rows("refined.resident")) == sorted(expected)
+    assert open_balances(town.rows("ops.ledger")) == []
