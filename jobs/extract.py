@@ -11,6 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from jobs.common.conf import Conf, snapshot_conf
+from jobs.common.contract_rules import SUFFIX
 from jobs.common.contracts import Source
 from jobs.common.deliveries import deliveries_with_status, still_refused
 from jobs.common.inbox import InboxFile, as_of_day, match_objects, ready_files
@@ -36,7 +38,7 @@ def run(context: Context, system: str) -> None:
         for row in describe_file(context, source, file, file_id):
             deliveries.append(row)
             files.append(row)
-    again = refused_before(context, source, system)
+    again = refused_before(context, source, system, {file.name for file in ready})
     deliveries += again
     files += again
     if deliveries:
@@ -65,23 +67,35 @@ def archive_file(context: Context, path: Path) -> str:
     return file_id
 
 
-def refused_before(context: Context, source: Source | None, system: str) -> list[dict[str, Any]]:
-    """Rows for `ops.file` of archived files that were refused under another configuration: it may be mended now.
+def refused_before(
+    context: Context, source: Source | None, system: str, handed_in: set[str]
+) -> list[dict[str, Any]]:
+    """Rows for `ops.file` of archived files that were refused under another contract of the system than today's.
 
-    Files that no object took are tried whenever one does; others only in the night that they were handed over.
+    Files that no object took are tried whenever one does; others only in the night that they were handed over, and
+    unless a file of their name has just been handed in.
     """
-    hashes = {run.run_id: run.config_hash for run in all_runs(context.lake)}
+    if not context.lake.rows("ops.file", {"system": system, "status": "refused"}, ["file_id"]).num_rows:
+        return []
     rows = [row for row in deliveries_with_status(context.lake) if row["system"] == system]
+    hashes = {run.run_id: run.config_hash for run in all_runs(context.lake)}
     found = {}
     for row in still_refused(rows):
-        tried = hashes.get(row["run_id"]) == context.run.config_hash
-        if tried or (row["object"] and row["night"] != context.run.night) or not match_objects(source, row["name"]):
+        if row["name"] in handed_in or (row["object"] and row["night"] != context.run.night):
+            continue
+        then = snapshot_conf(context.workspace, hashes[row["run_id"]])
+        if not match_objects(source, row["name"]) or contract_text(then, system) == contract_text(context.conf, system):
             continue
         file = InboxFile(system, row["name"], context.workspace.archive_path(row["file_id"]))
         for described in describe_file(context, source, file, row["file_id"], row["night"]):
             if row["object"] in ("", described["object"]):
                 found[described["name"], described["file_id"], described["object"]] = described
     return list(found.values())
+
+
+def contract_text(conf: Conf, system: str) -> bytes | None:
+    path = conf.files.get(f"sources/{system}{SUFFIX}")
+    return path.read_bytes() if path else None
 
 
 def describe_file(

@@ -16,7 +16,7 @@ from jobs.common.deliveries import deliveries_with_status, still_refused
 from jobs.common.errors import Refusal
 from jobs.common.inbox import ready_files, stray_files, systems_with_files
 from jobs.common.releases import all_releases, find_release
-from jobs.common.runs import RELEASED, all_runs, close_run
+from jobs.common.runs import RELEASED, all_runs, close_run, lock
 from jobs.common.stage import Context, guarded, open_context, peak_memory_mb, read_refusal
 from jobs.common.workspace import open_workspace
 
@@ -169,7 +169,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     def body() -> None:
-        verdict = run(open_context(open_workspace(arguments.home), arguments.run_id))["verdict"]
+        workspace = open_workspace(arguments.home)
+        with lock(workspace, "run", f"run {arguments.run_id}"):
+            verdict = run(open_context(workspace, arguments.run_id))["verdict"]
         if verdict == "refused":
             raise Refusal(f"run {arguments.run_id} was refused; its log and `jiceng status` tell why")
         if verdict not in RELEASED:

@@ -65,7 +65,7 @@ class Warm:
     def run(
         self,
         *command: object,
-        after_commit: int | None = None,
+        after_commit: int | str | None = None,
         after_seconds: float | None = None,
         stop: bool = False,
         env: dict[str, str] | None = None,
@@ -74,13 +74,16 @@ class Warm:
 
         Args:
             command: words of the command.
-            after_commit: kill it after this commit, counted from 1.
+            after_commit: kill it after this commit, counted from 1, or after the first one of this table.
             after_seconds: kill it at this instant.
             stop: stop it instead of killing it; `go_on` lets it run to its end.
             env: settings of its environment.
         """
         return self._ask(
-            command=[str(word) for word in command], after_commit=after_commit, after_seconds=after_seconds, stop=stop,
+            command=[str(word) for word in command],
+            after_commit=after_commit,
+            after_seconds=after_seconds,
+            stop=stop,
             env=env or {},
         )
 
@@ -142,7 +145,7 @@ def fingerprints(summary: dict[str, Any], layer: str = "") -> dict[str, str]:
 class Child:
     """One forked command, with its output and its commits in files of its own."""
 
-    def __init__(self, command: list[str], after_commit: int | None, stop: bool, env: dict[str, str]) -> None:
+    def __init__(self, command: list[str], after_commit: int | str | None, stop: bool, env: dict[str, str]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="kill-run-"))
         self.began = time.monotonic()
         self.pid = os.fork()
@@ -189,7 +192,7 @@ class Child:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
 
-def _report_commits(path: Path, after_commit: int | None, how: signal.Signals) -> None:
+def _report_commits(path: Path, after_commit: int | str | None, how: signal.Signals) -> None:
     """Replace what is called after each commit by one that writes it down, and ends the process after the N-th."""
     from jobs.common import tables
 
@@ -200,7 +203,7 @@ def _report_commits(path: Path, after_commit: int | None, how: signal.Signals) -
         nonlocal count
         count += 1
         os.write(handle, f"{name}\n".encode())
-        if count == after_commit:
+        if after_commit in (count, name):
             os.kill(os.getpid(), how)
 
     tables.committed = committed

@@ -9,7 +9,6 @@ And the books can fail: whatever is taken out of a table or put into one before 
 """
 
 import json
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -20,11 +19,10 @@ import pytest
 from deltalake import write_deltalake
 from town import Town, file_rows, jiceng
 
-from jobs import audit, extract, harmonise, land, match, merge, release, start
+from jobs import audit, release
 from jobs.audit.books import books_of_night, entity_terms, file_terms
 from jobs.common.books import open_balances
 from jobs.common.contracts import SourceObject
-from jobs.common.runs import CLI
 from jobs.common.stage import Context, open_context
 
 pytest_plugins = ["town_fixtures"]
@@ -249,25 +247,6 @@ def test_the_command_prints_every_equation(town: Town) -> None:
 
 
 # --- the books can fail ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> Town:
-    """A run of a small town that was stopped right before its audit."""
-    base = tmp_path_factory.mktemp("stopped")
-    stopped = Town(base / "workspace", base / "samples")
-    assert jiceng("sample", "--residents", "60", "--seed", "4", "--nights", "1", "--out", stopped.samples).code == 0
-    assert jiceng("init", "--home", stopped.home).code == 0
-    night = date(2026, 1, 1)
-    shutil.copytree(stopped.samples / str(night), stopped.workspace.inbox, dirs_exist_ok=True)
-    context = start.run(stopped.workspace, night, CLI)
-    for stage in (extract, land):
-        for source in context.plan["sources"]:
-            stage.run(context, source)
-    for work in (harmonise.run, match.run, merge.run):
-        work(context)
-    stopped.nights.append(night)
-    return stopped
 
 
 def take_out(table: str, condition: str = "") -> Callable[[Town], None]:

@@ -186,4 +186,3 @@ def copy_of(home: Path) -> Iterator[Path]:
         yield copy
     finally:
         shutil.rmtree(copy)
-

@@ -30,9 +30,7 @@ THING = Table(NAME, "One row per thing.", ("key", "part"), (
     Column("flag", "boolean", "whether", 1),
     Column("seen_at", "timestamp", "wall clock", 1, volatile=True),
 ))  # fmt: skip
-DDL = (
-    "key string, part string, count bigint, birth_date date, secret string, at timestamp, flag boolean, seen_at timestamp"
-)
+DDL = "key string, part string, count bigint, birth_date date, secret string, at timestamp, flag boolean, seen_at timestamp"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -50,7 +48,9 @@ def contents(lake: Lake) -> list[dict[str, Any]]:
     return sorted(lake.rows(NAME).to_pylist(), key=lambda row: (row["key"], str(row["part"])))
 
 
-def changes(spark: SparkSession, upserts: list[dict[str, Any]], deletes: list[dict[str, Any]] | None = None) -> DataFrame:
+def changes(
+    spark: SparkSession, upserts: list[dict[str, Any]], deletes: list[dict[str, Any]] | None = None
+) -> DataFrame:
     rows = [(*row.values(), "upsert") for row in upserts] + [(*row.values(), "delete") for row in deletes or []]
     return spark.createDataFrame(rows, f"{DDL}, _op string")
 
@@ -62,7 +62,10 @@ SPOILED = {
     "extra": (lambda row: row | {"colour": "red"}, "undeclared column colour"),
     "missing": (lambda row: {k: v for k, v in row.items() if k != "secret"}, "missing column secret"),
     "another type": (lambda row: row | {"count": "1"}, "column count is string, declared bigint"),
-    "a date as a timestamp": (lambda row: row | {"birth_date": NOON}, r"column birth_date is timestamp.*, declared date"),
+    "a date as a timestamp": (
+        lambda row: row | {"birth_date": NOON},
+        r"column birth_date is timestamp.*, declared date",
+    ),
 }
 
 
@@ -143,7 +146,9 @@ def test_a_required_column_takes_no_null(lake: Lake) -> None:
     assert lake.rows(NAME).num_rows == 0
 
 
-def test_a_column_that_the_declaration_gains_is_null_in_older_rows_and_releases(lake: Lake, spark: SparkSession) -> None:
+def test_a_column_that_the_declaration_gains_is_null_in_older_rows_and_releases(
+    lake: Lake, spark: SparkSession
+) -> None:
     """Readers of a pinned version find the column as well, and no value in it."""
     lake.upsert(NAME, lake.table_of(NAME, [thing("a")]))
     pinned = lake.version(NAME)
@@ -224,7 +229,9 @@ def test_merge_inserts_updates_and_deletes_by_key_in_one_commit(lake: Lake, spar
     before = [thing("gone"), thing("gone", None), thing("kept"), thing("updated", None)]
     assert lake.merge(NAME, changes(spark, before), "2026-01-01.1") == 4
     version = lake.version(NAME)
-    wanted = changes(spark, [thing("new"), thing("updated", None, secret="t")], [thing("gone", None), thing("never there")])
+    wanted = changes(
+        spark, [thing("new"), thing("updated", None, secret="t")], [thing("gone", None), thing("never there")]
+    )
     assert lake.merge(NAME, wanted, "2026-01-01.1") == 4
     after = [thing("gone"), thing("kept"), thing("new"), thing("updated", None, secret="t")]
     assert contents(lake) == after
@@ -282,7 +289,9 @@ def fingerprint_of(tmp_path: Path, rows: list[dict[str, Any]]) -> tuple[int, str
     return lake.fingerprint(NAME)
 
 
-def test_fingerprint_does_not_depend_on_the_order_of_rows_and_files(lake: Lake, spark: SparkSession, tmp_path: Path) -> None:
+def test_fingerprint_does_not_depend_on_the_order_of_rows_and_files(
+    lake: Lake, spark: SparkSession, tmp_path: Path
+) -> None:
     rows = [thing(f"k{i}", secret=None if i % 3 else "s") for i in range(20)]
     for row in rows[::-1]:
         lake.merge(NAME, changes(spark, [row]), "2026-01-01.1")

@@ -158,7 +158,9 @@ def test_states_of_a_table_by_night(spark: SparkSession) -> None:
 
 
 def test_states_compared_by_key(spark: SparkSession) -> None:
-    before = spark.createDataFrame([("absent", "a"), ("changed", "a"), ("unchanged", "a")], "key string, content string")
+    before = spark.createDataFrame(
+        [("absent", "a"), ("changed", "a"), ("unchanged", "a")], "key string, content string"
+    )
     now = spark.createDataFrame([("changed", "b"), ("new", "a"), ("unchanged", "a")], "key string, content string")
     found = rows_of(compare_states(before, now, ["key"], "content"))
     assert found == [("absent", "absent"), ("changed", "changed"), ("new", "new"), ("unchanged", "unchanged")]

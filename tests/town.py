@@ -19,6 +19,7 @@ from typing import Any
 
 import openpyxl
 import polars as pl
+from openpyxl.utils.escape import unescape
 
 from jobs.cli import main
 from jobs.common.conf import Conf, current_conf
@@ -172,4 +173,4 @@ def cell_text(value: Any) -> str:
         case float() if value == int(value) and abs(value) < 1e15:
             return str(int(value))
         case _:
-            return str(value).strip()
+            return unescape(str(value)).strip()  # openpyxl leaves _x000D_ as it stands in the file

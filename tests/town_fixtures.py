@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from town import Town, jiceng
 
+from jobs import extract, harmonise, land, match, merge, start
+from jobs.common.runs import CLI
+
 RESIDENTS, SEED, NIGHTS = 1000, 1, 3
 
 
@@ -38,3 +41,22 @@ def messages(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Town:
     answer = built.run(date(2026, 1, 1))
     assert answer.code == 0, answer.err[-3000:]
     return built
+
+
+@pytest.fixture(scope="session")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """A run of a small town that was stopped right before its audit."""
+    base = tmp_path_factory.mktemp("stopped")
+    stopped = Town(base / "workspace", base / "samples")
+    assert jiceng("sample", "--residents", "60", "--seed", "4", "--nights", "1", "--out", stopped.samples).code == 0
+    assert jiceng("init", "--home", stopped.home).code == 0
+    night = date(2026, 1, 1)
+    shutil.copytree(stopped.samples / str(night), stopped.workspace.inbox, dirs_exist_ok=True)
+    context = start.run(stopped.workspace, night, CLI)
+    for stage in (extract, land):
+        for source in context.plan["sources"]:
+            stage.run(context, source)
+    for work in (harmonise.run, match.run, merge.run):
+        work(context)
+    stopped.nights.append(night)
+    return stopped

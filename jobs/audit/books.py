@@ -16,14 +16,15 @@ from jobs.common.rows import RECORD_KEY, fed_records, keyed_rows, record_label, 
 from jobs.common.stage import Context
 from jobs.common.versions import current, state_before
 
-_PLACE = ["file_id", "system", "object", "sheet", "record", "term"]
+_FILE = ["file_id", "system", "object", "sheet"]
+_PLACE = [*_FILE, "record", "term"]
 
 
 def books_of_night(context: Context) -> list[dict[str, Any]]:
     """Rows for `ops.ledger`: of every file taken this night, every record and every kind."""
     nights = objects_of_night(context.lake, context.conf, context.run.night)
     entries = file_terms(context)
-    delivered = [entry["file_id"] for entry in entries]
+    delivered = {tuple(entry[name] for name in _FILE) for entry in entries}
     entries += record_terms(context, nights, delivered)
     for record in context.conf.model.values():
         entries += state_terms(context, record, entries)
@@ -58,7 +59,7 @@ def file_terms(context: Context) -> list[dict[str, Any]]:
     return entries
 
 
-def record_terms(context: Context, nights: list[ObjectNight], delivered: list[str]) -> list[dict[str, Any]]:
+def record_terms(context: Context, nights: list[ObjectNight], delivered: set[tuple[Any, ...]]) -> list[dict[str, Any]]:
     """new, changed, unchanged, duplicate, quarantined, not_applicable and late of each file and record."""
     frames = []
     for night in nights:
@@ -76,8 +77,9 @@ def record_terms(context: Context, nights: list[ObjectNight], delivered: list[st
     judged = frames[0]
     for frame in frames[1:]:
         judged = judged.unionByName(frame)
-    judged = judged.where(F.col("file_id").isin(sorted(set(delivered))))
     counted = judged.groupBy(*_PLACE).agg(F.count(F.lit(1)).alias("rows")).toArrow().to_pylist()
+    # By place, not by content: another system may have received the same bytes on another night.
+    counted = [entry for entry in counted if tuple(entry[name] for name in _FILE) in delivered]
     return sorted(counted, key=lambda entry: [str(entry[name]) for name in _PLACE])
 
 

@@ -19,6 +19,7 @@ from jobs.common.errors import UserError
 
 EXPECTATIONS = Path(__file__).resolve().parents[2] / "expectations"
 SEVERITIES = ("critical", "warning", "info")
+_KEYS = {"expectation", "arguments", "severity", "because"}
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B")
 
 
@@ -41,9 +42,9 @@ def load_suite(path: Path, columns: list[str], conf: Conf) -> list[Rule]:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise UserError(f"{path} is no valid YAML: {error}") from error
-    entries = document.get("rules") or []
-    if document.get("table") != path.stem or not entries:
-        raise UserError(f"{path}: needs `table: {path.stem}` and at least one rule")
+    entries = document.get("rules") if isinstance(document, dict) else None
+    if not entries or not isinstance(entries, list) or set(document) != {"table", "rules"} or document["table"] != path.stem:
+        raise UserError(f"{path}: needs `table: {path.stem}` and `rules:` with at least one rule, and nothing else")
     rules = [_load_rule(path, number, entry, columns, conf) for number, entry in enumerate(entries, start=1)]
     names = [rule.name for rule in rules]
     if len(set(names)) < len(entries):
@@ -54,42 +55,60 @@ def load_suite(path: Path, columns: list[str], conf: Conf) -> list[Rule]:
 
 def _load_rule(path: Path, number: int, entry: dict[str, Any], columns: list[str], conf: Conf) -> Rule:
     place = f"{path}: rule {number}"
-    if set(entry) != {"expectation", "arguments", "severity", "because"}:
-        raise UserError(
-            f"{place} needs exactly expectation, arguments, severity and because; it has {', '.join(entry)}"
-        )
-    if entry["severity"] not in SEVERITIES:
-        raise UserError(f"{place}: severity {entry['severity']!r} is none of {', '.join(SEVERITIES)}")
-    known = list_registered_expectation_implementations()
-    if entry["expectation"] not in known:
-        raise UserError(f"{place}: Great Expectations has no {entry['expectation']}")
+    given = set(entry) if isinstance(entry, dict) else set()
+    if given != _KEYS:
+        had = ", ".join(sorted(map(str, given))) or "none of them"
+        raise UserError(f"{place} needs exactly expectation, arguments, severity and because; it has {had}")
+    expectation, severity, because = entry["expectation"], entry["severity"], entry["because"]
+    place = f"{place} ({expectation})"
+    if severity not in SEVERITIES:
+        raise UserError(f"{place}: severity {severity!r} is none of {', '.join(SEVERITIES)}")
+    if not isinstance(because, str) or not because.strip():
+        raise UserError(f"{place}: because is empty; say why the rule must hold")
+    if expectation not in list_registered_expectation_implementations():
+        raise UserError(f"{place}: Great Expectations has no {expectation}")
+    if not isinstance(entry["arguments"], dict):
+        raise UserError(f"{place}: arguments is no mapping of names to values")
     arguments = dict(entry["arguments"])
-    used = [arguments[name] for name in _COLUMN_ARGUMENTS if name in arguments] + arguments.get("column_list", [])
+    used = [arguments[name] for name in _COLUMN_ARGUMENTS if name in arguments] + (arguments.get("column_list") or [])
     for column in used:
         if column not in columns:
             raise UserError(f"{place}: the table has no column {column}; it has {', '.join(columns)}")
     if "codes" in arguments:
-        arguments["value_set"] = _codes(conf, arguments.pop("codes"))
-    accepted = set(get_expectation_impl(entry["expectation"]).__fields__)
-    if unknown := sorted(set(arguments) - accepted):
-        raise UserError(f"{place}: {entry['expectation']} takes no {', '.join(unknown)}")
-    name = f"{entry['expectation']}({', '.join(used)})"
-    return Rule(name, entry["expectation"], arguments, entry["severity"], entry["because"])
+        if "value_set" in arguments:
+            raise UserError(f"{place}: codes stands for value_set; give one of them")
+        arguments["value_set"] = _codes(place, conf, arguments.pop("codes"))
+    implementation = get_expectation_impl(expectation)
+    if unknown := sorted(set(arguments) - set(implementation.__fields__)):
+        raise UserError(f"{place}: {expectation} takes no {', '.join(unknown)}")
+    rule = Rule(f"{expectation}({', '.join(used)})", expectation, arguments, severity, because)
+    try:
+        _build(rule)
+    except Exception as error:  # whatever the expectation says of its own arguments
+        reason = "; ".join(line.strip() for line in str(error).splitlines()[1:]) or str(error)
+        raise UserError(f"{place}: the arguments are not accepted: {reason}") from error
+    return rule
 
 
-def _codes(conf: Conf, name: str) -> list[str]:
+def _codes(place: str, conf: Conf, name: str) -> list[str]:
+    if f"codes/{name}.csv" not in conf.files:
+        known = ", ".join(sorted(file.removesuffix(".csv") for file in conf.below("codes", ".csv")))
+        raise UserError(f"{place}: there is no code list {name}; there are {known}")
     path = conf.path(f"codes/{name}.csv")
     if name == "divisions":
         return sorted(set(division_codes(path).values()))
     return [code for code, _, _ in load_codes(path)]
 
 
+def _build(rule: Rule) -> Any:
+    return get_expectation_impl(rule.expectation)(**rule.arguments, meta={"rule": rule.name})
+
+
 def build_suite(name: str, rules: list[Rule]) -> gx.ExpectationSuite:
     """The rules as Great Expectations runs them; raises UserError if it took fewer than declared."""
     suite = gx.ExpectationSuite(name=name)
     for rule in rules:
-        build = get_expectation_impl(rule.expectation)
-        suite.add_expectation(build(**rule.arguments, meta={"rule": rule.name}))
+        suite.add_expectation(_build(rule))
     if len(suite.expectations) != len(rules):
         raise UserError(f"suite {name} loaded {len(suite.expectations)} of {len(rules)} rules")
     return suite

@@ -114,13 +114,17 @@ def _released_row(lake: Lake, release: Release, record: Record, identifier: str)
 
 
 def _redirect(lake: Lake, record: Record, identifier: str) -> str:
-    """What became of an id that is no longer there."""
-    events = lake.rows("links.identity_event", {"entity_id": identifier}).to_pylist() if record.kind else []
-    fates = [event for event in events if event["event"] in ("merge", "end")]
-    if not fates:
+    """What became of an id that is no longer there: where it goes on, over any number of merges, or when it ended."""
+    if not record.kind:
         return ""
-    last = max(fates, key=lambda event: event["night"])
-    return f": on {last['night']} it {'merged into ' + last['other_id'] if last['event'] == 'merge' else 'ended'}"
+    events = lake.rows("links.identity_event", {"kind": record.kind, "event": ["merge", "end"]}).to_pylist()
+    fates = {event["entity_id"]: event for event in sorted(events, key=lambda event: event["night"])}
+    if identifier not in fates:
+        return ""
+    fate, entity = fates[identifier], identifier
+    while entity in fates and fates[entity]["event"] == "merge":
+        entity = fates[entity]["other_id"]
+    return f": on {fate['night']} it " + (f"merged into {entity}" if fate["event"] == "merge" else "ended")
 
 
 def _chosen(

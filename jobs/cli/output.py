@@ -25,6 +25,7 @@ messages = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 _GAP = "  "
 _NARROWEST = 16  # a column is not wrapped below this width
 _TALLEST = 5  # lines of one row; a taller one is easier to read as a block
+_PROSE = 30  # width from which the last column may hold a text of any length
 # A value may hold line ends, and bytes that a terminal would take for commands.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -72,9 +73,7 @@ def print_table(rows: Sequence[dict[str, Any]], names: list[str]) -> None:
     widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
     fitted = fit_widths(widths, [cell_len(name) for name in names], limit)
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    if fitted is None or any(
-        len(_fold(cell, width)) > _TALLEST for row in cells for cell, width in zip(row, fitted, strict=True)
-    ):
+    if fitted is None or _is_too_tall(cells, fitted):
         _print_blocks(console, names, cells, limit)
         return
     numeric = [any(_is_number(row.get(name)) for row in rows) for name in names]
@@ -110,6 +109,12 @@ def fit_widths(widths: Sequence[int], headers: Sequence[int], limit: int | None)
             return None
         fitted[widest] -= 1
     return fitted
+
+
+def _is_too_tall(cells: Sequence[Sequence[str]], widths: Sequence[int]) -> bool:
+    """Whether a row takes more lines than one can read across; a text in the last column may."""
+    folded = len(widths) - (widths[-1] >= _PROSE)
+    return any(len(_fold(row[at], widths[at])) > _TALLEST for row in cells for at in range(folded))
 
 
 def _print_blocks(console: Console, names: list[str], cells: list[list[str]], limit: int | None) -> None:

@@ -74,9 +74,11 @@ def status_rows(workspace: Workspace) -> list[dict[str, Any]]:
         ready, unfinished = ready_files(workspace, system, conf.sources.get(system))
         rows += [_row("inbox", f"{system}/{file.name}", "waits", "taken by the next run") for file in ready]
         rows += [_waiting_row(f"{system}/{file.name}: still being copied") for file in unfinished]
+    told = {row["name"] for row in rows if row["what"] == "source"}
     for system, error in conf.refused_contracts.items():
         first, *more = str(error).splitlines()
-        rows.append(_row("contract", system, "invalid", first + (f" (and {len(more)} more)" if more else "")))
+        if system not in told:
+            rows.append(_row("contract", system, "invalid", first + (f" (and {len(more)} more)" if more else "")))
     for release in [release for release in all_releases(lake) if release.state == "released"][-1:]:
         counts = ", ".join(f"{name} {entry['rows']:,}" for name, entry in release.tables.items())
         rows.append(_row("release", release.release_id, "visible", counts))

@@ -20,6 +20,8 @@ from jobs.common.errors import UserError
 from jobs.common.model import Record, load_model
 from jobs.common.workspace import Workspace
 
+_LOADED: dict[str, tuple[list[Source], dict[str, ContractError]]] = {}  # by the hash of the whole configuration
+
 
 @dataclass(frozen=True)
 class Conf:
@@ -58,10 +60,13 @@ class Conf:
     def model(self) -> dict[str, Record]:
         return load_model(self.below("model", ".yml"))
 
-    @cached_property
+    @property
     def _sources(self) -> tuple[list[Source], dict[str, ContractError]]:
-        fields = {record.name: {field.name: field.level for field in record.fields} for record in self.model.values()}
-        return load_sources(self.below("sources", ".odcs.yaml"), fields)
+        # A command opens the configuration several times, and reading the contracts is the dearest part of it.
+        if self.hash not in _LOADED:
+            levels = {r.name: {field.name: field.level for field in r.fields} for r in self.model.values()}
+            _LOADED[self.hash] = load_sources(self.below("sources", ".odcs.yaml"), levels)
+        return _LOADED[self.hash]
 
     @property
     def sources(self) -> dict[str, Source]:

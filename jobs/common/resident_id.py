@@ -12,9 +12,10 @@ _CHECKS = "10X98765432"
 
 
 def check_character(first17: Column) -> Column:
-    """Check character for 17 digits."""
+    """Check character for 17 digits; null for anything else."""
     terms = [F.substring(first17, i + 1, 1).try_cast("int") * weight for i, weight in enumerate(_WEIGHTS)]
-    return F.substr(F.lit(_CHECKS), _sum(terms) % 11 + 1, F.lit(1))
+    # Asked first: the embedded engine takes a place that is null for the first place.
+    return F.when(first17.rlike("^[0-9]{17}$"), F.substr(F.lit(_CHECKS), _sum(terms) % 11 + 1, F.lit(1)))
 
 
 def _sum(terms: list[Column]) -> Column:
@@ -26,9 +27,10 @@ def _sum(terms: list[Column]) -> Column:
 
 
 def id_birth_date(id_number: Column) -> Column:
-    """Birth date inside an 18-character number; null where it is no day of the calendar."""
+    """Birth date inside an 18-character number; null where it is no day of the calendar, or before the year 1000."""
     parts = [F.substring(id_number, start, length) for start, length in ((7, 4), (11, 2), (13, 2))]
-    return F.concat_ws("-", *parts).try_cast("date")
+    # Engines know a year 0000, which Python and pandas cannot hold.
+    return F.when(F.substring(id_number, 7, 1) != "0", F.concat_ws("-", *parts).try_cast("date"))
 
 
 def id_sex_code(id_number: Column) -> Column:

@@ -45,6 +45,7 @@ class Lake:
     def __init__(self, workspace: Workspace, declared: dict[str, Table]):
         self._workspace = workspace
         self.declared = declared
+        self._as_declared: set[str] = set()  # tables found to be so, which costs reading their log
 
     # --- what there is -------------------------------------------------------------------------------------------
 
@@ -213,6 +214,8 @@ class Lake:
     def _ensure(self, name: str) -> Path:
         """Create the table with its declared schema, or add columns that the declaration has gained."""
         path = self.path(name)
+        if name in self._as_declared:
+            return path
         table = self.declared.get(name)
         if not self.exists(name):
             if table is None:
@@ -221,11 +224,11 @@ class Lake:
                 if not self.exists(name):
                     _create(path, table)
                     committed(name)
-            return path
-        if table is not None and _gained(path, table):
+        elif table is not None and _gained(path, table):
             with self._lock(name):
                 if gained := _gained(path, table):
                     DeltaTable(str(path)).alter.add_columns([_delta_field(c, required=False) for c in gained])
+        self._as_declared.add(name)
         return path
 
     def _check(self, name: str, schema: Any) -> None:

@@ -16,18 +16,24 @@ def group_by_id(mentions: DataFrame) -> DataFrame:
 
     Within one id number, mentions of the same name or of the same birth date belong together, and so do those that
     reach each other over others. Most numbers have one name only; for the others three rounds of name and birth date
-    reach over any mention that has both.
+    reach over any mention that has both. A mention whose name and birth date stand under another number as well, which
+    fits them (`has_other`), is known by its name only: it may be a twin with the other's number.
     """
     with_id = mentions.where(F.col("id_number").isNotNull())
     numbers = with_id.groupBy("id_number").agg(
         F.min("mention_id").alias("group_id"),
         ((F.count("name") == F.count(F.lit(1))) & (F.min("name") == F.max("name"))).alias("one_name"),
     )
-    with_id = with_id.join(numbers, "id_number")
+    with_id = with_id.join(numbers, "id_number").withColumn("has_other", F.lit(False))
     simple = with_id.where("one_name").drop("one_name")
-    mixed = with_id.where("not one_name").drop("one_name").withColumn("group_id", F.col("mention_id"))
+    mixed = with_id.where("not one_name").drop("one_name", "has_other").withColumn("group_id", F.col("mention_id"))
+    persons = with_id.where(_agrees()).select("name", "birth_date", "id_number").distinct()
+    several = persons.groupBy("name", "birth_date").agg(F.count(F.lit(1)).alias("numbers")).where("numbers > 1")
+    mixed = mixed.join(several, ["name", "birth_date"], "left")
+    mixed = mixed.withColumn("has_other", F.col("numbers").isNotNull()).drop("numbers")
+    day = F.when(~F.col("has_other"), F.col("birth_date").cast("string"))
     same_name = Window.partitionBy("id_number", F.coalesce(F.col("name"), F.col("mention_id")))
-    same_birth = Window.partitionBy("id_number", F.coalesce(F.col("birth_date").cast("string"), F.col("mention_id")))
+    same_birth = Window.partitionBy("id_number", F.coalesce(day, F.col("mention_id")))
     for _ in range(3):
         mixed = mixed.withColumn("group_id", F.min("group_id").over(same_name))
         mixed = mixed.withColumn("group_id", F.min("group_id").over(same_birth))
@@ -37,13 +43,17 @@ def group_by_id(mentions: DataFrame) -> DataFrame:
 def choose_holders(grouped: DataFrame) -> DataFrame:
     """One row per id number: `holder_id`, the group that the number belongs to.
 
-    A birth date that agrees with the one inside the number speaks most; then the number of mentions; then the least id.
+    A birth date that agrees with the one inside the number speaks most; then the number of mentions; then that there is
+    no other number that fits; then the least id.
     """
-    agrees = F.date_format("birth_date", "yyyyMMdd") == F.substring("id_number", 7, 8)
     groups = grouped.groupBy("id_number", "group_id").agg(
-        F.max(F.when(agrees, 1).otherwise(0)).alias("agrees"), F.count(F.lit(1)).alias("size")
+        F.max(F.when(_agrees(), 1).otherwise(0)).alias("agrees"),
+        F.count(F.lit(1)).alias("size"),
+        F.min(F.when(F.col("has_other"), 1).otherwise(0)).alias("has_other"),
     )
-    order = Window.partitionBy("id_number").orderBy(F.col("agrees").desc(), F.col("size").desc(), F.col("group_id"))
+    order = Window.partitionBy("id_number").orderBy(
+        F.col("agrees").desc(), F.col("size").desc(), F.col("has_other"), F.col("group_id")
+    )
     ranked = groups.withColumn("_rank", F.row_number().over(order)).where(F.col("_rank") == 1)
     return ranked.select("id_number", F.col("group_id").alias("holder_id"))
 
@@ -116,6 +126,11 @@ def _decide(pairs: DataFrame, decision: str, reason: str, weight: int) -> DataFr
     return pairs.withColumns(
         {"decision": F.lit(decision), "reason": F.lit(reason), "weight": F.lit(weight).cast("bigint")}
     ).select(*_EDGE)
+
+
+def _agrees() -> Column:
+    """Whether the birth date is the one inside the id number."""
+    return F.date_format("birth_date", "yyyyMMdd") == F.substring("id_number", 7, 8)
 
 
 def _all_three() -> Column:

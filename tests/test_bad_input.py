@@ -1,0 +1,190 @@
+"""What a user does wrong: a clear line about it, the other sources go on, and the next run takes what was mended.
+
+All mistakes are made in one night, beside sources that are as they should be; see `spoiled_town`.
+"""
+
+import json
+
+import pytest
+from office import Office, open_office, rows_of, simple_contract
+from spoiled_town import NIGHT, PERSON, SpoiledTown, spoiled_town
+from town import jiceng
+
+CASES = [
+    "truncated workbook", "no workbook", "password", "wrong sheet", "empty workbook", "empty sheet", "missing header",
+    "unknown header", "renamed header", "header twice", "no header row", "UTF-8 for GB18030", "GB18030 for UTF-8",
+    "GB18030 in JSON lines", "fits no path", "undeclared system", "invalid contract",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory) -> SpoiledTown:
+    return spoiled_town(tmp_path_factory.mktemp)
+
+
+@pytest.fixture(scope="module")
+def lake(town):
+    from jobs.common.stage import open_lake
+
+    return open_lake(town.office.workspace)
+
+
+def test_no_mistake_is_left_out(town):
+    assert list(town.mistakes) == CASES
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_file_is_refused_with_its_reason(town, lake, case):
+    mistake = town.mistakes[case]
+    file = town.file(1, mistake)
+    assert (file["status"], file["reason"]) == ("refused", mistake.reason)
+    for part in mistake.detail:
+        assert part in file["detail"]
+    assert not file["made_good"]
+    rows = lake.rows("ops.file", {"system": mistake.system, "file_id": file["file_id"], "object": file["object"]})
+    # What was only mended around it is accepted since; the file itself stays refused for good.
+    assert rows.to_pylist()[0]["status"] == ("refused" if mistake.right or file["object"] == "" else "accepted")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_status_names_file_reason_and_remedy(town, case):
+    mistake = town.mistakes[case]
+    [row] = [row for row in town.statuses[0] if row["name"] == mistake.path and row["what"] == "file"]
+    assert row["state"] == "refused"
+    for part in mistake.detail:
+        assert part in row["detail"]
+    sentence, _, remedy = row["detail"].rpartition("; ")
+    assert sentence and len(remedy.split()) >= 3, "what to do about it"
+    assert f"{mistake.path} refused: {row['detail']}" in town.runs[0].err.splitlines()
+
+
+def test_the_other_sources_go_on(town):
+    states = {system: source["state"] for system, source in town.summary(1)["sources"].items()}
+    assert states == {
+        "civil_affairs": "delivered",
+        "forum": "not expected",
+        "grid": "refused",
+        "harmony": "refused",
+        "health": "refused",
+        "mailbox": "not expected",
+        "police": "refused",
+        "reply_desk": "not expected",
+        "school": "refused",
+        "walk_in": "refused",
+    }
+    landed = {
+        (system, file["name"])
+        for system, source in town.summary(1)["sources"].items()
+        for file in source["files"]
+        if file["status"] == "accepted"
+    }
+    good = {
+        ("civil_affairs", "社会救助对象名册_20260101.xlsx"),
+        ("grid", "grid_20260101.jsonl"),
+        ("health", "体检_20260101.csv"),
+    }
+    assert good == {place for place in landed if place[0] != "walk_in"} and len(landed) > len(good)
+    tables = town.summary(1)["tables"]
+    assert tables["refined.resident"]["rows"] > 20 and tables["refined.appeal"]["rows"] == 2
+
+
+def test_the_run_is_released_and_says_what_it_lacks(town):
+    assert town.runs[0].code == 0
+    assert town.summary(1)["verdict"] == "incomplete"
+    assert town.summary(1)["release_id"] == f"{NIGHT}.1"
+    assert "run 2026-01-01.1 incomplete" in town.runs[0].err
+
+
+def test_a_ragged_row_costs_only_itself(town, lake):
+    [row] = lake.rows("ops.quarantine", {"system": "health"}).to_pylist()
+    assert (row["row_number"], row["reason"], row["stage"]) == (3, "ragged_row", "land")
+    [told] = [row for row in town.statuses[0] if row["name"] == "health/体检_20260101.csv"]
+    assert told["what"] == "quarantine"
+    assert told["detail"] == "row 3: The row has more or fewer cells than the header"
+
+
+def test_a_file_outside_the_folders_waits(town):
+    [line] = [line for line in town.summary(1)["waiting"] if line.startswith("忘在外面")]
+    assert line == "忘在外面_20260101.csv: lies in no system's folder; move it to inbox/<system>/"
+    [row] = [row for row in town.statuses[0] if row["name"] == "忘在外面_20260101.csv"]
+    assert (row["what"], row["state"]) == ("inbox", "waits")
+    assert row["detail"] == "lies in no system's folder; move it to inbox/<system>/"
+
+
+def test_an_invalid_contract_is_told_with_file_key_and_remedy(town):
+    [first, *_] = town.source(1, "school")["contract"]
+    assert first.startswith("school.odcs.yaml:1 schema: ") and "Add a list `schema:`." in first
+    assert any(row["what"] == "source" and row["name"] == "school" and first in row["detail"] for row in town.statuses[0])
+
+
+def test_mended_files_are_taken_by_the_next_run(town):
+    assert town.runs[1].code == 0
+    summary = town.summary(2)
+    assert summary["verdict"] == "complete"
+    assert {source["state"] for source in summary["sources"].values()} == {"delivered", "not expected"}
+    for mistake in town.mistakes.values():
+        if mistake.right is not None:
+            assert town.file(2, mistake)["status"] == "accepted", mistake.path
+    assert summary["tables"]["refined.appeal"]["rows"] == 2 + 2 + 2 + 2 + 1  # health twice, harmony, school, the stray one
+
+
+def test_files_of_a_mended_contract_need_not_be_handed_in_again(town):
+    for case in ("invalid contract", "undeclared system"):
+        assert town.file(2, town.mistakes[case])["status"] == "accepted"
+        assert [file["status"] for file in town.source(2, town.mistakes[case].system)["files"]] == ["refused", "accepted"]
+
+
+def test_a_file_under_a_better_name_makes_the_first_one_good(town):
+    files = {file["name"]: file for file in town.source(2, "walk_in")["files"]}
+    assert files["名单.xlsx"]["status"] == "refused" and files["名单.xlsx"]["made_good"]
+    assert files["来访登记_20260101_名单.xlsx"]["status"] == "accepted"
+
+
+def test_status_after_the_second_run_names_no_mistake(town):
+    assert [row for row in town.statuses[1] if row["what"] not in ("run", "quarantine", "release")] == []
+    assert town.statuses[1][0]["state"] == "complete"
+    assert "refused" not in town.printed[1]
+
+
+def test_the_books_close_after_both_runs(town):
+    for number in (1, 2):
+        assert town.office.jiceng("books", "--run", f"{NIGHT}.{number}").code == 0
+        assert town.summary(number)["books"]["closes"]
+
+
+def test_no_stack_trace_and_nothing_personal_is_shown(town, lake):
+    runs = [town.office.workspace.run_dir(f"{NIGHT}.{number}") for number in (1, 2)]
+    shown = [answer.out + answer.err for answer in town.runs] + list(town.printed)
+    shown += [(run / name).read_text(encoding="utf-8") for run in runs for name in ("summary.json", "log.jsonl")]
+    shown += [json.dumps(lake.rows("ops.file").to_pylist(), ensure_ascii=False, default=str)]
+    for text in shown:
+        assert "Traceback" not in text
+        for value in PERSON.values():
+            assert value not in text
+
+
+def test_sources_check_names_the_invalid_contract(tmp_path):
+    office = open_office(tmp_path / "workspace")
+    office.declare("school", simple_contract("school").replace("number,", "Number,"))
+    office.declare("health", simple_contract("health"))
+    answer = office.jiceng("sources", "check", "--format", "json")
+    assert answer.code == 2 and answer.err == ""
+    rows = rows_of(answer)
+    states = {(row["system"], row["state"]) for row in rows}
+    assert ("school", "error") in states and ("health", "ok") in states and ("police", "ok") in states
+    assert any("school.odcs.yaml" in row["detail"] and "Number" in row["detail"] for row in rows)
+
+
+@pytest.mark.parametrize("format_version", [0, 99, None])
+def test_a_workspace_of_another_version_is_not_touched(tmp_path, format_version):
+    office: Office = open_office(tmp_path / "workspace")
+    office.hand_in("grid/grid_20260101.jsonl", "{}")
+    marker = office.workspace.home / "workspace.json"
+    marker.write_text(json.dumps({"format": format_version} if format_version is not None else {}))
+    before = sorted(path for path in office.workspace.home.rglob("*"))
+    for command in (["run"], ["status"], ["books"], ["sql", "select 1"], ["release", "list"], ["init"]):
+        answer = jiceng(*command, "--home", office.workspace.home)
+        assert (answer.code, answer.out) == (2, "")
+        [line] = answer.err.splitlines()
+        assert line.startswith("jiceng: ") and str(office.workspace.home) in line
+    assert sorted(path for path in office.workspace.home.rglob("*")) == before

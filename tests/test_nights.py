@@ -1,0 +1,306 @@
+"""Rows over nights: what a file does to the current rows, by its mode, its day, its name and its fate.
+
+Each scenario is a system of its own, so that five runs show them all. A file is named `<name>_<day it speaks of>.csv`; its
+line `1 甲` is a row of the number 1 and the word 甲. `released` is what the table `appeal` holds of the system after a run.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from office import Office, open_office, rows_of, simple_contract
+
+from jobs import open_table
+from jobs.common.stage import open_lake
+
+# Night and number of the run. The second run of the first night takes further files.
+RUNS = ("1.1", "1.2", "2.1", "3.1", "4.1")
+RENAME = "the copied file gets its final name"
+BROKEN = "编号,内容,时间\n1,甲,2026-01-01 08:00:00\n".encode("utf-16")  # declared is UTF-8
+
+Handed = list[str] | bytes | str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A contract's settings; what is handed in before each run; the numbers and words released after it."""
+
+    handed: dict[str, dict[str, Handed]]
+    released: dict[str, dict[str, str]]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+SCENARIOS = {
+    "a_late_export_changes_nothing": Scenario(
+        {"1.1": {"x_20260101.csv": ["1 甲", "2 乙"]}, "2.1": {"x_20251231.csv": ["1 旧"]}},
+        {"1.1": {"1": "甲", "2": "乙"}, "2.1": {"1": "甲", "2": "乙"}},
+    ),
+    "of_two_snapshots_in_one_night_the_newer_counts": Scenario(
+        {"1.1": {"x_20251230.csv": ["1 旧", "9 走"], "x_20260101.csv": ["1 甲"]}},
+        {"1.1": {"1": "甲"}},
+    ),
+    "a_late_increment_changes_nothing": Scenario(
+        {"1.1": {"x_20260101.csv": ["1 甲"]}, "2.1": {"x_20251231.csv": ["1 旧", "3 丙"]}},
+        {"2.1": {"1": "甲"}},
+        {"mode": "incremental"},
+    ),
+    "the_same_bytes_again": Scenario(
+        {"1.1": {"x.csv": ["1 甲", "2 乙"]}, "2.1": {"x.csv": ["1 甲", "2 乙"]}},
+        {"1.1": {"1": "甲", "2": "乙"}, "2.1": {"1": "甲", "2": "乙"}},
+        {"as_of": None},
+    ),
+    "other_bytes_replace_in_the_same_night": Scenario(
+        {"1.1": {"x_20260101.csv": ["1 甲", "2 乙"]}, "1.2": {"x_20260101.csv": ["1 丙", "3 丁"]}},
+        {"1.1": {"1": "甲", "2": "乙"}, "1.2": {"1": "丙", "3": "丁"}},
+    ),
+    "other_bytes_replace_on_a_later_night": Scenario(
+        {"1.1": {"x_20260101.csv": ["1 甲", "2 乙"]}, "2.1": {"x_20260101.csv": ["1 丙", "3 丁"]}},
+        {"1.1": {"1": "甲", "2": "乙"}, "2.1": {"1": "丙", "3": "丁"}},
+    ),
+    "another_name_is_a_further_part": Scenario(
+        {
+            "1.1": {"a_20260101.csv": ["1 甲"]},
+            "1.2": {"b_20260101.csv": ["2 乙"]},
+            "2.1": {"c_20260101.csv": ["3 丙"]},
+            "3.1": {"a_20260103.csv": ["1 甲"]},
+        },
+        {
+            "1.1": {"1": "甲"},
+            "1.2": {"1": "甲", "2": "乙"},
+            "2.1": {"1": "甲", "2": "乙", "3": "丙"},
+            "3.1": {"1": "甲"},
+        },
+    ),
+    "absence_from_a_snapshot_ends_and_return_reopens": Scenario(
+        {
+            "1.1": {"x_20260101.csv": ["1 甲", "2 乙", "3 丙"]},
+            "2.1": {"x_20260102.csv": ["1 甲", "3 丙"]},
+            "3.1": {"x_20260103.csv": ["1 甲", "2 乙", "3 改"]},
+        },
+        {
+            "1.1": {"1": "甲", "2": "乙", "3": "丙"},
+            "2.1": {"1": "甲", "3": "丙"},
+            "3.1": {"1": "甲", "2": "乙", "3": "改"},
+        },
+    ),
+    "an_increment_ends_nothing": Scenario(
+        {
+            "1.1": {"x_20260101.csv": ["1 甲"]},
+            "2.1": {"x_20260102.csv": ["2 乙"]},
+            "3.1": {"x_20260103.csv": ["1 改"]},
+        },
+        {"2.1": {"1": "甲", "2": "乙"}, "3.1": {"1": "改", "2": "乙"}},
+        {"mode": "incremental"},
+    ),
+    "a_log_ends_nothing": Scenario(
+        {"1.1": {"x_20260101.csv": ["1 甲"]}, "2.1": {"x_20260102.csv": ["2 乙"]}},
+        {"2.1": {"1": "甲", "2": "乙"}},
+        {"mode": "log"},
+    ),
+    "nothing_ends_while_a_part_is_refused": Scenario(
+        {
+            "1.1": {"a_20260101.csv": ["1 甲", "2 乙"]},
+            "2.1": {"a_20260102.csv": ["1 甲"], "b_20260102.csv": BROKEN},
+            "3.1": {"c_20260102.csv": ["3 丙"]},  # the same snapshot, of which b is still refused
+            "4.1": {"a_20260104.csv": ["1 甲"]},
+        },
+        {
+            "2.1": {"1": "甲", "2": "乙"},
+            "3.1": {"1": "甲", "2": "乙", "3": "丙"},
+            "4.1": {"1": "甲"},
+        },
+    ),
+    "a_part_made_good_ends_what_is_absent": Scenario(
+        {
+            "1.1": {"a_20260101.csv": ["1 甲", "2 乙", "3 丙"]},
+            "2.1": {"a_20260102.csv": ["1 甲"], "b_20260102.csv": BROKEN},
+            "3.1": {"b_20260102.csv": ["2 乙"]},
+        },
+        {"2.1": {"1": "甲", "2": "乙", "3": "丙"}, "3.1": {"1": "甲", "2": "乙"}},
+    ),
+    "a_worse_file_of_the_same_name_changes_nothing": Scenario(
+        {"1.1": {"x_20260101.csv": ["1 甲", "2 乙"]}, "1.2": {"x_20260101.csv": BROKEN}},
+        {"1.1": {"1": "甲", "2": "乙"}, "1.2": {"1": "甲", "2": "乙"}},
+    ),
+    "nothing_ends_while_a_key_is_unread": Scenario(
+        {
+            "1.1": {"x_20260101.csv": ["1 甲", "2 乙"]},
+            "2.1": {"x_20260102.csv": ["1 甲", " 乙"]},  # a row without a number
+            "3.1": {"x_20260103.csv": ["1 甲", "2 乙 多"]},  # a ragged row
+            "4.1": {"x_20260104.csv": ["1 甲"]},
+        },
+        {"2.1": {"1": "甲", "2": "乙"}, "3.1": {"1": "甲", "2": "乙"}, "4.1": {"1": "甲"}},
+    ),
+    "of_a_key_twice_the_first_row_stays": Scenario(
+        {
+            "1.1": {"x_20260101.csv": ["1 甲", "1 乙", "2 丙", "2 丙"]},
+            "2.1": {"x_20260102.csv": ["1 甲", "1 乙"]},  # a key in conflict is known and present
+        },
+        {"1.1": {"1": "甲", "2": "丙"}, "2.1": {"1": "甲"}},
+    ),
+    "ready_by_a_file_beside_it": Scenario(
+        {"1.1": {"x_20260101.csv": ["1 甲"]}, "1.2": {"x_20260101.csv.done": ""}},
+        {"1.1": {}, "1.2": {"1": "甲"}},
+        {"ready": "done"},
+    ),
+    "a_file_being_copied_waits": Scenario(
+        {"1.1": {"x_20260101.csv.part": ["1 甲"]}, "1.2": {"x_20260101.csv": RENAME}},
+        {"1.1": {}, "1.2": {"1": "甲"}},
+    ),
+    "a_source_stays_away_and_returns": Scenario(
+        {"1.1": {"x_20260101.csv": ["1 甲", "2 乙"]}, "4.1": {"x_20260104.csv": ["1 甲", "3 丙"]}},
+        {"2.1": {"1": "甲", "2": "乙"}, "3.1": {"1": "甲", "2": "乙"}, "4.1": {"1": "甲", "3": "丙"}},
+        {"expected": "nightly"},
+    ),
+    "a_correction_changes_the_value": Scenario(
+        {"1.1": {"x_20260101.csv": ["1 甲", "2 乙"]}, "2.1": {"x_20260102.csv": ["1 改", "2 乙"]}},
+        {"1.1": {"1": "甲", "2": "乙"}, "2.1": {"1": "改", "2": "乙"}},
+    ),
+}
+KEYLESS = "without_a_key"  # its rows are residents' names, as `appeal` must have a key
+
+
+def run_id(short: str) -> str:
+    night, number = short.split(".")
+    return f"2026-01-{int(night):02}.{number}"
+
+
+@dataclass(frozen=True)
+class Nights:
+    office: Office
+    lake: Any
+    released: dict[str, dict[str, dict[str, str]]]  # run, system, number: word
+
+    def source(self, run: str, system: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.office.summary(run_id(run))["sources"][system]
+        return found
+
+    def terms(self, run: str, system: str) -> dict[str, int]:
+        """Terms of the books of a system's only file, of the record appeal."""
+        answer = self.office.jiceng("books", "--run", run_id(run), "--system", system, "--format", "json")
+        assert answer.code == 0
+        [row] = [row for row in rows_of(answer) if row["record"] == "appeal"]
+        return {name: row[name] for name in ("new", "changed", "unchanged", "duplicate", "quarantined", "late") if row[name]}
+
+    def versions(self, system: str) -> list[tuple[str, str, str | None]]:
+        """Word, first night and end of each version, in their order."""
+        rows = self.lake.rows("harmonised.appeal", {"system": system}).to_pylist()
+        days = [(row["source_key"], str(row["valid_from"])[-2:], row["valid_to"], row["subject"]) for row in rows]
+        return [(word, start, str(end)[-2:] if end else None) for _, start, end, word in sorted(days, key=str)]
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory) -> Nights:
+    office = open_office(tmp_path_factory.mktemp("nights") / "workspace")
+    for system, scenario in SCENARIOS.items():
+        office.declare(system, simple_contract(system, **scenario.settings))
+    office.declare(KEYLESS, simple_contract(KEYLESS, key=False))
+    keyless = {"1.1": ["1 甲", "1 甲", "1 乙"], "2.1": ["1 甲", "1 乙"]}
+    released = {}
+    for run in RUNS:
+        for system, scenario in SCENARIOS.items():
+            for name, content in scenario.handed.get(run, {}).items():
+                path = office.workspace.inbox / system / name
+                if content == RENAME:
+                    path.with_name(f"{name}.part").rename(path)
+                else:
+                    office.hand_in(f"{system}/{name}", content)
+        if run in keyless:
+            office.hand_in(f"{KEYLESS}/x_2026010{run[0]}.csv", keyless[run])
+        answer = office.run(run_id(run).partition(".")[0])
+        assert answer.code == 0, answer.err
+        rows = open_table("appeal", run_id(run), office.workspace.home).arrow().to_pylist()
+        released[run] = {name: {r["number"]: r["subject"] for r in rows if r["system"] == name} for name in SCENARIOS}
+    return Nights(office, open_lake(office.workspace), released)
+
+
+@pytest.mark.parametrize(
+    ("system", "run"), [(system, run) for system, scenario in SCENARIOS.items() for run in scenario.released]
+)
+def test_released_rows(nights, system, run):
+    assert nights.released[run][system] == SCENARIOS[system].released[run]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_books_close_every_time(nights, run):
+    assert nights.office.jiceng("books", "--run", run_id(run)).code == 0
+
+
+def test_a_late_file_is_called_late(nights):
+    for system in ("a_late_export_changes_nothing", "a_late_increment_changes_nothing"):
+        source = nights.source("2.1", system)
+        assert source["state"] == "delivered"
+        assert [(file["status"], file["reason"]) for file in source["files"]] == [("late", "late")]
+    assert nights.terms("2.1", "a_late_increment_changes_nothing") == {"late": 2}
+    states = [file["status"] for file in nights.source("1.1", "of_two_snapshots_in_one_night_the_newer_counts")["files"]]
+    assert sorted(states) == ["accepted", "late"]
+
+
+def test_the_same_bytes_count_as_delivered_and_unchanged(nights):
+    system = "the_same_bytes_again"
+    assert nights.source("2.1", system)["state"] == "delivered"
+    assert nights.terms("2.1", system) == {"unchanged": 2}
+    assert nights.versions(system) == [("甲", "01", None), ("乙", "01", None)]
+
+
+def test_a_replaced_file_leaves_no_version_of_the_same_night(nights):
+    assert nights.versions("other_bytes_replace_in_the_same_night") == [("丙", "01", None), ("丁", "01", None)]
+    assert nights.versions("other_bytes_replace_on_a_later_night") == [
+        ("甲", "01", "02"), ("丙", "02", None), ("乙", "01", "02"), ("丁", "02", None),
+    ]  # fmt: skip
+
+
+def test_versions_of_rows_that_end_return_and_change(nights):
+    # 1 stays; 2 ends and returns; 3 is corrected
+    assert nights.versions("absence_from_a_snapshot_ends_and_return_reopens") == [
+        ("甲", "01", None), ("乙", "01", "02"), ("乙", "03", None), ("丙", "01", "03"), ("改", "03", None),
+    ]  # fmt: skip
+    assert nights.versions("a_correction_changes_the_value") == [("甲", "01", "02"), ("改", "02", None), ("乙", "01", None)]
+    assert nights.terms("2.1", "a_correction_changes_the_value") == {"changed": 1, "unchanged": 1}
+
+
+def test_the_books_count_what_ended_and_what_reopened(nights):
+    answer = nights.office.jiceng("books", "--run", run_id("3.1"), "--format", "json")
+    [row] = [row for row in rows_of(answer) if row["record"] == "appeal" and row["current"] is not None]
+    before, now = (sum(map(len, nights.released[run].values())) for run in ("2.1", "3.1"))
+    assert (row["previous"], row["current"], row["reopened"]) == (before, now, 1)
+
+
+def test_rows_without_a_usable_key_are_set_aside(nights):
+    def aside(system):
+        rows = nights.lake.rows("ops.quarantine", {"system": system}).to_pylist()
+        return sorted((row["row_number"], row["reason"], row["stage"]) for row in rows)
+
+    assert aside("nothing_ends_while_a_key_is_unread") == [(3, "key_missing", "harmonise"), (3, "ragged_row", "land")]
+    assert aside("of_a_key_twice_the_first_row_stays") == [(3, "key_conflict", "harmonise")] * 2
+    assert nights.terms("1.1", "of_a_key_twice_the_first_row_stays") == {"new": 2, "duplicate": 1, "quarantined": 1}
+
+
+def test_rows_without_a_declared_key_are_told_apart_by_content_and_occurrence(nights):
+    rows = nights.lake.rows("harmonised.resident", {"system": KEYLESS}).to_pylist()
+    versions = sorted((row["name"], row["source_key"].split("#")[1], str(row["valid_to"])) for row in rows)
+    assert versions == [("乙", "1", "None"), ("甲", "1", "None"), ("甲", "2", "2026-01-02")]
+
+
+def test_a_worse_file_of_the_same_name_is_not_made_good_by_the_one_before(nights):
+    source = nights.source("1.2", "a_worse_file_of_the_same_name_changes_nothing")
+    assert source["state"] == "refused"
+    assert [(file["status"], file["made_good"]) for file in source["files"]] == [("accepted", False), ("refused", False)]
+
+
+def test_a_file_waits_until_it_is_finished(nights):
+    waiting = nights.office.summary(run_id("1.1"))["waiting"]
+    assert sorted(waiting) == [
+        "a_file_being_copied_waits/x_20260101.csv.part: still being copied",
+        "ready_by_a_file_beside_it/x_20260101.csv: still being copied",
+    ]
+    assert nights.office.summary(run_id("1.2"))["waiting"] == []
+    assert not any(path.is_file() for path in nights.office.workspace.inbox.rglob("*"))
+
+
+def test_a_source_that_stays_away_is_missing_until_it_returns(nights):
+    system = "a_source_stays_away_and_returns"
+    states = [nights.source(run, system)["state"] for run in RUNS]
+    assert states == ["delivered", "delivered", "missing", "missing", "delivered"]
+    assert nights.versions(system) == [("甲", "01", None), ("乙", "01", "04"), ("丙", "04", None)]
+    assert nights.office.summary(run_id("2.1"))["verdict"] == "incomplete"
