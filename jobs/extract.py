@@ -67,9 +67,7 @@ def archive_file(context: Context, path: Path) -> str:
     return file_id
 
 
-def refused_before(
-    context: Context, source: Source | None, system: str, handed_in: set[str]
-) -> list[dict[str, Any]]:
+def refused_before(context: Context, source: Source | None, system: str, handed_in: set[str]) -> list[dict[str, Any]]:
     """Rows for `ops.file` of archived files that were refused under another contract of the system than today's.
 
     Files that no object took are tried whenever one does; others only in the night that they were handed over, and

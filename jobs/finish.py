@@ -14,7 +14,7 @@ from typing import Any
 from jobs.common.books import balances
 from jobs.common.deliveries import deliveries_with_status, still_refused
 from jobs.common.errors import Refusal
-from jobs.common.inbox import ready_files, stray_files, systems_with_files
+from jobs.common.inbox import waiting_files
 from jobs.common.releases import all_releases, find_release
 from jobs.common.runs import RELEASED, all_runs, close_run, lock
 from jobs.common.stage import Context, guarded, open_context, peak_memory_mb, read_refusal
@@ -37,7 +37,9 @@ def run(context: Context) -> dict[str, Any]:
         "refusal": read_refusal(context.workspace, context.run.run_id),
         "nothing_new": context.plan["nothing_new"],
         "sources": sources,
-        "waiting": waiting_files(context),
+        "waiting": [
+            f"{name}: {reason}" for name, reason in waiting_files(context.workspace, context.conf.sources).items()
+        ],
         "tables": describe_tables(context),
         "stages": stages,
         "books": describe_books(context),
@@ -111,17 +113,6 @@ def _describe_delivery(row: dict[str, Any], files: dict[tuple[str, ...], dict[st
         "detail": file["detail"],
         "rows_read": file["rows_read"],
     }
-
-
-def waiting_files(context: Context) -> list[str]:
-    """Files that are still being copied, and files that lie outside any system's folder."""
-    found = [
-        f"{name}: lies in no system's folder; move it to inbox/<system>/" for name in stray_files(context.workspace)
-    ]
-    for system in systems_with_files(context.workspace):
-        _, waiting = ready_files(context.workspace, system, context.conf.sources.get(system))
-        found += [f"{system}/{file.name}: still being copied" for file in waiting]
-    return found
 
 
 def describe_tables(context: Context) -> dict[str, Any]:

@@ -45,10 +45,14 @@ def run(workspace: Workspace, night: date, driver: str) -> Context:
 
 
 def make_plan(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> dict[str, Any]:
-    """Sources to work on, and whether there is anything new since the night's last run."""
-    delivering = systems_with_files(workspace)
-    sources = sorted(set(conf.sources) | set(conf.refused_contracts) | set(delivering))
-    return {"nothing_new": _nothing_new(workspace, lake, conf, run), "sources": sources}
+    """Sources to work on, and whether there is anything new since the night's last run.
+
+    A source has work where a file lies in its inbox, waits to be landed, or was refused and may be readable now; where
+    none has, all are named, so that there is always one.
+    """
+    pending = lake.rows("ops.file", {"status": ["waiting", "refused"]}, ["system"]).column("system").to_pylist()
+    sources = {*systems_with_files(workspace), *pending} or {*conf.sources, *conf.refused_contracts}
+    return {"nothing_new": _nothing_new(workspace, lake, conf, run), "sources": sorted(sources)}
 
 
 def is_anything_new(workspace: Workspace, night: date) -> bool:

@@ -8,6 +8,7 @@ before it forks a child for each command, so that a try costs the work and not t
 """
 
 import atexit
+import ctypes
 import functools
 import json
 import os
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-JICENG = Path(sys.executable).with_name("jiceng")
+_PR_SET_PDEATHSIG = 1
 
 
 # --- for tests -----------------------------------------------------------------------------------------------------------
@@ -131,7 +132,8 @@ def run_night(home: Path, night: date, expected_code: int = 0, **options: Any) -
 def last_summary(home: Path, night: date) -> dict[str, Any]:
     """Summary of the night's last run."""
     folders = sorted((home / "runs").glob(f"{night}.*"), key=lambda path: int(path.name.rpartition(".")[2]))
-    return json.loads((folders[-1] / "summary.json").read_text(encoding="utf-8"))
+    summary: dict[str, Any] = json.loads((folders[-1] / "summary.json").read_text(encoding="utf-8"))
+    return summary
 
 
 def fingerprints(summary: dict[str, Any], layer: str = "") -> dict[str, str]:
@@ -153,6 +155,7 @@ class Child:
             code = 1
             try:
                 os.environ.update(env)
+                ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # no stopped child outlives the server
                 self._redirect()
                 _report_commits(self.folder / "commits", after_commit, signal.SIGSTOP if stop else signal.SIGKILL)
                 code = execute(command)
@@ -175,7 +178,7 @@ class Child:
                 after_seconds = None
             time.sleep(0.002)
         code = -os.WSTOPSIG(status) if os.WIFSTOPPED(status) else os.waitstatus_to_exitcode(status)
-        answer = {"code": code, "pid": self.pid, "seconds": time.monotonic() - self.began}
+        answer: dict[str, Any] = {"code": code, "pid": self.pid, "seconds": time.monotonic() - self.began}
         commits = self.folder / "commits"
         answer["commits"] = commits.read_text().split() if commits.exists() else []
         for name in ("out", "err"):
@@ -200,10 +203,11 @@ def _report_commits(path: Path, after_commit: int | str | None, how: signal.Sign
     count = 0
 
     def committed(name: str) -> None:
-        nonlocal count
+        nonlocal count, after_commit
         count += 1
         os.write(handle, f"{name}\n".encode())
         if after_commit in (count, name):
+            after_commit = None
             os.kill(os.getpid(), how)
 
     tables.committed = committed

@@ -28,7 +28,7 @@ class Office:
 
     workspace: Workspace
 
-    def jiceng(self, *arguments: object) -> Answer:
+    def jiceng(self, *arguments: str | Path) -> Answer:
         return jiceng(*arguments, "--home", self.workspace.home)
 
     def hand_in(self, path: str, content: str | bytes | Sequence[str]) -> None:
@@ -44,7 +44,10 @@ class Office:
         return self.jiceng("run", "--night", night)
 
     def summary(self, run_id: str) -> dict[str, Any]:
-        return json.loads((self.workspace.run_dir(run_id) / "summary.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(
+            (self.workspace.run_dir(run_id) / "summary.json").read_text(encoding="utf-8")
+        )
+        return found
 
     def status(self) -> list[dict[str, Any]]:
         return rows_of(self.jiceng("status", "--format", "json"))
@@ -74,7 +77,9 @@ def simple_contract(system: str, mode: str = "snapshot", **settings: Any) -> str
     """
     expected, key = settings.pop("expected", "occasional"), settings.pop("key", True)
     given = {"path": "*.csv", "mode": mode, "as_of": r"_(\d{8})", **settings}
-    listed = "".join(f"\n      - {{property: {name}, value: {json.dumps(value)}}}" for name, value in given.items() if value)
+    listed = "".join(
+        f"\n      - {{property: {name}, value: {json.dumps(value)}}}" for name, value in given.items() if value
+    )
     columns = ""
     for name, header, level, feeds, extra in (
         ("number", "编号", 1, "appeal.number" if key else "", ", required: true, primaryKey: true" if key else ""),

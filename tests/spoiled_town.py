@@ -118,7 +118,8 @@ class SpoiledTown:
 
     def file(self, number: int, mistake: Mistake) -> dict[str, Any]:
         """The file as the summary of a run tells it; of several of its name the last."""
-        return [file for file in self.source(number, mistake.system)["files"] if file["name"] == mistake.name][-1]
+        files: list[dict[str, Any]] = self.source(number, mistake.system)["files"]
+        return [file for file in files if file["name"] == mistake.name][-1]
 
 
 @cache

@@ -4,11 +4,15 @@ All mistakes are made in one night, beside sources that are as they should be; s
 """
 
 import json
+from pathlib import Path
 
 import pytest
 from office import Office, open_office, rows_of, simple_contract
 from spoiled_town import NIGHT, PERSON, SpoiledTown, spoiled_town
 from town import jiceng
+
+from jobs.common.stage import open_lake
+from jobs.common.tables import Lake
 
 CASES = [
     "truncated workbook", "no workbook", "password", "wrong sheet", "empty workbook", "empty sheet", "missing header",
@@ -18,23 +22,21 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory) -> SpoiledTown:
+def town(tmp_path_factory: pytest.TempPathFactory) -> SpoiledTown:
     return spoiled_town(tmp_path_factory.mktemp)
 
 
 @pytest.fixture(scope="module")
-def lake(town):
-    from jobs.common.stage import open_lake
-
+def lake(town: SpoiledTown) -> Lake:
     return open_lake(town.office.workspace)
 
 
-def test_no_mistake_is_left_out(town):
+def test_no_mistake_is_left_out(town: SpoiledTown) -> None:
     assert list(town.mistakes) == CASES
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_file_is_refused_with_its_reason(town, lake, case):
+def test_a_file_is_refused_with_its_reason(town: SpoiledTown, lake: Lake, case: str) -> None:
     mistake = town.mistakes[case]
     file = town.file(1, mistake)
     assert (file["status"], file["reason"]) == ("refused", mistake.reason)
@@ -47,18 +49,19 @@ def test_a_file_is_refused_with_its_reason(town, lake, case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_status_names_file_reason_and_remedy(town, case):
+def test_status_names_file_reason_and_remedy(town: SpoiledTown, case: str) -> None:
     mistake = town.mistakes[case]
     [row] = [row for row in town.statuses[0] if row["name"] == mistake.path and row["what"] == "file"]
     assert row["state"] == "refused"
     for part in mistake.detail:
         assert part in row["detail"]
     sentence, _, remedy = row["detail"].rpartition("; ")
-    assert sentence and len(remedy.split()) >= 3, "what to do about it"
+    assert sentence
+    assert len(remedy.split()) >= 3, "what to do about it"
     assert f"{mistake.path} refused: {row['detail']}" in town.runs[0].err.splitlines()
 
 
-def test_the_other_sources_go_on(town):
+def test_the_other_sources_go_on(town: SpoiledTown) -> None:
     states = {system: source["state"] for system, source in town.summary(1)["sources"].items()}
     assert states == {
         "civil_affairs": "delivered",
@@ -83,19 +86,21 @@ def test_the_other_sources_go_on(town):
         ("grid", "grid_20260101.jsonl"),
         ("health", "体检_20260101.csv"),
     }
-    assert good == {place for place in landed if place[0] != "walk_in"} and len(landed) > len(good)
+    assert good == {place for place in landed if place[0] != "walk_in"}
+    assert len(landed) > len(good)
     tables = town.summary(1)["tables"]
-    assert tables["refined.resident"]["rows"] > 20 and tables["refined.appeal"]["rows"] == 2
+    assert tables["refined.resident"]["rows"] > 20
+    assert tables["refined.appeal"]["rows"] == 2
 
 
-def test_the_run_is_released_and_says_what_it_lacks(town):
+def test_the_run_is_released_and_says_what_it_lacks(town: SpoiledTown) -> None:
     assert town.runs[0].code == 0
     assert town.summary(1)["verdict"] == "incomplete"
     assert town.summary(1)["release_id"] == f"{NIGHT}.1"
     assert "run 2026-01-01.1 incomplete" in town.runs[0].err
 
 
-def test_a_ragged_row_costs_only_itself(town, lake):
+def test_a_ragged_row_costs_only_itself(town: SpoiledTown, lake: Lake) -> None:
     [row] = lake.rows("ops.quarantine", {"system": "health"}).to_pylist()
     assert (row["row_number"], row["reason"], row["stage"]) == (3, "ragged_row", "land")
     [told] = [row for row in town.statuses[0] if row["name"] == "health/体检_20260101.csv"]
@@ -103,7 +108,7 @@ def test_a_ragged_row_costs_only_itself(town, lake):
     assert told["detail"] == "row 3: The row has more or fewer cells than the header"
 
 
-def test_a_file_outside_the_folders_waits(town):
+def test_a_file_outside_the_folders_waits(town: SpoiledTown) -> None:
     [line] = [line for line in town.summary(1)["waiting"] if line.startswith("忘在外面")]
     assert line == "忘在外面_20260101.csv: lies in no system's folder; move it to inbox/<system>/"
     [row] = [row for row in town.statuses[0] if row["name"] == "忘在外面_20260101.csv"]
@@ -111,13 +116,25 @@ def test_a_file_outside_the_folders_waits(town):
     assert row["detail"] == "lies in no system's folder; move it to inbox/<system>/"
 
 
-def test_an_invalid_contract_is_told_with_file_key_and_remedy(town):
+def test_a_file_closed_to_the_user_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    office = open_office(tmp_path / "workspace")
+    office.hand_in("grid/grid_20260101.jsonl", "{}")
+    monkeypatch.setattr("jobs.common.inbox.os.access", lambda path, mode: False)  # root may read everything
+    [row] = [row for row in office.status() if row["what"] == "inbox"]
+    assert (row["name"], row["state"]) == ("grid/grid_20260101.jsonl", "waits")
+    assert row["detail"] == "this user may not read it; change its mode"
+
+
+def test_an_invalid_contract_is_told_with_file_key_and_remedy(town: SpoiledTown) -> None:
     [first, *_] = town.source(1, "school")["contract"]
-    assert first.startswith("school.odcs.yaml:1 schema: ") and "Add a list `schema:`." in first
-    assert any(row["what"] == "source" and row["name"] == "school" and first in row["detail"] for row in town.statuses[0])
+    assert first.startswith("school.odcs.yaml:1 schema: ")
+    assert "Add a list `schema:`." in first
+    assert any(
+        row["what"] == "source" and row["name"] == "school" and first in row["detail"] for row in town.statuses[0]
+    )
 
 
-def test_mended_files_are_taken_by_the_next_run(town):
+def test_mended_files_are_taken_by_the_next_run(town: SpoiledTown) -> None:
     assert town.runs[1].code == 0
     summary = town.summary(2)
     assert summary["verdict"] == "complete"
@@ -125,34 +142,40 @@ def test_mended_files_are_taken_by_the_next_run(town):
     for mistake in town.mistakes.values():
         if mistake.right is not None:
             assert town.file(2, mistake)["status"] == "accepted", mistake.path
-    assert summary["tables"]["refined.appeal"]["rows"] == 2 + 2 + 2 + 2 + 1  # health twice, harmony, school, the stray one
+    assert (
+        summary["tables"]["refined.appeal"]["rows"] == 2 + 2 + 2 + 2 + 1
+    )  # health twice, harmony, school, the stray one
 
 
-def test_files_of_a_mended_contract_need_not_be_handed_in_again(town):
+def test_files_of_a_mended_contract_need_not_be_handed_in_again(town: SpoiledTown) -> None:
     for case in ("invalid contract", "undeclared system"):
         assert town.file(2, town.mistakes[case])["status"] == "accepted"
-        assert [file["status"] for file in town.source(2, town.mistakes[case].system)["files"]] == ["refused", "accepted"]
+        assert [file["status"] for file in town.source(2, town.mistakes[case].system)["files"]] == [
+            "refused",
+            "accepted",
+        ]
 
 
-def test_a_file_under_a_better_name_makes_the_first_one_good(town):
+def test_a_file_under_a_better_name_makes_the_first_one_good(town: SpoiledTown) -> None:
     files = {file["name"]: file for file in town.source(2, "walk_in")["files"]}
-    assert files["名单.xlsx"]["status"] == "refused" and files["名单.xlsx"]["made_good"]
+    assert files["名单.xlsx"]["status"] == "refused"
+    assert files["名单.xlsx"]["made_good"]
     assert files["来访登记_20260101_名单.xlsx"]["status"] == "accepted"
 
 
-def test_status_after_the_second_run_names_no_mistake(town):
+def test_status_after_the_second_run_names_no_mistake(town: SpoiledTown) -> None:
     assert [row for row in town.statuses[1] if row["what"] not in ("run", "quarantine", "release")] == []
     assert town.statuses[1][0]["state"] == "complete"
     assert "refused" not in town.printed[1]
 
 
-def test_the_books_close_after_both_runs(town):
+def test_the_books_close_after_both_runs(town: SpoiledTown) -> None:
     for number in (1, 2):
         assert town.office.jiceng("books", "--run", f"{NIGHT}.{number}").code == 0
         assert town.summary(number)["books"]["closes"]
 
 
-def test_no_stack_trace_and_nothing_personal_is_shown(town, lake):
+def test_no_stack_trace_and_nothing_personal_is_shown(town: SpoiledTown, lake: Lake) -> None:
     runs = [town.office.workspace.run_dir(f"{NIGHT}.{number}") for number in (1, 2)]
     shown = [answer.out + answer.err for answer in town.runs] + list(town.printed)
     shown += [(run / name).read_text(encoding="utf-8") for run in runs for name in ("summary.json", "log.jsonl")]
@@ -163,20 +186,23 @@ def test_no_stack_trace_and_nothing_personal_is_shown(town, lake):
             assert value not in text
 
 
-def test_sources_check_names_the_invalid_contract(tmp_path):
+def test_sources_check_names_the_invalid_contract(tmp_path: Path) -> None:
     office = open_office(tmp_path / "workspace")
     office.declare("school", simple_contract("school").replace("number,", "Number,"))
     office.declare("health", simple_contract("health"))
     answer = office.jiceng("sources", "check", "--format", "json")
-    assert answer.code == 2 and answer.err == ""
+    assert answer.code == 2
+    assert answer.err == ""
     rows = rows_of(answer)
     states = {(row["system"], row["state"]) for row in rows}
-    assert ("school", "error") in states and ("health", "ok") in states and ("police", "ok") in states
+    assert ("school", "error") in states
+    assert ("health", "ok") in states
+    assert ("police", "ok") in states
     assert any("school.odcs.yaml" in row["detail"] and "Number" in row["detail"] for row in rows)
 
 
 @pytest.mark.parametrize("format_version", [0, 99, None])
-def test_a_workspace_of_another_version_is_not_touched(tmp_path, format_version):
+def test_a_workspace_of_another_version_is_not_touched(tmp_path: Path, format_version: int | None) -> None:
     office: Office = open_office(tmp_path / "workspace")
     office.hand_in("grid/grid_20260101.jsonl", "{}")
     marker = office.workspace.home / "workspace.json"
@@ -186,5 +212,6 @@ def test_a_workspace_of_another_version_is_not_touched(tmp_path, format_version)
         answer = jiceng(*command, "--home", office.workspace.home)
         assert (answer.code, answer.out) == (2, "")
         [line] = answer.err.splitlines()
-        assert line.startswith("jiceng: ") and str(office.workspace.home) in line
+        assert line.startswith("jiceng: ")
+        assert str(office.workspace.home) in line
     assert sorted(path for path in office.workspace.home.rglob("*")) == before

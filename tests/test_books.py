@@ -58,7 +58,9 @@ class Accounts:
 
     def _take(self, obj: SourceObject, night: date, terms: Counter[tuple], counts: dict[tuple, Counter[str]]) -> None:
         handed = self.town.rows("ops.delivery", night=night, system=obj.system, object=obj.name)
-        files = {row["file_id"]: (row["as_of"], row["name"]) for row in sorted(handed, key=lambda row: row["name"])[::-1]}
+        files = {
+            row["file_id"]: (row["as_of"], row["name"]) for row in sorted(handed, key=lambda row: row["name"])[::-1]
+        }
         status = {file_id: self.file_status[obj.name, file_id]["status"] for file_id in files}
         landed = [file_id for file_id in files if status[file_id] in ("accepted", "late")]
         rows = [row for file_id in landed for row in self.town.rows(obj.raw_table, file_id=file_id)]

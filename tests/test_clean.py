@@ -44,6 +44,7 @@ RESIDENT_IDS = [
     ("110105194912310021", None, "id_checksum"),
     ("110105194913310021", None, "id_birth_date"),
     ("110105490230002", None, "id_birth_date"),  # 30 February
+    ("110105000001010024", None, "id_birth_date"),  # year 0000
     ("1101051949123100", None, "id_length"),
     ("1101051949X231002X", None, "id_characters"),
     ("无", None, "id_characters"),
@@ -63,6 +64,8 @@ DATES = [
     ("43560", date(2019, 4, 5), None),  # serial number of a spreadsheet
     ("2020-02-29", date(2020, 2, 29), None),
     ("2019-02-29", None, "date_unreadable"),
+    ("0000-01-01", None, "date_unreadable"),  # a year for the engines, none for Python
+    ("00000101", None, "date_unreadable"),
     ("1990-13-01", None, "date_unreadable"),
     ("昨天", None, "date_unreadable"),
     ("0", None, "date_unreadable"),

@@ -78,7 +78,9 @@ BAD: dict[str, dict[str, dict[str, Any]]] = {
         "expect_column_values_to_not_be_null(number)": {"number": None},
         "expect_column_values_to_not_be_null(text)": {"text": None},
         "expect_column_values_to_not_be_null(asked_at)": {"asked_at": None},
-        "expect_column_pair_values_a_to_be_greater_than_b(replied_at, asked_at)": {"replied_at": datetime(2025, 1, 1, tzinfo=UTC)},
+        "expect_column_pair_values_a_to_be_greater_than_b(replied_at, asked_at)": {
+            "replied_at": datetime(2025, 1, 1, tzinfo=UTC)
+        },
         "expect_column_values_to_be_between(likes)": {"likes": -1},
         "expect_column_values_to_be_between(dislikes)": {"dislikes": -1},
     },
@@ -155,7 +157,9 @@ def test_a_wide_rule_lets_few_rows_pass(spark: Any) -> None:
 
 def test_no_value_of_a_bad_row_is_kept(spark: Any) -> None:
     """A verdict has counts; the values that broke the rule stay where they are."""
-    bad = table_of(spark, "resident", {"sex_code": "欧阳金丝雀", "ethnic_code": "19900010001", "division_code": "320102"})
+    bad = table_of(
+        spark, "resident", {"sex_code": "欧阳金丝雀", "ethnic_code": "19900010001", "division_code": "320102"}
+    )
     results = check_rules(bad, "resident", rules_of("resident"))
     assert sum(not result["success"] for result in results.values()) == 3
     for result in results.values():
@@ -289,7 +293,9 @@ def test_a_table_without_a_suite_is_refused(tmp_path: Path) -> None:
 
 def test_a_good_suite_loads_with_its_codes(tmp_path: Path) -> None:
     rule = {**IN_SET, "arguments": {"column": "label", "codes": "sex"}}
-    loaded = load_suite(write_suite(tmp_path, {"table": "appeal", "rules": [GOOD_RULE, rule]}), columns_of("appeal"), CONF)
+    loaded = load_suite(
+        write_suite(tmp_path, {"table": "appeal", "rules": [GOOD_RULE, rule]}), columns_of("appeal"), CONF
+    )
     assert loaded[1].arguments == {"column": "label", "value_set": ["0", "1", "2", "9"]}
     assert [rule.name for rule in loaded] == [
         "expect_column_values_to_not_be_null(system)", "expect_column_values_to_be_in_set(label)",

@@ -205,7 +205,11 @@ def test_the_archived_row_holds_the_value(town: Town, archive: dict, kind: str, 
             continue
         header = headers[row["system"], row["object"], row["role"], row["field"]]
         cell = archive[row["file_id"], row["object"], row["row_number"]][header]
-        assert meanings.read(fields[row["field"]], cell) == row["value"], (row["field"], row["file_id"], row["row_number"])
+        assert meanings.read(fields[row["field"]], cell) == row["value"], (
+            row["field"],
+            row["file_id"],
+            row["row_number"],
+        )
         checked += 1
     assert checked > len(released) * (5 if kind == "resident" else 2)
 

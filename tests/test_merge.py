@@ -3,7 +3,6 @@
 import hashlib
 from collections import defaultdict
 from datetime import UTC, date, datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,6 @@ from stdnum.cn import ric
 from town import Town
 
 from jobs.common.authority import Authority, choose_fields, load_authority, mentioned_records
-from jobs.common.conf import Conf
 from jobs.common.errors import UserError
 from jobs.common.model import ModelField, Record
 from jobs.merge.stage import add_entity, derive_appeal
@@ -98,7 +96,9 @@ def test_a_copied_id_is_left_out_and_kept_beside(spark: Any) -> None:
         [("walk_in", "register", key, "person", ID) for key in ("own", "copied", "elsewhere")],
         "system string, object string, source_key string, role string, id_number string",
     )
-    entities = spark.createDataFrame([(mention("own"), "A"), (mention("copied"), "B")], "mention_id string, entity_id string")
+    entities = spark.createDataFrame(
+        [(mention("own"), "A"), (mention("copied"), "B")], "mention_id string, entity_id string"
+    )
     edges = spark.createDataFrame(
         [(mention("copied"), "reject", "id_held_by_another"), (mention("own"), "accept", "same_id_and_name")],
         "mention_id string, decision string, reason string",
@@ -112,7 +112,8 @@ def test_a_copied_id_is_left_out_and_kept_beside(spark: Any) -> None:
 
 def test_a_status_speaks_of_the_person_of_its_row(spark: Any) -> None:
     records = spark.createDataFrame(
-        [("civil_affairs", "assistance", key) for key in ("1", "2", "3")], "system string, object string, source_key string"
+        [("civil_affairs", "assistance", key) for key in ("1", "2", "3")],
+        "system string, object string, source_key string",
     )
     mentions = spark.createDataFrame(
         [("civil_affairs", "assistance", "1", "person", "R1"), ("civil_affairs", "assistance", "1", "spouse", "R2"),
@@ -150,26 +151,24 @@ def test_what_is_derived_of_an_appeal(spark: Any) -> None:
     assertDataFrameEqual(derive_appeal(given), whole)
 
 
-def conf_with(tmp_path: Path, authority: str) -> Conf:
-    (tmp_path / "authority.yml").write_text(authority, encoding="utf-8")
-    conf: Any = Conf({"authority.yml": tmp_path / "authority.yml"})
-    conf.__dict__["_sources"] = ([SimpleNamespace(system=name) for name in ("grid", "police", "forum")], {})
-    return conf
+def conf_with(authority: str) -> Any:
+    """A configuration with three systems, and this order among them."""
+    return SimpleNamespace(yaml=lambda name: yaml.safe_load(authority), sources=["grid", "police", "forum"])
 
 
-def test_the_order_of_systems_is_complete(tmp_path: Path) -> None:
-    conf = conf_with(tmp_path, "resident: {default: [police], fields: {phone: [grid, walk_in]}}")
+def test_the_order_of_systems_is_complete() -> None:
+    conf = conf_with("resident: {default: [police], fields: {phone: [grid, walk_in]}}")
     authority = load_authority(conf, PERSON)
     assert authority.order("birth_date") == ("police", "forum", "grid")
     assert authority.order("phone") == ("grid", "walk_in", "forum", "police")
 
 
-def test_without_a_say_systems_come_by_name(tmp_path: Path) -> None:
-    assert load_authority(conf_with(tmp_path, "{}"), PERSON).order("phone") == ("forum", "grid", "police")
+def test_without_a_say_systems_come_by_name() -> None:
+    assert load_authority(conf_with("{}"), PERSON).order("phone") == ("forum", "grid", "police")
 
 
-def test_a_say_over_an_unknown_field_is_refused(tmp_path: Path) -> None:
-    conf = conf_with(tmp_path, "resident: {default: [police], fields: {phnoe: [grid]}}")
+def test_a_say_over_an_unknown_field_is_refused() -> None:
+    conf = conf_with("resident: {default: [police], fields: {phnoe: [grid]}}")
     with pytest.raises(UserError, match="resident has no field phnoe"):
         load_authority(conf, PERSON)
 
@@ -237,10 +236,11 @@ def test_every_losing_value_is_kept(town: Town) -> None:
 
 def test_every_status_has_its_resident(town: Town) -> None:
     people = {
-        row["source_key"]: row["entity_id"]
-        for row in town.rows("links.mention", system="civil_affairs", role="person")
+        row["source_key"]: row["entity_id"] for row in town.rows("links.mention", system="civil_affairs", role="person")
     }
     statuses = town.rows("refined.resident_status")
     assert statuses
-    assert {row["number"]: row["resident_id"] for row in statuses} == {row["number"]: people[row["number"]] for row in statuses}
+    assert {row["number"]: row["resident_id"] for row in statuses} == {
+        row["number"]: people[row["number"]] for row in statuses
+    }
     assert {row["resident_id"] for row in statuses} <= {row["entity_id"] for row in town.rows("refined.resident")}

@@ -69,7 +69,12 @@ def sheets(messages: Town) -> dict[str, list[dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def expected(sheets: dict[str, list[dict[str, Any]]]) -> dict[tuple[str, str], dict[str, Any]]:
     """The whole table by its key: the first row of a number stays, repeated texts are marked."""
-    systems = {"附件2.xlsx": "mailbox", "附件2_未标注.xlsx": "mailbox", "附件3.xlsx": "forum", "附件4.xlsx": "reply_desk"}
+    systems = {
+        "附件2.xlsx": "mailbox",
+        "附件2_未标注.xlsx": "mailbox",
+        "附件3.xlsx": "forum",
+        "附件4.xlsx": "reply_desk",
+    }
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for name, system in systems.items():
         for values in sheets[name]:

@@ -12,6 +12,7 @@ from office import Office, open_office, rows_of, simple_contract
 
 from jobs import open_table
 from jobs.common.stage import open_lake
+from jobs.common.tables import Lake
 
 # Night and number of the run. The second run of the first night takes further files.
 RUNS = ("1.1", "1.2", "2.1", "3.1", "4.1")
@@ -31,33 +32,30 @@ class Scenario:
 
 
 SCENARIOS = {
-    "a_late_export_changes_nothing": Scenario(
-        {"1.1": {"x_20260101.csv": ["1 甲", "2 乙"]}, "2.1": {"x_20251231.csv": ["1 旧"]}},
+    "late_snapshots": Scenario(
+        # Of two snapshots of one night the newer counts; on a later night an older one changes nothing.
+        {
+            "1.1": {"x_20251230.csv": ["1 旧", "9 走"], "x_20260101.csv": ["1 甲", "2 乙"]},
+            "2.1": {"x_20251231.csv": ["1 旧"]},
+        },
         {"1.1": {"1": "甲", "2": "乙"}, "2.1": {"1": "甲", "2": "乙"}},
     ),
-    "of_two_snapshots_in_one_night_the_newer_counts": Scenario(
-        {"1.1": {"x_20251230.csv": ["1 旧", "9 走"], "x_20260101.csv": ["1 甲"]}},
-        {"1.1": {"1": "甲"}},
-    ),
-    "a_late_increment_changes_nothing": Scenario(
-        {"1.1": {"x_20260101.csv": ["1 甲"]}, "2.1": {"x_20251231.csv": ["1 旧", "3 丙"]}},
-        {"2.1": {"1": "甲"}},
-        {"mode": "incremental"},
-    ),
-    "the_same_bytes_again": Scenario(
+    "same_bytes": Scenario(
         {"1.1": {"x.csv": ["1 甲", "2 乙"]}, "2.1": {"x.csv": ["1 甲", "2 乙"]}},
         {"1.1": {"1": "甲", "2": "乙"}, "2.1": {"1": "甲", "2": "乙"}},
         {"as_of": None},
     ),
-    "other_bytes_replace_in_the_same_night": Scenario(
-        {"1.1": {"x_20260101.csv": ["1 甲", "2 乙"]}, "1.2": {"x_20260101.csv": ["1 丙", "3 丁"]}},
-        {"1.1": {"1": "甲", "2": "乙"}, "1.2": {"1": "丙", "3": "丁"}},
+    "same_name_and_day": Scenario(
+        # Other bytes replace the earlier ones, in the same night and on a later one.
+        {
+            "1.1": {"x_20260101.csv": ["1 甲", "2 乙"]},
+            "1.2": {"x_20260101.csv": ["1 丙", "3 丁"]},
+            "2.1": {"x_20260101.csv": ["1 戊", "4 己"]},
+        },
+        {"1.1": {"1": "甲", "2": "乙"}, "1.2": {"1": "丙", "3": "丁"}, "2.1": {"1": "戊", "4": "己"}},
     ),
-    "other_bytes_replace_on_a_later_night": Scenario(
-        {"1.1": {"x_20260101.csv": ["1 甲", "2 乙"]}, "2.1": {"x_20260101.csv": ["1 丙", "3 丁"]}},
-        {"1.1": {"1": "甲", "2": "乙"}, "2.1": {"1": "丙", "3": "丁"}},
-    ),
-    "another_name_is_a_further_part": Scenario(
+    "further_parts": Scenario(
+        # Another name is a further part of the same snapshot, in the same night and on a later one.
         {
             "1.1": {"a_20260101.csv": ["1 甲"]},
             "1.2": {"b_20260101.csv": ["2 乙"]},
@@ -71,7 +69,8 @@ SCENARIOS = {
             "3.1": {"1": "甲"},
         },
     ),
-    "absence_from_a_snapshot_ends_and_return_reopens": Scenario(
+    "absence": Scenario(
+        # Absence from a snapshot ends a row, its return reopens it; a correction changes it.
         {
             "1.1": {"x_20260101.csv": ["1 甲", "2 乙", "3 丙"]},
             "2.1": {"x_20260102.csv": ["1 甲", "3 丙"]},
@@ -83,78 +82,73 @@ SCENARIOS = {
             "3.1": {"1": "甲", "2": "乙", "3": "改"},
         },
     ),
-    "an_increment_ends_nothing": Scenario(
+    "increments": Scenario(
+        # An increment ends nothing; one that is older than those taken changes nothing.
         {
             "1.1": {"x_20260101.csv": ["1 甲"]},
             "2.1": {"x_20260102.csv": ["2 乙"]},
             "3.1": {"x_20260103.csv": ["1 改"]},
+            "4.1": {"y_20260102.csv": ["2 旧", "5 旧"]},
         },
-        {"2.1": {"1": "甲", "2": "乙"}, "3.1": {"1": "改", "2": "乙"}},
+        {"2.1": {"1": "甲", "2": "乙"}, "3.1": {"1": "改", "2": "乙"}, "4.1": {"1": "改", "2": "乙"}},
         {"mode": "incremental"},
     ),
-    "a_log_ends_nothing": Scenario(
+    "a_log": Scenario(
         {"1.1": {"x_20260101.csv": ["1 甲"]}, "2.1": {"x_20260102.csv": ["2 乙"]}},
         {"2.1": {"1": "甲", "2": "乙"}},
         {"mode": "log"},
     ),
-    "nothing_ends_while_a_part_is_refused": Scenario(
+    "a_part_refused": Scenario(
+        # Nothing ends while a part of the snapshot is refused, on later nights too; then what is absent from all of it.
         {
-            "1.1": {"a_20260101.csv": ["1 甲", "2 乙"]},
+            "1.1": {"a_20260101.csv": ["1 甲", "2 乙", "9 壬"]},
             "2.1": {"a_20260102.csv": ["1 甲"], "b_20260102.csv": BROKEN},
-            "3.1": {"c_20260102.csv": ["3 丙"]},  # the same snapshot, of which b is still refused
-            "4.1": {"a_20260104.csv": ["1 甲"]},
+            "3.1": {"c_20260102.csv": ["3 丙"]},
+            "4.1": {"b_20260102.csv": ["2 乙"]},
         },
         {
-            "2.1": {"1": "甲", "2": "乙"},
-            "3.1": {"1": "甲", "2": "乙", "3": "丙"},
-            "4.1": {"1": "甲"},
+            "2.1": {"1": "甲", "2": "乙", "9": "壬"},
+            "3.1": {"1": "甲", "2": "乙", "3": "丙", "9": "壬"},
+            "4.1": {"1": "甲", "2": "乙", "3": "丙"},
         },
     ),
-    "a_part_made_good_ends_what_is_absent": Scenario(
-        {
-            "1.1": {"a_20260101.csv": ["1 甲", "2 乙", "3 丙"]},
-            "2.1": {"a_20260102.csv": ["1 甲"], "b_20260102.csv": BROKEN},
-            "3.1": {"b_20260102.csv": ["2 乙"]},
-        },
-        {"2.1": {"1": "甲", "2": "乙", "3": "丙"}, "3.1": {"1": "甲", "2": "乙"}},
-    ),
-    "a_worse_file_of_the_same_name_changes_nothing": Scenario(
+    "a_worse_file": Scenario(
+        # Of the same name as a good one.
         {"1.1": {"x_20260101.csv": ["1 甲", "2 乙"]}, "1.2": {"x_20260101.csv": BROKEN}},
         {"1.1": {"1": "甲", "2": "乙"}, "1.2": {"1": "甲", "2": "乙"}},
     ),
-    "nothing_ends_while_a_key_is_unread": Scenario(
+    "unread_keys": Scenario(
+        # Nothing ends while a key cannot be read: in a row without a number, in a ragged row.
         {
             "1.1": {"x_20260101.csv": ["1 甲", "2 乙"]},
-            "2.1": {"x_20260102.csv": ["1 甲", " 乙"]},  # a row without a number
-            "3.1": {"x_20260103.csv": ["1 甲", "2 乙 多"]},  # a ragged row
+            "2.1": {"x_20260102.csv": ["1 甲", " 乙"]},
+            "3.1": {"x_20260103.csv": ["1 甲", "2 乙 多"]},
             "4.1": {"x_20260104.csv": ["1 甲"]},
         },
         {"2.1": {"1": "甲", "2": "乙"}, "3.1": {"1": "甲", "2": "乙"}, "4.1": {"1": "甲"}},
     ),
-    "of_a_key_twice_the_first_row_stays": Scenario(
+    "keys_twice": Scenario(
+        # The first row of a key stays; a key in conflict is known and present, so that other rows end.
         {
             "1.1": {"x_20260101.csv": ["1 甲", "1 乙", "2 丙", "2 丙"]},
-            "2.1": {"x_20260102.csv": ["1 甲", "1 乙"]},  # a key in conflict is known and present
+            "2.1": {"x_20260102.csv": ["1 甲", "1 乙"]},
         },
         {"1.1": {"1": "甲", "2": "丙"}, "2.1": {"1": "甲"}},
     ),
-    "ready_by_a_file_beside_it": Scenario(
+    "ready_by_done": Scenario(
         {"1.1": {"x_20260101.csv": ["1 甲"]}, "1.2": {"x_20260101.csv.done": ""}},
         {"1.1": {}, "1.2": {"1": "甲"}},
         {"ready": "done"},
     ),
-    "a_file_being_copied_waits": Scenario(
+    "being_copied": Scenario(
         {"1.1": {"x_20260101.csv.part": ["1 甲"]}, "1.2": {"x_20260101.csv": RENAME}},
         {"1.1": {}, "1.2": {"1": "甲"}},
     ),
-    "a_source_stays_away_and_returns": Scenario(
+    "stays_away": Scenario(
+        # Two nights without the source change nothing; it returns.
         {"1.1": {"x_20260101.csv": ["1 甲", "2 乙"]}, "4.1": {"x_20260104.csv": ["1 甲", "3 丙"]}},
         {"2.1": {"1": "甲", "2": "乙"}, "3.1": {"1": "甲", "2": "乙"}, "4.1": {"1": "甲", "3": "丙"}},
         {"expected": "nightly"},
-    ),
-    "a_correction_changes_the_value": Scenario(
-        {"1.1": {"x_20260101.csv": ["1 甲", "2 乙"]}, "2.1": {"x_20260102.csv": ["1 改", "2 乙"]}},
-        {"1.1": {"1": "甲", "2": "乙"}, "2.1": {"1": "改", "2": "乙"}},
     ),
 }
 KEYLESS = "without_a_key"  # its rows are residents' names, as `appeal` must have a key
@@ -168,19 +162,24 @@ def run_id(short: str) -> str:
 @dataclass(frozen=True)
 class Nights:
     office: Office
-    lake: Any
+    lake: Lake
     released: dict[str, dict[str, dict[str, str]]]  # run, system, number: word
 
     def source(self, run: str, system: str) -> dict[str, Any]:
         found: dict[str, Any] = self.office.summary(run_id(run))["sources"][system]
         return found
 
+    def fates(self, run: str, system: str) -> dict[str, str]:
+        return {file["name"]: file["status"] for file in self.source(run, system)["files"]}
+
     def terms(self, run: str, system: str) -> dict[str, int]:
         """Terms of the books of a system's only file, of the record appeal."""
         answer = self.office.jiceng("books", "--run", run_id(run), "--system", system, "--format", "json")
         assert answer.code == 0
         [row] = [row for row in rows_of(answer) if row["record"] == "appeal"]
-        return {name: row[name] for name in ("new", "changed", "unchanged", "duplicate", "quarantined", "late") if row[name]}
+        return {
+            name: row[name] for name in ("new", "changed", "unchanged", "duplicate", "quarantined", "late") if row[name]
+        }
 
     def versions(self, system: str) -> list[tuple[str, str, str | None]]:
         """Word, first night and end of each version, in their order."""
@@ -190,7 +189,7 @@ class Nights:
 
 
 @pytest.fixture(scope="module")
-def nights(tmp_path_factory) -> Nights:
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     office = open_office(tmp_path_factory.mktemp("nights") / "workspace")
     for system, scenario in SCENARIOS.items():
         office.declare(system, simple_contract(system, **scenario.settings))
@@ -217,89 +216,88 @@ def nights(tmp_path_factory) -> Nights:
 @pytest.mark.parametrize(
     ("system", "run"), [(system, run) for system, scenario in SCENARIOS.items() for run in scenario.released]
 )
-def test_released_rows(nights, system, run):
+def test_released_rows(nights: Nights, system: str, run: str) -> None:
     assert nights.released[run][system] == SCENARIOS[system].released[run]
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_the_books_close_every_time(nights, run):
+def test_the_books_close_every_time(nights: Nights, run: str) -> None:
     assert nights.office.jiceng("books", "--run", run_id(run)).code == 0
 
 
-def test_a_late_file_is_called_late(nights):
-    for system in ("a_late_export_changes_nothing", "a_late_increment_changes_nothing"):
-        source = nights.source("2.1", system)
-        assert source["state"] == "delivered"
-        assert [(file["status"], file["reason"]) for file in source["files"]] == [("late", "late")]
-    assert nights.terms("2.1", "a_late_increment_changes_nothing") == {"late": 2}
-    states = [file["status"] for file in nights.source("1.1", "of_two_snapshots_in_one_night_the_newer_counts")["files"]]
-    assert sorted(states) == ["accepted", "late"]
+def test_a_late_file_is_called_late(nights: Nights) -> None:
+    assert nights.fates("1.1", "late_snapshots") == {"x_20251230.csv": "late", "x_20260101.csv": "accepted"}
+    assert nights.fates("2.1", "late_snapshots") == {"x_20251231.csv": "late"}
+    assert nights.fates("4.1", "increments") == {"y_20260102.csv": "late"}
+    assert nights.source("4.1", "increments")["state"] == "delivered"
+    assert nights.terms("4.1", "increments") == {"late": 2}
 
 
-def test_the_same_bytes_count_as_delivered_and_unchanged(nights):
-    system = "the_same_bytes_again"
-    assert nights.source("2.1", system)["state"] == "delivered"
-    assert nights.terms("2.1", system) == {"unchanged": 2}
-    assert nights.versions(system) == [("甲", "01", None), ("乙", "01", None)]
+def test_the_same_bytes_count_as_delivered_and_unchanged(nights: Nights) -> None:
+    assert nights.source("2.1", "same_bytes")["state"] == "delivered"
+    assert nights.terms("2.1", "same_bytes") == {"unchanged": 2}
+    assert nights.versions("same_bytes") == [("甲", "01", None), ("乙", "01", None)]
 
 
-def test_a_replaced_file_leaves_no_version_of_the_same_night(nights):
-    assert nights.versions("other_bytes_replace_in_the_same_night") == [("丙", "01", None), ("丁", "01", None)]
-    assert nights.versions("other_bytes_replace_on_a_later_night") == [
-        ("甲", "01", "02"), ("丙", "02", None), ("乙", "01", "02"), ("丁", "02", None),
+def test_a_replaced_file_leaves_no_version_of_the_same_night(nights: Nights) -> None:
+    assert nights.versions("same_name_and_day") == [
+        ("丙", "01", "02"), ("戊", "02", None), ("丁", "01", "02"), ("己", "02", None),
     ]  # fmt: skip
 
 
-def test_versions_of_rows_that_end_return_and_change(nights):
+def test_versions_of_rows_that_end_return_and_change(nights: Nights) -> None:
     # 1 stays; 2 ends and returns; 3 is corrected
-    assert nights.versions("absence_from_a_snapshot_ends_and_return_reopens") == [
+    assert nights.versions("absence") == [
         ("甲", "01", None), ("乙", "01", "02"), ("乙", "03", None), ("丙", "01", "03"), ("改", "03", None),
     ]  # fmt: skip
-    assert nights.versions("a_correction_changes_the_value") == [("甲", "01", "02"), ("改", "02", None), ("乙", "01", None)]
-    assert nights.terms("2.1", "a_correction_changes_the_value") == {"changed": 1, "unchanged": 1}
+    assert nights.terms("2.1", "absence") == {"unchanged": 2}
+    assert nights.terms("3.1", "absence") == {"changed": 2, "unchanged": 1}  # a reopened row is among the changed
 
 
-def test_the_books_count_what_ended_and_what_reopened(nights):
+def test_the_books_count_what_ended_and_what_reopened(nights: Nights) -> None:
     answer = nights.office.jiceng("books", "--run", run_id("3.1"), "--format", "json")
     [row] = [row for row in rows_of(answer) if row["record"] == "appeal" and row["current"] is not None]
     before, now = (sum(map(len, nights.released[run].values())) for run in ("2.1", "3.1"))
     assert (row["previous"], row["current"], row["reopened"]) == (before, now, 1)
 
 
-def test_rows_without_a_usable_key_are_set_aside(nights):
-    def aside(system):
+def test_rows_without_a_usable_key_are_set_aside(nights: Nights) -> None:
+    def aside(system: str) -> list[tuple[int, str, str]]:
         rows = nights.lake.rows("ops.quarantine", {"system": system}).to_pylist()
         return sorted((row["row_number"], row["reason"], row["stage"]) for row in rows)
 
-    assert aside("nothing_ends_while_a_key_is_unread") == [(3, "key_missing", "harmonise"), (3, "ragged_row", "land")]
-    assert aside("of_a_key_twice_the_first_row_stays") == [(3, "key_conflict", "harmonise")] * 2
-    assert nights.terms("1.1", "of_a_key_twice_the_first_row_stays") == {"new": 2, "duplicate": 1, "quarantined": 1}
+    assert aside("unread_keys") == [(3, "key_missing", "harmonise"), (3, "ragged_row", "land")]
+    assert aside("keys_twice") == [(3, "key_conflict", "harmonise")] * 2
+    assert nights.terms("1.1", "keys_twice") == {"new": 2, "duplicate": 1, "quarantined": 1}
 
 
-def test_rows_without_a_declared_key_are_told_apart_by_content_and_occurrence(nights):
+def test_rows_without_a_declared_key_are_told_apart_by_content_and_occurrence(nights: Nights) -> None:
     rows = nights.lake.rows("harmonised.resident", {"system": KEYLESS}).to_pylist()
     versions = sorted((row["name"], row["source_key"].split("#")[1], str(row["valid_to"])) for row in rows)
     assert versions == [("乙", "1", "None"), ("甲", "1", "None"), ("甲", "2", "2026-01-02")]
 
 
-def test_a_worse_file_of_the_same_name_is_not_made_good_by_the_one_before(nights):
-    source = nights.source("1.2", "a_worse_file_of_the_same_name_changes_nothing")
+def test_a_worse_file_of_the_same_name_is_not_made_good_by_the_one_before(nights: Nights) -> None:
+    source = nights.source("1.2", "a_worse_file")
     assert source["state"] == "refused"
-    assert [(file["status"], file["made_good"]) for file in source["files"]] == [("accepted", False), ("refused", False)]
-
-
-def test_a_file_waits_until_it_is_finished(nights):
-    waiting = nights.office.summary(run_id("1.1"))["waiting"]
-    assert sorted(waiting) == [
-        "a_file_being_copied_waits/x_20260101.csv.part: still being copied",
-        "ready_by_a_file_beside_it/x_20260101.csv: still being copied",
+    assert [(file["status"], file["made_good"]) for file in source["files"]] == [
+        ("accepted", False),
+        ("refused", False),
     ]
+    later = nights.source("4.1", "a_part_refused")
+    assert later["state"] == "delivered"
+
+
+def test_a_file_waits_until_it_is_finished(nights: Nights) -> None:
+    why = "still being copied; taken when it has its final name, and its .done if it needs one"
+    waiting = nights.office.summary(run_id("1.1"))["waiting"]
+    assert waiting == [f"being_copied/x_20260101.csv.part: {why}", f"ready_by_done/x_20260101.csv: {why}"]
     assert nights.office.summary(run_id("1.2"))["waiting"] == []
     assert not any(path.is_file() for path in nights.office.workspace.inbox.rglob("*"))
 
 
-def test_a_source_that_stays_away_is_missing_until_it_returns(nights):
-    system = "a_source_stays_away_and_returns"
+def test_a_source_that_stays_away_is_missing_until_it_returns(nights: Nights) -> None:
+    system = "stays_away"
     states = [nights.source(run, system)["state"] for run in RUNS]
     assert states == ["delivered", "delivered", "missing", "missing", "delivered"]
     assert nights.versions(system) == [("甲", "01", None), ("乙", "01", "04"), ("丙", "04", None)]

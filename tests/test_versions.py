@@ -5,6 +5,7 @@ One key per case, named for what happens to it. `content` stands for the row's h
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -72,7 +73,7 @@ def changes_of(
     return rows_of(version_changes(known, opened, closed, ["key"], night))
 
 
-def rows_of(frame: DataFrame) -> list:
+def rows_of(frame: DataFrame) -> list[Any]:
     """Rows as tuples, in the order of key and, where there is one, beginning."""
     return sorted((tuple(row.values()) for row in frame.toArrow().to_pylist()), key=lambda row: (row[0], str(row[2:3])))
 
@@ -80,11 +81,11 @@ def rows_of(frame: DataFrame) -> list:
 def apply_changes(versions: Iterable[Version], changes: Iterable[Change]) -> list[Version]:
     """What the merge by key makes of the table."""
     table = {(row[0], row[2]): row for row in versions}
-    for *row, op in changes:
+    for key, content, begin, end, op in changes:
         if op == "upsert":
-            table[row[0], row[2]] = tuple(row)
+            table[key, begin] = (key, content, begin, end)
         else:
-            del table[row[0], row[2]]
+            del table[key, begin]
     return sorted(table.values(), key=lambda row: (row[0], row[2]))
 
 
@@ -105,7 +106,7 @@ def test_a_half_written_night_is_completed_from_what_was_before_it(spark: SparkS
         assert changes_of(spark, apply_changes(BEFORE, half), FOUND_ON_THREE, THREE) == missing
 
 
-CORRECTIONS = {
+CORRECTIONS: dict[str, tuple[list[Version], list[tuple[str, str]], list[Change]]] = {
     "a new row takes other content": (
         [("k", "b", TWO, None)], [("k", "c")], [("k", "c", TWO, None, "upsert")],
     ),

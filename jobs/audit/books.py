@@ -125,9 +125,13 @@ def judge_rows(context: Context, rows: DataFrame, record: str) -> DataFrame:
 
 
 def state_terms(context: Context, record: Record, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """previous, new, reopened, ended and current of each record and role."""
+    """previous, new, reopened, ended and current of each record and role.
+
+    Of systems whose contract is valid: the rows of another stay as they are, and nothing can be told of them.
+    """
     night = context.run.night
     versions = context.lake.read(f"harmonised.{record.name}")
+    versions = versions.where(F.col("system").isin(sorted(context.conf.sources)))
     before = state_before(versions, night).select(*RECORD_KEY, F.lit(1).alias("before"))
     now = current(versions).select(*RECORD_KEY, F.lit(1).alias("now"))
     earlier = versions.where(F.col("valid_from") < F.lit(night)).select(*RECORD_KEY).distinct()

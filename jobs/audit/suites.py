@@ -43,7 +43,12 @@ def load_suite(path: Path, columns: list[str], conf: Conf) -> list[Rule]:
     except yaml.YAMLError as error:
         raise UserError(f"{path} is no valid YAML: {error}") from error
     entries = document.get("rules") if isinstance(document, dict) else None
-    if not entries or not isinstance(entries, list) or set(document) != {"table", "rules"} or document["table"] != path.stem:
+    if (
+        not entries
+        or not isinstance(entries, list)
+        or set(document) != {"table", "rules"}
+        or document["table"] != path.stem
+    ):
         raise UserError(f"{path}: needs `table: {path.stem}` and `rules:` with at least one rule, and nothing else")
     rules = [_load_rule(path, number, entry, columns, conf) for number, entry in enumerate(entries, start=1)]
     names = [rule.name for rule in rules]

@@ -193,4 +193,4 @@ def sources_check(home: Home = None, format: Formatted = Format.table) -> None:
 
 def main() -> None:
     """Entry point: a user's mistake is one line and an exit code, never a stack trace."""
-    sys.exit(guarded(lambda: app()))
+    sys.exit(guarded(lambda: app(prog_name="jiceng")))

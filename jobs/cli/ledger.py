@@ -16,7 +16,18 @@ from jobs.common.stage import open_lake
 from jobs.common.workspace import Workspace
 
 _OF_FILES = ("read", *FILE_TERMS, *(term for term in ROW_TERMS if term not in FILE_TERMS))
-_OF_RECORDS = ("previous", "reopened", "ended", "current", "mentions", "links", "entities", "records", "candidate", "refined")
+_OF_RECORDS = (
+    "previous",
+    "reopened",
+    "ended",
+    "current",
+    "mentions",
+    "links",
+    "entities",
+    "records",
+    "candidate",
+    "refined",
+)
 TERMS = (*_OF_FILES, *_OF_RECORDS)
 COLUMNS = ["run_id", "system", "object", "file", "file_id", "record", "equation", *TERMS, "left", "right", "closes"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from jobs.common.conf import Conf, current_conf, snapshot_conf
 from jobs.common.contracts import DEFAULT_ROLE
 from jobs.common.deliveries import deliveries_with_status
-from jobs.common.inbox import ready_files, stray_files, systems_with_files
+from jobs.common.inbox import ready_files, systems_with_files, waiting_files
 from jobs.common.releases import all_releases, find_release
 from jobs.common.runs import CLI, Run, all_runs, holder
 from jobs.common.stage import Context, open_lake, read_refusal
@@ -29,8 +29,8 @@ def released_rows(workspace: Workspace, summary: dict[str, Any]) -> list[dict[st
 
 def shortcomings(summary: dict[str, Any], conf: Conf) -> list[str]:
     """What keeps a run from being complete, one line each."""
-    rows = _source_rows(summary["sources"], conf) + [_waiting_row(line) for line in summary["waiting"]]
-    return [f"{row['name']} {row['state']}: {row['detail']}" for row in rows]
+    rows = _source_rows(summary["sources"], conf)
+    return [f"{row['name']} {row['state']}: {row['detail']}" for row in rows] + summary["waiting"]
 
 
 def release_rows(workspace: Workspace) -> list[dict[str, Any]]:
@@ -69,11 +69,10 @@ def status_rows(workspace: Workspace) -> list[dict[str, Any]]:
     lake = open_lake(workspace, conf)
     runs = all_runs(lake)
     rows = _run_rows(workspace, lake, conf, runs[-1]) if runs else []
-    rows += [_waiting_row(f"{name}: lies in no system's folder") for name in stray_files(workspace)]
     for system in systems_with_files(workspace):
-        ready, unfinished = ready_files(workspace, system, conf.sources.get(system))
+        ready, _ = ready_files(workspace, system, conf.sources.get(system))
         rows += [_row("inbox", f"{system}/{file.name}", "waits", "taken by the next run") for file in ready]
-        rows += [_waiting_row(f"{system}/{file.name}: still being copied") for file in unfinished]
+    rows += [_row("inbox", name, "waits", why) for name, why in waiting_files(workspace, conf.sources).items()]
     told = {row["name"] for row in rows if row["what"] == "source"}
     for system, error in conf.refused_contracts.items():
         first, *more = str(error).splitlines()
@@ -122,17 +121,6 @@ def _explain_reason(file: dict[str, Any], conf: Conf) -> str:
     entry = conf.reasons["file"][file["reason"]]
     told = f"{entry['en']}: {file['detail']}" if file["detail"] else entry["en"]
     return f"{told}; {entry['mend']}" if "mend" in entry else told
-
-
-def _waiting_row(line: str) -> dict[str, Any]:
-    """A file of the inbox that no run takes as it lies."""
-    name, _, reason = line.partition(": ")
-    remedy = (
-        "move it to inbox/<system>/"
-        if "/" not in name
-        else "taken when it has its final name and its .done, if it needs one"
-    )
-    return _row("inbox", name, "waits", f"{reason.partition(';')[0]}; {remedy}")
 
 
 def _quarantine_rows(lake: Lake, conf: Conf, night: date) -> list[dict[str, Any]]:

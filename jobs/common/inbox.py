@@ -3,7 +3,9 @@
 Reads: `inbox/<system>/`. Writes nothing.
 """
 
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
@@ -36,7 +38,7 @@ def stray_files(workspace: Workspace) -> list[str]:
 
 
 def ready_files(workspace: Workspace, system: str, source: Source | None) -> tuple[list[InboxFile], list[InboxFile]]:
-    """Files of a system that are finished, and those still being copied.
+    """Files of a system that can be taken, and those that cannot: still being copied, or closed to this user.
 
     A file is finished by its name (no `.part`, `.tmp`, `~$`), or where its contract says `ready: done` by a file of the
     same name with `.done` beside it; never by its age.
@@ -49,11 +51,23 @@ def ready_files(workspace: Workspace, system: str, source: Source | None) -> tup
         if path.suffix == ".done":
             continue
         obj = match_object(source, name)
-        finished = not (path.name.endswith(_UNFINISHED) or path.name.startswith("~$"))
+        finished = not (path.name.endswith(_UNFINISHED) or path.name.startswith("~$")) and _is_readable(path)
         if obj is not None and obj.ready == "done":
             finished = finished and path.with_name(path.name + ".done").exists()
         (ready if finished else waiting).append(InboxFile(system, name, path))
     return ready, waiting
+
+
+def waiting_files(workspace: Workspace, sources: Mapping[str, Source]) -> dict[str, str]:
+    """Files that no run takes as they lie, by their path below the inbox, with the reason and what to do about it."""
+    found = {name: "lies in no system's folder; move it to inbox/<system>/" for name in stray_files(workspace)}
+    for system in systems_with_files(workspace):
+        for file in ready_files(workspace, system, sources.get(system))[1]:
+            reason = "still being copied; taken when it has its final name, and its .done if it needs one"
+            if not _is_readable(file.path):
+                reason = "this user may not read it; change its mode"
+            found[f"{system}/{file.name}"] = reason
+    return found
 
 
 def match_object(source: Source | None, name: str) -> SourceObject | None:
@@ -76,6 +90,10 @@ def as_of_day(obj: SourceObject, name: str, night: date) -> date:
         return date.fromisoformat(found.group(1))
     except ValueError:
         return night
+
+
+def _is_readable(path: Path) -> bool:
+    return os.access(path, os.R_OK)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -3,6 +3,8 @@
 A cluster takes an id from the entities its mentions belonged to. An entity that fell apart goes on with the part that has
 more of its mentions, at a tie with the part that has its birth mention; of several entities in one cluster the oldest
 goes on and the others redirect to it. A cluster without a past gets a new id: the hash of its least mention and the night.
+What an earlier run of the same night has given out counts as past too, as it may have been released: such an id goes on
+with its birth mention.
 """
 
 from datetime import date
@@ -38,11 +40,16 @@ def assign_entities(clusters: DataFrame, last: DataFrame, births: DataFrame, nig
     Args:
         clusters: `mention_id`, `label`.
         last: from `last_assignment`.
-        births: `entity_id`, `born`, `birth_mention`, unique by entity_id.
+        births: `entity_id`, `kind`, `born`, `birth_mention`, unique by entity_id, up to tonight.
         night: tonight.
         kind: kind of entity; its first letter starts a new id.
     """
-    known = clusters.join(last.select("mention_id", "entity_id"), "mention_id").join(births, "entity_id")
+    # An id of tonight follows its birth mention alone, so that no new id can be the same hash.
+    tonight = births.where(F.col("born") == F.lit(night)).select(
+        F.col("birth_mention").alias("mention_id"), "entity_id"
+    )
+    past = last.select("mention_id", "entity_id").unionByName(tonight)
+    known = clusters.join(past, "mention_id").join(births.drop("kind"), "entity_id")
     votes = known.groupBy("entity_id", "label", "born").agg(
         F.count(F.lit(1)).alias("mentions"),
         F.max(F.when(F.col("mention_id") == F.col("birth_mention"), 1).otherwise(0)).alias("has_birth"),
@@ -66,7 +73,7 @@ def list_events(last: DataFrame, now: DataFrame, births: DataFrame, ended: DataF
     Args:
         last: from `last_assignment`.
         now: `mention_id`, `kind`, `entity_id`.
-        births: entities born before tonight.
+        births: as for `assign_entities`.
         ended: `entity_id` of entities that had no current mention when the night began.
         night: tonight.
     """
@@ -74,7 +81,10 @@ def list_events(last: DataFrame, now: DataFrame, births: DataFrame, ended: DataF
     was = last.where("was_current").select("mention_id", F.col("entity_id").alias("old"))
     moved = was.join(now, "mention_id").groupBy("kind", "old", "entity_id").agg(F.count(F.lit(1)).alias("mentions"))
     least = now.groupBy("kind", "entity_id").agg(F.min("mention_id").alias("mention_id"))
-    born = least.join(births, "entity_id", "left_anti").select(
+    tonight = births.where(F.col("born") == F.lit(night))
+    first = least.join(births.where(F.col("born") < F.lit(night)), "entity_id", "left_anti")
+    first = first.join(tonight.select("entity_id", "birth_mention"), "entity_id", "left")
+    born = first.withColumn("mention_id", F.coalesce("birth_mention", "mention_id")).select(
         "kind",
         "entity_id",
         F.lit("birth").alias("event"),
@@ -120,7 +130,31 @@ def list_events(last: DataFrame, now: DataFrame, births: DataFrame, ended: DataF
         _nothing("mention_id"),
     )
     events = born.unionByName(reopened).unionByName(merged_or_ended).unionByName(split)
+    events = events.unionByName(_list_withdrawn(tonight.join(entities_now, "entity_id", "left_anti"), now))
     return events.withColumn("night", F.lit(night))
+
+
+def _list_withdrawn(withdrawn: DataFrame, now: DataFrame) -> DataFrame:
+    """Ids that an earlier run of the night gave out and that do not go on: their birth, and what became of them."""
+    birth = withdrawn.select(
+        "kind",
+        "entity_id",
+        F.lit("birth").alias("event"),
+        _nothing("other_id"),
+        F.lit("new mentions").alias("cause"),
+        F.col("birth_mention").alias("mention_id"),
+    )
+    into = now.select(F.col("mention_id").alias("birth_mention"), F.col("entity_id").alias("other_id"))
+    merges = F.col("other_id").isNotNull()
+    fate = withdrawn.join(into, "birth_mention", "left").select(
+        "kind",
+        "entity_id",
+        F.when(merges, F.lit("merge")).otherwise(F.lit("end")).alias("event"),
+        "other_id",
+        F.when(merges, F.lit("same evidence")).otherwise(F.lit("no current mention")).alias("cause"),
+        _nothing("mention_id"),
+    )
+    return birth.unionByName(fate)
 
 
 def _nothing(name: str) -> Column:

@@ -30,7 +30,7 @@ def run(context: Context) -> None:
     mentions = lake.scratch(run_id, "mentions", list_mentions(lake.read(f"harmonised.{KIND}")))
     edges = match_mentions(context, mentions)
     clusters = find_clusters(context, mentions, edges)
-    births = entities_born(lake.read("links.identity_event"), night)
+    births = lake.scratch(run_id, "births", entities_born(lake.read("links.identity_event"), night))
     last = lake.scratch(run_id, "last", known_entities(context))
     now = lake.scratch(run_id, "assigned", assign_entities(clusters, last, births, night, KIND))
 
@@ -84,9 +84,9 @@ def find_clusters(context: Context, mentions: DataFrame, edges: DataFrame) -> Da
 
 
 def entities_born(events: DataFrame, night: date) -> DataFrame:
-    """Entities born before tonight: `entity_id`, `born`, `birth_mention`."""
-    born = events.where((F.col("event") == "birth") & (F.col("kind") == KIND) & (F.col("night") < F.lit(night)))
-    return born.select("entity_id", F.col("night").alias("born"), F.col("mention_id").alias("birth_mention"))
+    """Entities born up to tonight: `entity_id`, `kind`, `born`, `birth_mention`."""
+    born = events.where((F.col("event") == "birth") & (F.col("kind") == KIND) & (F.col("night") <= F.lit(night)))
+    return born.select("entity_id", "kind", F.col("night").alias("born"), F.col("mention_id").alias("birth_mention"))
 
 
 def known_entities(context: Context) -> DataFrame:
