@@ -57,13 +57,13 @@ def decide(mentions: list[Mention]) -> tuple[set[frozenset[str]], set[str], set[
     with_id = by_value(mentions, lambda mention: mention["id_number"])
     for number, own in with_id.items():
         for mention in own:
-            if agrees(mention) and mention["name"]:
-                fitting[mention["name"], mention["birth_date"]].add(number)
+            if agrees(mention) and three(mention):
+                fitting[three(mention)].add(number)
     rejected: set[str] = set()
     residents: dict[tuple, set[str]] = defaultdict(set)
     for own in with_id.values():
         one_name = len({mention["name"] for mention in own}) == 1 and own[0]["name"] is not None
-        twins = {m["mention_id"] for m in own if not one_name and len(fitting[m["name"], m["birth_date"]]) > 1}
+        twins = {m["mention_id"] for m in own if not one_name and len(fitting.get(three(m), ())) > 1}
         born = [mention for mention in own if mention["mention_id"] not in twins]
         for same in [*by_value(own, lambda m: m["name"]).values(), *by_value(born, lambda m: m["birth_date"]).values()]:
             for mention in same:

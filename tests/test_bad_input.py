@@ -119,7 +119,7 @@ def test_a_file_outside_the_folders_waits(town: SpoiledTown) -> None:
 def test_a_file_closed_to_the_user_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     office = open_office(tmp_path / "workspace")
     office.hand_in("grid/grid_20260101.jsonl", "{}")
-    monkeypatch.setattr("jobs.common.inbox.os.access", lambda path, mode: False)  # root may read everything
+    monkeypatch.setattr("jobs.common.inbox._is_readable", lambda path: False)  # root may read everything
     [row] = [row for row in office.status() if row["what"] == "inbox"]
     assert (row["name"], row["state"]) == ("grid/grid_20260101.jsonl", "waits")
     assert row["detail"] == "this user may not read it; change its mode"

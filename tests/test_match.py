@@ -107,9 +107,8 @@ CASES: dict[str, tuple[list[tuple], set[tuple[str, str, str, str]]]] = {
         {("0", "1", "reject", COPIED), ("0", "2", "accept", THREE)},
     ),
     "a former name, and a namesake with one birthday": (
-        [("1", "张三", BORN, ID, None), ("2", "张三", BORN, ID, None), ("3", "张四", BORN, ID, None),
-         ("4", "张三", BORN, THIRD_ID, None)],
-        {("2", "1", "accept", NAME), ("3", "1", "reject", COPIED)},
+        [("1", "张三", BORN, ID, PHONE), ("2", "张四", BORN, ID, None), ("3", "张三", BORN, THIRD_ID, OTHER_PHONE)],
+        {("2", "1", "accept", BIRTH)},
     ),
     "different people": (
         [("1", "张三", BORN, ID, PHONE), ("2", "李四", BORN, OTHER_ID, PHONE), ("3", "王五", BORN, None, PHONE)],

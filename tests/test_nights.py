@@ -135,6 +135,11 @@ SCENARIOS = {
         },
         {"1.1": {"1": "甲", "2": "丙"}, "2.1": {"1": "甲"}},
     ),
+    "contract_breaks": Scenario(
+        # In the second run its contract is invalid: its rows stay as they are. Mended, the file is taken from the archive.
+        {"1.1": {"a_20260101.csv": ["1 甲", "2 乙"]}, "1.2": {"b_20260101.csv": ["3 丙"]}},
+        {"1.1": {"1": "甲", "2": "乙"}, "1.2": {"1": "甲", "2": "乙"}, "2.1": {"1": "甲", "2": "乙", "3": "丙"}},
+    ),
     "ready_by_done": Scenario(
         {"1.1": {"x_20260101.csv": ["1 甲"]}, "1.2": {"x_20260101.csv.done": ""}},
         {"1.1": {}, "1.2": {"1": "甲"}},
@@ -197,6 +202,8 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     keyless = {"1.1": ["1 甲", "1 甲", "1 乙"], "2.1": ["1 甲", "1 乙"]}
     released = {}
     for run in RUNS:
+        contract = simple_contract("contract_breaks")
+        office.declare("contract_breaks", contract.replace("schema:", "schemas:") if run == "1.2" else contract)
         for system, scenario in SCENARIOS.items():
             for name, content in scenario.handed.get(run, {}).items():
                 path = office.workspace.inbox / system / name
@@ -286,6 +293,14 @@ def test_a_worse_file_of_the_same_name_is_not_made_good_by_the_one_before(nights
     ]
     later = nights.source("4.1", "a_part_refused")
     assert later["state"] == "delivered"
+
+
+def test_an_invalid_contract_refuses_its_source_only(nights: Nights) -> None:
+    source = nights.source("1.2", "contract_breaks")
+    assert source["state"] == "refused"
+    assert nights.fates("1.2", "contract_breaks") == {"a_20260101.csv": "accepted", "b_20260101.csv": "refused"}
+    assert nights.fates("2.1", "contract_breaks") == {"b_20260101.csv": "accepted"}
+    assert nights.source("1.2", "further_parts")["state"] == "delivered"
 
 
 def test_a_file_waits_until_it_is_finished(nights: Nights) -> None:

@@ -29,8 +29,8 @@ def released_rows(workspace: Workspace, summary: dict[str, Any]) -> list[dict[st
 
 def shortcomings(summary: dict[str, Any], conf: Conf) -> list[str]:
     """What keeps a run from being complete, one line each."""
-    rows = _source_rows(summary["sources"], conf)
-    return [f"{row['name']} {row['state']}: {row['detail']}" for row in rows] + summary["waiting"]
+    lines = [f"{row['name']} {row['state']}: {row['detail']}" for row in _source_rows(summary["sources"], conf)]
+    return [*lines, *summary["waiting"]]
 
 
 def release_rows(workspace: Workspace) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def ready_files(workspace: Workspace, system: str, source: Source | None) -> tup
 
 def waiting_files(workspace: Workspace, sources: Mapping[str, Source]) -> dict[str, str]:
     """Files that no run takes as they lie, by their path below the inbox, with the reason and what to do about it."""
-    found = {name: "lies in no system's folder; move it to inbox/<system>/" for name in stray_files(workspace)}
+    found = dict.fromkeys(stray_files(workspace), "lies in no system's folder; move it to inbox/<system>/")
     for system in systems_with_files(workspace):
         for file in ready_files(workspace, system, sources.get(system))[1]:
             reason = "still being copied; taken when it has its final name, and its .done if it needs one"

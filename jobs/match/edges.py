@@ -16,8 +16,8 @@ def group_by_id(mentions: DataFrame) -> DataFrame:
 
     Within one id number, mentions of the same name or of the same birth date belong together, and so do those that
     reach each other over others. Most numbers have one name only; for the others three rounds of name and birth date
-    reach over any mention that has both. A mention whose name and birth date stand under another number as well, which
-    fits them (`has_other`), is known by its name only: it may be a twin with the other's number.
+    reach over any mention that has both. A mention whose name, birth date and phone stand under another number as well,
+    which fits them (`has_other`), is known by its name only: it is a twin with the other's number.
     """
     with_id = mentions.where(F.col("id_number").isNotNull())
     numbers = with_id.groupBy("id_number").agg(
@@ -27,9 +27,11 @@ def group_by_id(mentions: DataFrame) -> DataFrame:
     with_id = with_id.join(numbers, "id_number").withColumn("has_other", F.lit(False))
     simple = with_id.where("one_name").drop("one_name")
     mixed = with_id.where("not one_name").drop("one_name", "has_other").withColumn("group_id", F.col("mention_id"))
-    persons = with_id.where(_agrees()).select("name", "birth_date", "id_number").distinct()
-    several = persons.groupBy("name", "birth_date").agg(F.count(F.lit(1)).alias("numbers")).where("numbers > 1")
-    mixed = mixed.join(several, ["name", "birth_date"], "left")
+    three = ["name", "birth_date", "phone"]
+    persons = with_id.where(_agrees()).join(mixed.select(*three).distinct(), three, "left_semi")
+    persons = persons.select(*three, "id_number").distinct()
+    several = persons.groupBy(*three).agg(F.count(F.lit(1)).alias("numbers")).where("numbers > 1")
+    mixed = mixed.join(several, three, "left")
     mixed = mixed.withColumn("has_other", F.col("numbers").isNotNull()).drop("numbers")
     day = F.when(~F.col("has_other"), F.col("birth_date").cast("string"))
     same_name = Window.partitionBy("id_number", F.coalesce(F.col("name"), F.col("mention_id")))
