@@ -96,7 +96,8 @@ def judge_sources(context: Context) -> dict[str, Any]:
 def _is_made_good(row: dict[str, Any], left: list[dict[str, Any]]) -> bool:
     """Whether a refused file was handed in again tonight as it should be."""
     return row["status"] == "refused" and not any(
-        (other["system"], other["name"], other["file_id"]) == (row["system"], row["name"], row["file_id"]) for other in left
+        (other["system"], other["name"], other["file_id"]) == (row["system"], row["name"], row["file_id"])
+        for other in left
     )
 
 

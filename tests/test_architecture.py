@@ -124,7 +124,9 @@ def test_only_portable_api_is_used(path):
 
 
 def test_one_room_touches_delta_and_one_knows_the_engine():
-    delta = {p.relative_to(REPOSITORY).as_posix() for p in JOBS if any(n.startswith("deltalake") for n in imports_of(p))}
+    delta = {
+        p.relative_to(REPOSITORY).as_posix() for p in JOBS if any(n.startswith("deltalake") for n in imports_of(p))
+    }
     assert delta == {"jobs/common/tables.py"}
     engine = {p.relative_to(REPOSITORY).as_posix() for p in JOBS if any(n.startswith("pysail") for n in imports_of(p))}
     assert engine == {"jobs/common/engine.py"}
@@ -165,5 +167,6 @@ def test_declared_tables_use_portable_types():
     for table in declared_tables(conf.sources, conf.model).values():
         for column in table.columns:
             assert column.type in ("string", "bigint", "date", "timestamp", "boolean"), f"{table.name}.{column.name}"
-            assert 1 <= column.level <= 4 and column.comment
+            assert 1 <= column.level <= 4
+            assert column.comment
         assert set(table.key) <= set(table.names)

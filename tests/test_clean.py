@@ -104,7 +104,12 @@ INTEGERS = [
     ("1.5", None, "integer_unreadable"),
     ("1234567890123456789", None, "integer_unreadable"),
 ]
-TEXTS = [(None, None, None), ("\n\t\t\n\t　你好 世界\n", "你好 世界", None), (" \t", None, None), ("a\n\nb", "a\n\nb", None)]
+TEXTS = [
+    (None, None, None),
+    ("\n\t\t\n\t　你好 世界\n", "你好 世界", None),
+    (" \t", None, None),
+    ("a\n\nb", "a\n\nb", None),
+]
 ADDRESSES = [(None, None, None), ("玄武区　中山路１２号 ３－２０１", "玄武区中山路12号3-201", None), ("　", None, None)]
 TABLES = {
     "person_name": PERSON_NAMES,
@@ -122,7 +127,9 @@ TABLES = {
 def test_type_gives_expected_table(spark, type):
     field = ModelField("value", type, 1, "", "")
     expected = spark.createDataFrame(TABLES[type], f"value__text string, value {field.sql_type}, value__code string")
-    found = clean.clean_fields(expected.withColumn("timezone", F.lit("Asia/Shanghai")).drop("value", "value__code"), [field])
+    found = clean.clean_fields(
+        expected.withColumn("timezone", F.lit("Asia/Shanghai")).drop("value", "value__code"), [field]
+    )
     assertDataFrameEqual(found.drop("timezone"), expected)
 
 
@@ -136,7 +143,9 @@ def _oracle(number: str) -> bool:
         ric.get_birth_date(number)
     except Exception:
         return False
-    return number[0] != "0" and len(number) == 18 and number[:17].isdigit() and ric.calc_check_digit(number) == number[-1]
+    return (
+        number[0] != "0" and len(number) == 18 and number[:17].isdigit() and ric.calc_check_digit(number) == number[-1]
+    )
 
 
 def test_ids_agree_with_python_stdnum(spark):
@@ -144,7 +153,10 @@ def test_ids_agree_with_python_stdnum(spark):
     draw = random.Random(7)
     numbers = []
     for _ in range(10_000):
-        first17 = f"{draw.randint(110000, 659999)}{draw.randint(1900, 2025)}{draw.randint(0, 13):02}{draw.randint(0, 32):02}{draw.randint(0, 999):03}"
+        region, year, month, day, order = (
+            draw.randint(*bounds) for bounds in ((110000, 659999), (1900, 2025), (0, 13), (0, 32), (0, 999))
+        )
+        first17 = f"{region}{year}{month:02}{day:02}{order:03}"
         valid = first17 + ric.calc_check_digit(first17 + "0")
         place = draw.randrange(18)
         numbers += [valid, valid[:place] + draw.choice("0123456789X") + valid[place + 1 :]]

@@ -100,7 +100,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_other_header_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="pet.csv:1: the header is not `code,label,synonyms`"):
+    with pytest.raises(UserError, match=r"pet\.csv:1: the header is not `code,label,synonyms`"):
         load_codes(write_list(tmp_path, "1,猫", header="code,name"))
 
 
@@ -108,12 +108,12 @@ def test_other_encoding_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "pet.csv"
     path.write_bytes("code,label,synonyms\n1,公安,\n".encode("gb18030"))
 
-    with pytest.raises(UserError, match="pet.csv: the file is not UTF-8. Save it as CSV in UTF-8."):
+    with pytest.raises(UserError, match=r"pet\.csv: the file is not UTF-8\. Save it as CSV in UTF-8\."):
         load_codes(path)
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="pet.csv: the file cannot be read"):
+    with pytest.raises(UserError, match=r"pet\.csv: the file cannot be read"):
         load_codes(tmp_path / "pet.csv")
 
 

@@ -304,4 +304,4 @@ def test_any_value_anywhere_gives_findings_or_a_source_never_a_crash(
     try:
         load_source(path, RECORDS)
     except ContractError as error:
-        assert error.findings
+        assert error.findings  # noqa: PT017 - a document may also be valid
