@@ -56,8 +56,8 @@ airflow: setup ## The Airflow UI on loopback, over the demo's Airflow home and w
 test: setup ## The tests, except those that start Spark, Airflow or a killer (ARGS="-k name -x")
 	@$(JOBS) -m pytest $(ARGS)
 
-lint: setup ## ruff
-	@.venv/bin/ruff check .
+lint: setup ## ruff: rules and format
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check --quiet .
 
 types: setup ## mypy
 	@.venv/bin/mypy
