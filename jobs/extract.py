@@ -107,17 +107,17 @@ def describe_file(
     common = {"file_id": file_id, "system": file.system, "name": file.name, "night": night, "rows_read": None}
     objects = match_objects(source, file.name)
     if objects:
+        days = [(obj, as_of_day(obj, file.name, handed_over or night)) for obj in objects]
+        # A day that lies ahead is not kept: the same bytes may come again under their true day.
         return [
             {
                 **common,
                 "object": obj.name,
                 "sheet": obj.sheet,
-                "as_of": as_of_day(obj, file.name, handed_over or night),
-                "status": "waiting",
-                "reason": None,
-                "detail": None,
+                "as_of": min(day or night, night),
+                **judge_day(day, night),
             }
-            for obj in objects
+            for obj, day in days
         ]
     reason, detail = "unknown_system", f"no conf/sources/{file.system}.odcs.yaml"
     if source is not None:
@@ -126,6 +126,14 @@ def describe_file(
         reason, detail = "invalid_contract", f"jiceng sources check names the errors of {file.system}"
     refused = {"object": "", "sheet": "", "as_of": night, "status": "refused", "reason": reason, "detail": detail}
     return [{**common, **refused}]
+
+
+def judge_day(day: date | None, night: date) -> dict[str, Any]:
+    """Status of a file by the day in its name: one that lies ahead would make every true export late until then."""
+    if day is not None and day <= night:
+        return {"status": "waiting", "reason": None, "detail": None}
+    detail = f"{day} lies after the night {night}" if day else "no such day in the calendar"
+    return {"status": "refused", "reason": "date_in_name", "detail": detail}
 
 
 def record_files(context: Context, deliveries: list[dict[str, Any]], files: list[dict[str, Any]]) -> None:

@@ -89,6 +89,12 @@ def mistakes(town: Path) -> dict[str, Mistake]:
             "grid/grid_20260101_补.jsonl", ledger.encode("gb18030"), "wrong_encoding", ("fits gb18030",),
             ledger.splitlines()[0].encode(),
         ),
+        "day ahead": Mistake(
+            "grid/grid_20260111.jsonl", b'{"record_id": "G-2"}\n', "date_in_name", ("2026-01-11 lies after",), None
+        ),
+        "no such day": Mistake(
+            "grid/grid_20260230.jsonl", b'{"record_id": "G-3"}\n', "date_in_name", ("no such day",), None
+        ),
         "fits no path": Mistake("walk_in/名单.xlsx", register("L-名单"), "unknown_file", ("来访登记_*.xlsx",), None),
         "undeclared system": Mistake(
             "harmony/调解_20260101.csv", words.encode(), "unknown_system", ("conf/sources/harmony.odcs.yaml",), None
@@ -156,6 +162,8 @@ def mend(office: Office, cases: dict[str, Mistake]) -> None:
         if mistake.right is not None:
             office.hand_in(mistake.path, mistake.right)
     office.hand_in("walk_in/来访登记_20260101_名单.xlsx", cases["fits no path"].wrong)
+    for case, name in (("day ahead", "grid_20260101_甲.jsonl"), ("no such day", "grid_20260101_乙.jsonl")):
+        office.hand_in(f"grid/{name}", cases[case].wrong)
     office.declare("harmony", simple_contract("harmony"))
     office.declare("school", simple_contract("school"))
     stray = office.workspace.inbox / "忘在外面_20260101.csv"

@@ -17,7 +17,7 @@ from jobs.common.tables import Lake
 CASES = [
     "truncated workbook", "no workbook", "password", "wrong sheet", "empty workbook", "empty sheet", "missing header",
     "unknown header", "renamed header", "header twice", "no header row", "UTF-8 for GB18030", "GB18030 for UTF-8",
-    "GB18030 in JSON lines", "fits no path", "undeclared system", "invalid contract",
+    "GB18030 in JSON lines", "day ahead", "no such day", "fits no path", "undeclared system", "invalid contract",
 ]  # fmt: skip
 
 

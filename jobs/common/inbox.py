@@ -81,15 +81,18 @@ def match_objects(source: Source | None, name: str) -> list[SourceObject]:
     return [obj for obj in source.objects if fnmatchcase(name, obj.path)] if source else []
 
 
-def as_of_day(obj: SourceObject, name: str, night: date) -> date:
-    """Day the export speaks of: from the file name where the contract has a pattern for it, else the night."""
+def as_of_day(obj: SourceObject, name: str, night: date) -> date | None:
+    """Day the export speaks of: from the file name where the contract has a pattern for it, else the night.
+
+    None where the name holds a day that the calendar does not have.
+    """
     found = re.search(obj.as_of, name) if obj.as_of else None
     if not found:
         return night
     try:
         return date.fromisoformat(found.group(1))
     except ValueError:
-        return night
+        return None
 
 
 def _is_readable(path: Path) -> bool:
