@@ -133,14 +133,13 @@ def _chosen(
     authority = load_authority(conf, record)
     entities = _of_release(lake, release, record, "links.assignment")
     entities = entities.where(F.col("entity_id").isin([row["entity_id"] for row in released]))
-    mentioned = mentioned_records(
-        _of_release(lake, release, record, f"harmonised.{record.name}"),
-        entities.select("mention_id", "entity_id"),
-        lake.read("links.edge", _version(release, record, "links.edge")),
-        str(record.kind),
-    )
+    edges = lake.read("links.edge", _version(release, record, "links.edge"))
+    records = _of_release(lake, release, record, f"harmonised.{record.name}")
+    mentioned = mentioned_records(records, entities.select("mention_id", "entity_id"), edges, str(record.kind))
+    accepted = edges.where(F.col("decision") == "accept").groupBy("mention_id").agg(F.min("reason").alias("linked_by"))
+    mentioned = mentioned.join(accepted, "mention_id", "left")
     orders = [_place(authority.order(f.name)).alias(f"{f.name} order") for f in fields]
-    values = sorted({"copied_id", *(f.name for f in fields)})
+    values = sorted({"copied_id", "linked_by", *(f.name for f in fields)})
     said: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in mentioned.select("entity_id", *_position(), *values, *orders).toArrow().to_pylist():
         said[row["entity_id"]].append(row)
@@ -157,7 +156,7 @@ def _spoken(
 ) -> list[dict[str, Any]]:
     """The values of one field of one entity, the one that won first."""
     ranked = sorted(mentions, key=lambda row: tuple(row[f"{field.name} order"].values()))
-    places = [name for name in _POSITION if name != "valid_from"]
+    places = [*(name for name in _POSITION if name != "valid_from"), "linked_by"]
     found = [
         {"value": row[field.name], **{name: row[name] for name in places}, "since": row["valid_from"]}
         for row in ranked
