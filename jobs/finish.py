@@ -17,10 +17,9 @@ from jobs.common.errors import Refusal
 from jobs.common.inbox import waiting_files
 from jobs.common.releases import all_releases, find_release
 from jobs.common.runs import RELEASED, all_runs, close_run, lock
-from jobs.common.stage import Context, guarded, open_context, peak_memory_mb, read_refusal
+from jobs.common.stage import STAGES, Context, guarded, open_context, peak_memory_mb, read_refusal
 from jobs.common.workspace import open_workspace
 
-STAGES = ("extract", "land", "harmonise", "match", "merge", "audit", "release")
 _WITHOUT_FINGERPRINT = ("ops.run", "ops.release")
 
 

@@ -11,7 +11,7 @@ DAGS = sorted((REPOSITORY / "dags").rglob("*.py"))
 STAGES = {"start", "extract", "land", "harmonise", "match", "merge", "audit", "release", "finish"}
 MAY_IMPORT_ALL = {"cli"}
 
-# What the two engines disagree on without an error, or what one of them lacks; measured, see the README's table.
+# What the two engines disagree on without an error, or what one of them lacks; measured.
 FORBIDDEN_NAMES = {
     "sparkContext": "not in Spark Connect",
     "_jvm": "no JVM handle on the embedded engine",

@@ -201,8 +201,8 @@ def test_sources_check_names_the_invalid_contract(tmp_path: Path) -> None:
     assert any("school.odcs.yaml" in row["detail"] and "Number" in row["detail"] for row in rows)
 
 
-@pytest.mark.parametrize("format_version", [0, 99, None])
-def test_a_workspace_of_another_version_is_not_touched(tmp_path: Path, format_version: int | None) -> None:
+@pytest.mark.parametrize("format_version", [0, 99, None, "one"])
+def test_a_workspace_of_another_version_is_not_touched(tmp_path: Path, format_version: object) -> None:
     office: Office = open_office(tmp_path / "workspace")
     office.hand_in("grid/grid_20260101.jsonl", "{}")
     marker = office.workspace.home / "workspace.json"
@@ -215,3 +215,52 @@ def test_a_workspace_of_another_version_is_not_touched(tmp_path: Path, format_ve
         assert line.startswith("jiceng: ")
         assert str(office.workspace.home) in line
     assert sorted(path for path in office.workspace.home.rglob("*")) == before
+
+
+def test_a_night_without_any_file_is_released_and_told(tmp_path: Path) -> None:
+    """The first night of a workspace, and one whose only file no contract declares: nothing lands."""
+    office = open_office(tmp_path / "workspace")
+    for night, file in (("2026-01-01", None), ("2026-01-02", "nobody/names.csv")):
+        if file:
+            office.hand_in(file, "x")
+        answer = jiceng("run", "--night", night, "--home", office.workspace.home)
+        assert answer.code == 0, answer.err
+        answer = jiceng("status", "--home", office.workspace.home, "--format", "json")
+        assert answer.code == 0, answer.err
+        states = {(row["what"], row["name"], row["state"]) for row in rows_of(answer)}
+        assert {("run", f"{night}.1", "incomplete"), ("source", "police", "missing")} <= states
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("model/resident.yml", "a: [", "no valid YAML"),
+        ("model/resident.yml", "rekord: resident", "does not describe a record"),
+        ("authority.yml", "residnt: {default: [police]}", "no record residnt"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_told_without_a_stack_trace(
+    tmp_path: Path, name: str, text: str, told: str
+) -> None:
+    office = open_office(tmp_path / "workspace")
+    path = office.workspace.conf / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    answer = jiceng("run", "--night", "2026-01-01", "--home", office.workspace.home)
+    assert answer.code == 2
+    assert told in answer.err
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize("folder", ["two words", "街道", "o'clock"])
+def test_a_path_that_the_engine_cannot_read_is_refused_and_a_link_to_it_taken(tmp_path: Path, folder: str) -> None:
+    home = tmp_path / folder / "workspace"
+    answer = jiceng("init", "--home", home)
+    assert (answer.code, answer.out) == (2, "")
+    assert str(home) in answer.err
+    assert not home.exists()
+    (tmp_path / folder).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / folder)
+    office = open_office(tmp_path / "link" / "workspace")
+    answer = jiceng("run", "--night", "2026-01-01", "--home", office.workspace.home)
+    assert answer.code == 0, answer.err

@@ -198,6 +198,7 @@ def test_widths_of_columns(widths: list[int], limit: int | None, fitted: list[in
         ("select nosuch(1)", "nosuch"),
         ("select 1 / 0", "divi"),
         ("select 1 a, 2 a", "more than one column a; name them apart with `as`"),
+        ("select * from delta.`/lake/ops/run`", "names a path; name tables"),
         ("", "`` begins no query"),
         ("selec 1", "`selec` begins no query; `jiceng sql` only reads: select, with"),
     ],

@@ -152,8 +152,13 @@ def test_what_is_derived_of_an_appeal(spark: Any) -> None:
 
 
 def conf_with(authority: str) -> Any:
-    """A configuration with three systems, and this order among them."""
-    return SimpleNamespace(yaml=lambda name: yaml.safe_load(authority), sources=["grid", "police", "forum"])
+    """A configuration with three systems and one of an invalid contract, and this order among them."""
+    return SimpleNamespace(
+        yaml=lambda name: yaml.safe_load(authority),
+        sources=["grid", "police", "forum"],
+        refused_contracts={"walk_in": None},
+        model={PERSON.name: PERSON},
+    )
 
 
 def test_the_order_of_systems_is_complete() -> None:
@@ -167,10 +172,17 @@ def test_without_a_say_systems_come_by_name() -> None:
     assert load_authority(conf_with("{}"), PERSON).order("phone") == ("forum", "grid", "police")
 
 
+def test_a_say_over_an_unknown_record_is_refused() -> None:
+    with pytest.raises(UserError, match="no record residnt"):
+        load_authority(conf_with("residnt: {default: [police]}"), PERSON)
+
+
 def test_a_say_over_an_unknown_field_is_refused() -> None:
     conf = conf_with("resident: {default: [police], fields: {phnoe: [grid]}}")
     with pytest.raises(UserError, match="resident has no field phnoe"):
         load_authority(conf, PERSON)
+    with pytest.raises(UserError, match="no contract declares polce; there are forum, grid, police"):
+        load_authority(conf_with("resident: {default: [polce]}"), PERSON)
 
 
 # --- the town -------------------------------------------------------------------------------------------------------------

@@ -200,6 +200,12 @@ def test_upsert_replaces_rows_of_the_same_key_and_keeps_the_others(lake: Lake) -
     assert contents(lake) == [thing("a", None, count=2), thing("a"), thing("b"), thing("c")]
 
 
+def test_rows_are_found_by_several_values_by_none_and_by_null(lake: Lake) -> None:
+    lake.upsert(NAME, lake.table_of(NAME, [thing("a"), thing("b", None), thing("c")]))
+    for where, keys in (({"key": ["a", "b"]}, "ab"), ({"key": []}, ""), ({"part": None}, "b"), ({"part": "p"}, "ac")):
+        assert sorted(lake.rows(NAME, where).column("key").to_pylist()) == list(keys)
+
+
 def test_a_part_is_replaced_and_the_other_parts_stay(lake: Lake) -> None:
     quoted = "it's"
     for part in ("p", quoted, None):

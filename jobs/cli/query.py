@@ -14,7 +14,9 @@ from jobs.common.stage import open_lake
 from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace
 
-_TELLING = ("show", "describe", "desc")
+_TELLING = ("show",)
+# A table named by its path would be read unaudited, and may be anywhere.
+_PATH = re.compile(r"[a-z]+[ \t\r\n]*\.[ \t\r\n]*`[^`]*/", re.IGNORECASE)
 _QUERY = ("select", "with", "values", "table", "from")
 
 
@@ -31,7 +33,9 @@ def run_query(
     query = query.strip().rstrip(";").rstrip()
     word = _first_word(query)
     if word not in _TELLING + _QUERY:
-        raise UserError(f"`{word}` begins no query; `jiceng sql` only reads: {', '.join(_QUERY[:2] + _TELLING[:2])}")
+        raise UserError(f"`{word}` begins no query; `jiceng sql` only reads: {', '.join(_QUERY[:2] + _TELLING)}")
+    if found_path := _PATH.search(query):
+        raise UserError(f"{found_path[0]}… names a path; name tables, with --all-layers as layer.table")
     lake = open_lake(workspace)
     spark = session()
     known = _name_tables(spark, lake, release_id, all_layers)

@@ -30,11 +30,19 @@ class Authority:
 
 def load_authority(conf: Conf, record: Record) -> Authority:
     """The order of systems for `record`; systems without a place come last, in the order of their names."""
-    entry = (conf.yaml("authority.yml") or {}).get(record.name) or {}
-    unknown = set(entry.get("fields", {})) - {field.name for field in record.fields}
-    if unknown:
+    document = conf.yaml("authority.yml") or {}
+    if unknown := set(document) - set(conf.model):
+        known = ", ".join(conf.model)
+        raise UserError(f"conf/authority.yml: the model has no record {', '.join(sorted(unknown))}; it has {known}")
+    entry = document.get(record.name) or {}
+    if unknown := set(entry.get("fields", {})) - {field.name for field in record.fields}:
         raise UserError(f"conf/authority.yml: {record.name} has no field {', '.join(sorted(unknown))}")
     rest = sorted(conf.sources)
+    named = {*entry.get("default", []), *(system for order in entry.get("fields", {}).values() for system in order)}
+    if unknown := named - {*conf.sources, *conf.refused_contracts}:
+        raise UserError(
+            f"conf/authority.yml: no contract declares {', '.join(sorted(unknown))}; there are {', '.join(rest)}"
+        )
 
     def complete(order: Sequence[str]) -> tuple[str, ...]:
         return tuple(order) + tuple(system for system in rest if system not in order)

@@ -42,10 +42,6 @@ def session() -> SparkSession:
     return _session
 
 
-def is_started() -> bool:
-    return _session is not None
-
-
 def _sail() -> SparkSession.Builder:
     global _server
     os.environ.setdefault("RUST_LOG", "error")

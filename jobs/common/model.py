@@ -1,6 +1,6 @@
 """The model of our records, read from `conf/model/<record>.yml`.
 
-Refuses: a record with an unknown semantic type.
+Refuses: a file that is no YAML or lacks what a record needs, a field with an unknown semantic type.
 """
 
 from dataclasses import dataclass
@@ -64,8 +64,16 @@ def load_model(files: dict[str, Path]) -> dict[str, Record]:
 
 
 def _load_record(path: Path) -> Record:
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        return _read_record(path, yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is no valid YAML: {error}") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        remedy = "compare it with the repository's conf/model/"
+        raise UserError(f"{path} does not describe a record ({type(error).__name__}: {error}); {remedy}") from error
 
+
+def _read_record(path: Path, document: dict[str, Any]) -> Record:
     def read(entries: list[dict[str, Any]]) -> tuple[ModelField, ...]:
         for entry in entries:
             if entry["type"] not in SQL_TYPES:

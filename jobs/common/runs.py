@@ -21,7 +21,6 @@ from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace
 
 CLI, AIRFLOW = "jiceng run", "airflow"
-FINISHED = ("complete", "incomplete", "refused")
 RELEASED = ("complete", "incomplete")
 _TRIES = 20
 

@@ -9,7 +9,7 @@ import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from jobs.common.runs import Run, find_run, lock
 from jobs.common.schemas import declared_tables
 from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace, open_workspace
+
+STAGES = ("extract", "land", "harmonise", "match", "merge", "audit", "release")  # of which a summary tells the seconds
 
 
 @dataclass(frozen=True)
@@ -97,21 +99,28 @@ def peak_memory_mb() -> int:
 
 
 def stage_main(stage: str, work: Callable[..., None], per_source: bool = False) -> None:
-    """Command line of one stage: `python -m jobs.<stage> --run-id R [--source S] [--home DIR]`; never returns."""
+    """Command line of one stage: `python -m jobs.<stage> --run-id R [--source S] [--home DIR]`; never returns.
+
+    A stage that works source by source takes the one named, else all that the run has work for.
+    """
     parser = ArgumentParser(prog=f"python -m jobs.{stage}", description=f"Stage {stage} of an open run, alone.")
     parser.add_argument("--run-id", required=True, help="id of the open run, e.g. 2026-01-01.1")
     parser.add_argument("--home", type=Path, help="workspace (default JICENG_HOME, else ./.jiceng)")
     if per_source:
-        parser.add_argument("--source", required=True, help="system whose files to take")
+        parser.add_argument("--source", help="system whose files to take (default: all that the run has work for)")
     arguments = parser.parse_args()
 
     def body() -> None:
         workspace = open_workspace(arguments.home)
         context = open_context(workspace, arguments.run_id)
-        source = getattr(arguments, "source", None)
-        label = f"{stage}.{source}" if source else stage
-        with lock(workspace, "run", f"run {arguments.run_id}", shared=True), lock(workspace, label, f"stage {label}"):
-            timed(context, label, lambda: work(context, source) if per_source else work(context))
+        parts: list[tuple[str, tuple[str, ...]]] = [(stage, ())]
+        if per_source:
+            sources = [arguments.source] if arguments.source else context.plan["sources"]
+            parts = [(f"{stage}.{source}", (source,)) for source in sources]
+        with lock(workspace, "run", f"run {arguments.run_id}", shared=True):
+            for label, place in parts:
+                with lock(workspace, label, f"stage {label}"):
+                    timed(context, label, partial(work, context, *place))
 
     sys.exit(guarded(body))
 

@@ -64,9 +64,6 @@ class Lake:
     def version(self, name: str) -> int:
         return DeltaTable(str(self._ensure(name))).version()
 
-    def history(self, name: str) -> list[dict[str, Any]]:
-        return DeltaTable(str(self.path(name))).history()
-
     # --- reading -------------------------------------------------------------------------------------------------
 
     def read(self, name: str, version: int | None = None) -> DataFrame:
@@ -88,14 +85,15 @@ class Lake:
         columns: Sequence[str] | None = None,
     ) -> pa.Table:
         """The table as Arrow, latest or at a version, columns as declared."""
+        dataset = self.dataset(name, version)
         condition = None
         for column, value in (where or {}).items():
             field = ds.field(column)
-            test = (
-                field.is_null() if value is None else field.isin(value) if isinstance(value, list) else field == value
-            )
+            if isinstance(value, list):
+                test = field.isin(pa.array(value, dataset.schema.field(column).type))  # typed, as it may be empty
+            else:
+                test = field.is_null() if value is None else field == value
             condition = test if condition is None else condition & test
-        dataset = self.dataset(name, version)
         names = list(columns or (self.declared[name].names if name in self.declared else dataset.schema.names))
         found = dataset.to_table(filter=condition, columns=[n for n in names if n in dataset.schema.names])
         if name not in self.declared:

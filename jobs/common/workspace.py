@@ -5,6 +5,7 @@ Writes: the directory skeleton and `workspace.json`. Refuses: a directory that i
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from jobs.common.errors import UserError
 
 FORMAT_VERSION = 1
 REPOSITORY_CONF = Path(__file__).resolve().parents[2] / "conf"
+# The embedded engine finds no table below a path with a space or a character beyond ASCII, and quotes break its SQL.
+_READABLE_PATH = re.compile("[A-Za-z0-9/._~@:,=+-]+")
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def default_home() -> Path:
 
 def init_workspace(home: Path) -> Workspace:
     """Create what is missing of a workspace at `home` (mode 0700); harmless on an existing one."""
+    _check_path(home)
     marker = home / "workspace.json"
     if home.exists() and not marker.exists() and (not home.is_dir() or any(home.iterdir())):
         raise UserError(f"{home} is not empty and no workspace; choose an empty or new directory for --home")
@@ -88,17 +92,24 @@ def open_workspace(home: Path | None = None) -> Workspace:
     """The workspace at `home` (default `JICENG_HOME`, else `./.jiceng`).
 
     Raises:
-        UserError: there is none, or it is of another format version.
+        UserError: there is none, it is of another format version, or its path is one that the engine cannot read.
     """
     home = (home or default_home()).absolute()
     marker = home / "workspace.json"
     if not marker.exists():
         raise UserError(f"{home} is no workspace; `jiceng init --home {home}` makes one")
     try:
-        version = json.loads(marker.read_text())["format"]
+        version = int(json.loads(marker.read_text())["format"])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{marker} cannot be read; restore it from a backup: {error}") from error
     if version != FORMAT_VERSION:
         remedy = "run `jiceng upgrade`" if version < FORMAT_VERSION else "install the newer version of jiceng"
         raise UserError(f"{home} has workspace format {version}, this version works with {FORMAT_VERSION}; {remedy}")
+    _check_path(home)
     return Workspace(home)
+
+
+def _check_path(home: Path) -> None:
+    if not _READABLE_PATH.fullmatch(str(home)):
+        remedy = "give the workspace a path of ASCII letters, digits and ._- (a link to it will do)"
+        raise UserError(f"the engine cannot read tables below {home}; {remedy}")

@@ -10,10 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 
 from jobs.common.conf import current_conf
-from jobs.common.stage import open_lake
+from jobs.common.stage import STAGES, open_lake
 from jobs.common.workspace import Workspace
-
-STAGES = ("extract", "land", "harmonise", "match", "merge", "audit", "release")
 
 
 def print_report(console: Console, title: str, home: Path) -> None:

@@ -1,4 +1,4 @@
-"""Command line of the stage: `python -m jobs.land --run-id R --source S [--home DIR]`."""
+"""Command line of the stage: `python -m jobs.land --run-id R [--source S] [--home DIR]`."""
 
 from jobs.common.stage import stage_main
 from jobs.land.stage import run

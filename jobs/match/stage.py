@@ -79,6 +79,7 @@ def find_clusters(context: Context, mentions: DataFrame, edges: DataFrame) -> Da
     accepted = edges.where(F.col("decision") == "accept").select("mention_id", "other_id").toArrow()
     table = cluster_mentions(mentions.select("mention_id").toArrow(), accepted)
     path = context.workspace.scratch_dir(context.run.run_id) / "clusters.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)  # where no file has landed nothing has made it yet
     pq.write_table(table.cast(pa.schema([("mention_id", pa.string()), ("label", pa.string())])), path)
     return session().read.parquet(str(path))
 

@@ -3,8 +3,7 @@
 Reads: nothing. Writes: nothing. Refuses: nothing.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import TypeVar
 
@@ -165,13 +164,3 @@ def spoil_phone(rng: np.random.Generator, case: str, phone: str) -> str:
         case "phone_landline":
             return f"025-8{rng.integers(1000000, 9999999)}"
     raise ValueError(case)
-
-
-def spoil_cells(
-    cells: list[Cell], cases: dict[str, list[int]], spoil: Callable[[str, Cell], Cell], counts: Counter[str]
-) -> None:
-    """Spoil the chosen cells of a column in place and count them."""
-    for case, rows in cases.items():
-        counts[case] += len(rows)
-        for row in rows:
-            cells[row] = spoil(case, cells[row])
