@@ -14,7 +14,7 @@ from typing import Any
 from jobs.common.conf import Conf, snapshot_conf
 from jobs.common.contract_rules import SUFFIX
 from jobs.common.contracts import Source
-from jobs.common.deliveries import deliveries_with_status, still_refused
+from jobs.common.deliveries import deliveries_with_status, file_key, known_files, still_refused
 from jobs.common.inbox import InboxFile, as_of_day, match_objects, ready_files
 from jobs.common.releases import release_of_run
 from jobs.common.runs import all_runs
@@ -32,17 +32,10 @@ def run(context: Context, system: str) -> None:
         return
     source = context.conf.sources.get(system)
     ready, waiting = ready_files(context.workspace, system, source)
-    deliveries, files = [], []
-    for file in ready:
-        file_id = archive_file(context, file.path)
-        for row in describe_file(context, source, file, file_id):
-            deliveries.append(row)
-            files.append(row)
+    files = [row for file in ready for row in describe_file(context, source, file, archive_file(context, file.path))]
     again = refused_before(context, source, system, {file.name for file in ready})
-    deliveries += again
-    files += again
-    if deliveries:
-        record_files(context, deliveries, files)
+    if files or again:
+        record_files(context, files + again)
     for file in ready:
         file.path.unlink()
         file.path.with_name(file.path.name + ".done").unlink(missing_ok=True)
@@ -136,23 +129,20 @@ def judge_day(day: date | None, night: date) -> dict[str, Any]:
     return {"status": "refused", "reason": "date_in_name", "detail": detail}
 
 
-def record_files(context: Context, deliveries: list[dict[str, Any]], files: list[dict[str, Any]]) -> None:
+def record_files(context: Context, files: list[dict[str, Any]]) -> None:
     """One row a delivery; one row a content, which stays as it is when the same bytes come again.
 
     A content that was refused before is tried again: the contract may have been mended since.
     """
     lake = context.lake
-    known = {
-        (row["system"], row["object"], row["sheet"], row["file_id"]): row["status"]
-        for row in lake.rows("ops.file", {"system": files[0]["system"]}).to_pylist()
-    }
+    known = known_files(lake)
     fresh: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in files:
-        key = (row["system"], row["object"], row["sheet"], row["file_id"])
-        if known.get(key, "refused") == "refused":
+        key = file_key(row)
+        if key not in known or known[key]["status"] == "refused":
             fresh.setdefault(key, row)
     names = lake.declared["ops.delivery"].names
-    rows = [{name: ({**row, "run_id": context.run.run_id})[name] for name in names} for row in deliveries]
+    rows = [{name: ({**row, "run_id": context.run.run_id})[name] for name in names} for row in files]
     # Files first: a delivery without its file would be counted, a file without its delivery is only taken again.
     lake.upsert("ops.file", lake.table_of("ops.file", list(fresh.values())))
     lake.upsert("ops.delivery", lake.table_of("ops.delivery", rows))

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from jobs.common.books import balances
-from jobs.common.deliveries import deliveries_with_status, still_refused
+from jobs.common.deliveries import deliveries_with_status, file_key, known_files, still_refused
 from jobs.common.errors import Refusal
 from jobs.common.inbox import waiting_files
-from jobs.common.releases import all_releases, find_release
+from jobs.common.releases import all_releases
 from jobs.common.runs import RELEASED, all_runs, close_run, lock
 from jobs.common.stage import STAGES, Context, guarded, open_context, peak_memory_mb, read_refusal
 from jobs.common.workspace import open_workspace
@@ -66,9 +66,7 @@ def judge_run(context: Context, sources: dict[str, Any]) -> str:
 def judge_sources(context: Context) -> dict[str, Any]:
     """Per system: its state this night (delivered, missing, refused, not expected), and its files with their fate."""
     lake, conf = context.lake, context.conf
-    files: dict[tuple[str, ...], dict[str, Any]] = {
-        (row["system"], row["object"], row["sheet"], row["file_id"]): row for row in lake.rows("ops.file").to_pylist()
-    }
+    files = known_files(lake)
     tonight = [row for row in deliveries_with_status(lake) if row["night"] == context.run.night]
     left = still_refused(tonight)
     # The same file may have come twice tonight: as it was before its contract was mended, or once more.
@@ -101,7 +99,7 @@ def _is_made_good(row: dict[str, Any], left: list[dict[str, Any]]) -> bool:
 
 
 def _describe_delivery(row: dict[str, Any], files: dict[tuple[str, ...], dict[str, Any]]) -> dict[str, Any]:
-    file = files[row["system"], row["object"], row["sheet"], row["file_id"]]
+    file = files[file_key(row)]
     return {
         "name": row["name"],
         "object": row["object"],
@@ -150,7 +148,7 @@ def describe_stages(context: Context) -> dict[str, Any]:
 
 def _visible_release(context: Context) -> str | None:
     released = [release for release in all_releases(context.lake) if release.state == "released"]
-    return find_release(context.lake).release_id if released else None
+    return released[-1].release_id if released else None
 
 
 def main() -> None:

@@ -10,11 +10,11 @@ import pyarrow.dataset as ds
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.deliveries import ObjectNight, objects_of_night
+from jobs.common.deliveries import ObjectNight, file_key, objects_of_night
 from jobs.common.model import Record
 from jobs.common.rows import RECORD_KEY, fed_records, keyed_rows, record_label, record_rows
 from jobs.common.stage import Context
-from jobs.common.versions import current, state_before
+from jobs.common.versions import current, state_before, union_all
 
 _FILE = ["file_id", "system", "object", "sheet"]
 _PLACE = [*_FILE, "record", "term"]
@@ -36,15 +36,12 @@ def books_of_night(context: Context) -> list[dict[str, Any]]:
 def file_terms(context: Context) -> list[dict[str, Any]]:
     """read, landed, quarantined and skipped of each file of the night that was not refused."""
     lake = context.lake
-    wanted = {
-        (row["system"], row["object"], row["sheet"], row["file_id"])
-        for row in lake.rows("ops.delivery", {"night": context.run.night}).to_pylist()
-    }
+    wanted = {file_key(row) for row in lake.rows("ops.delivery", {"night": context.run.night}).to_pylist()}
     entries = []
     for file in sorted(
         lake.rows("ops.file").to_pylist(), key=lambda row: (row["system"], row["object"], row["file_id"])
     ):
-        place = (file["system"], file["object"], file["sheet"], file["file_id"])
+        place = file_key(file)
         if place not in wanted or file["status"] not in ("accepted", "late"):
             continue
         where = {"system": place[0], "object": place[1], "sheet": place[2], "file_id": place[3], "stage": "land"}
@@ -74,10 +71,7 @@ def record_terms(context: Context, nights: list[ObjectNight], delivered: set[tup
             frames.append(judge_rows(context, rows, record).withColumn("record", F.lit(record_label(record, role))))
     if not frames:
         return []
-    judged = frames[0]
-    for frame in frames[1:]:
-        judged = judged.unionByName(frame)
-    counted = judged.groupBy(*_PLACE).agg(F.count(F.lit(1)).alias("rows")).toArrow().to_pylist()
+    counted = union_all(frames).groupBy(*_PLACE).agg(F.count(F.lit(1)).alias("rows")).toArrow().to_pylist()
     # By place, not by content: another system may have received the same bytes on another night.
     counted = [entry for entry in counted if tuple(entry[name] for name in _FILE) in delivered]
     return sorted(counted, key=lambda entry: [str(entry[name]) for name in _PLACE])

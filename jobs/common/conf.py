@@ -7,7 +7,6 @@ A run works with the snapshot in `archive/conf/<hash>/`, so that an edit in the 
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -118,7 +117,6 @@ def _snapshot_dir(workspace: Workspace, config_hash: str) -> Path:
     return workspace.archive / "conf" / config_hash
 
 
-def _files_below(
-    folder: Path, keep: Callable[[Path], bool] = lambda path: not path.name.startswith(".")
-) -> dict[str, Path]:
-    return {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file() and keep(p)}
+def _files_below(folder: Path) -> dict[str, Path]:
+    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
+    return {p.relative_to(folder).as_posix(): p for p in files}

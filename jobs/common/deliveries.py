@@ -10,6 +10,7 @@ from typing import Any
 
 from jobs.common.conf import Conf
 from jobs.common.contracts import SourceObject
+from jobs.common.runs import run_number
 from jobs.common.tables import Lake
 
 
@@ -39,12 +40,21 @@ class ObjectNight:
         return tuple(file for file in self.files if not file.late)
 
 
+def file_key(row: dict[str, Any]) -> tuple[str, ...]:
+    """What tells a file from others: system, object, sheet and content; of a row of `ops.file` or `ops.delivery`."""
+    return row["system"], row["object"], row["sheet"], row["file_id"]
+
+
+def known_files(lake: Lake) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Rows of `ops.file` by their key."""
+    return {file_key(row): row for row in lake.rows("ops.file").to_pylist()}
+
+
 def deliveries_with_status(lake: Lake) -> list[dict[str, Any]]:
     """Rows of `ops.delivery` with the status of their file, oldest first."""
-    key = ("system", "object", "sheet", "file_id")
-    status = {tuple(row[c] for c in key): row["status"] for row in lake.rows("ops.file").to_pylist()}
-    rows = [{**row, "status": status[tuple(row[c] for c in key)]} for row in lake.rows("ops.delivery").to_pylist()]
-    return sorted(rows, key=lambda row: (row["night"], _number(row["run_id"]), row["as_of"], row["name"]))
+    files = known_files(lake)
+    rows = [{**row, "status": files[file_key(row)]["status"]} for row in lake.rows("ops.delivery").to_pylist()]
+    return sorted(rows, key=lambda row: (row["night"], run_number(row["run_id"]), row["as_of"], row["name"]))
 
 
 def still_refused(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -110,7 +120,3 @@ def object_night(obj: SourceObject, rows: list[dict[str, Any]], night: date) -> 
     # A part refused on an earlier night is still a part of the same snapshot.
     refused = any(row["night"] == night or row["as_of"] == newest for row in still_refused(rows))
     return ObjectNight(obj, tuple(sorted(files.values(), key=lambda f: (f.as_of, f.name, f.file_id))), refused)
-
-
-def _number(run_id: str) -> int:
-    return int(run_id.rpartition(".")[2])

@@ -37,11 +37,16 @@ class Run:
 
     @property
     def number(self) -> int:
-        return int(self.run_id.rpartition(".")[2])
+        return run_number(self.run_id)
 
     @property
     def is_open(self) -> bool:
         return self.verdict is None
+
+
+def run_number(run_id: str) -> int:
+    """Number of a run within its night."""
+    return int(run_id.rpartition(".")[2])
 
 
 def tonight() -> date:

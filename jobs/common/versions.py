@@ -13,6 +13,14 @@ from pyspark.sql import functions as F
 from jobs.common.tables import row_hash
 
 
+def union_all(frames: Sequence[DataFrame]) -> DataFrame:
+    """All rows of frames with the same columns; at least one frame."""
+    whole = frames[0]
+    for frame in frames[1:]:
+        whole = whole.unionByName(frame)
+    return whole
+
+
 def state_before(versions: DataFrame, night: date) -> DataFrame:
     """Versions current before `night`, as they were then: a `valid_to` that the night itself set is taken back."""
     before = (F.col("valid_from") < F.lit(night)) & (F.col("valid_to").isNull() | (F.col("valid_to") >= F.lit(night)))

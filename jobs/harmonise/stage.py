@@ -16,7 +16,7 @@ from jobs.common.deliveries import ObjectNight, objects_of_night
 from jobs.common.model import Record
 from jobs.common.rows import RECORD_KEY, fed_records, keyed_rows, record_rows
 from jobs.common.stage import Context
-from jobs.common.versions import compare_states, difference, state_before, version_changes
+from jobs.common.versions import compare_states, difference, state_before, union_all, version_changes
 from jobs.harmonise.records import clean_records, list_issues, record_texts
 
 _FILE_KEY = ["system", "object", "file_id", "row_number", "role"]
@@ -84,12 +84,12 @@ def harmonise_record(
         )
         for n, role in fed
     }
-    now = _union([view.select(*RECORD_KEY, "row_hash") for view in views.values()])
+    now = union_all([view.select(*RECORD_KEY, "row_hash") for view in views.values()])
     states = compare_states(state_before(versions, night), now, RECORD_KEY, "row_hash")
     states = lake.scratch(run_id, f"states-{record.name}", states)
     opened_keys = states.where(F.col("state").isin("new", "changed"))
     texts = [record_texts(views[n.obj.raw_table, role], record, n.obj, role) for n, role in fed]
-    fresh = _union(texts).join(opened_keys.select(*RECORD_KEY), RECORD_KEY, "left_semi")
+    fresh = union_all(texts).join(opened_keys.select(*RECORD_KEY), RECORD_KEY, "left_semi")
     cleaned = clean_records(lake.scratch(run_id, f"texts-{record.name}", fresh), record, context.conf)
     cleaned = lake.scratch(run_id, f"cleaned-{record.name}", cleaned)
     opened = cleaned.withColumn("valid_from", F.lit(night)).withColumn("valid_to", F.lit(None).cast("date"))
@@ -148,11 +148,4 @@ def whole_snapshots(context: Context, nights: list[ObjectNight], keyed: dict[str
             context.log("harmonise", f"{night.obj.system} {night.obj.name}: {why}, so nothing ends tonight")
         else:
             whole.append(night.obj)
-    return whole
-
-
-def _union(frames: list[DataFrame]) -> DataFrame:
-    whole = frames[0]
-    for frame in frames[1:]:
-        whole = whole.unionByName(frame)
     return whole
