@@ -15,10 +15,10 @@ PIP_INDEX = $(or $(PIP_INDEX_URL),$(shell $(PYTHON) -m pip config get global.ind
 UV_ENV = $(if $(UV_DEFAULT_INDEX)$(UV_INDEX_URL),,$(if $(PIP_INDEX),UV_DEFAULT_INDEX=$(PIP_INDEX)))
 COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup lock demo airflow test lint types spark kill clean
+.PHONY: help setup lock demo airflow test lint types spark cluster-test kill drill bench clean
 
 help: ## This help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready .venv-airflow/.ready ## Both environments, .venv and .venv-airflow, from the hash-pinned locks
 
@@ -54,7 +54,7 @@ airflow: setup ## The Airflow UI on loopback, over the demo's Airflow home and w
 	@exec $(JOBS) -m jobs.demo ui --into $(DEMO) --port $(AIRFLOW_PORT)
 
 test: setup ## The tests, except those that start Spark, Airflow or a killer (ARGS="-k name -x")
-	@$(JOBS) -m pytest $(ARGS)
+	@$(JOBS) -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup ## ruff: rules and format
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check --quiet .
@@ -65,8 +65,17 @@ types: setup ## mypy
 spark: setup ## One night on Sail and on Spark: the same tables (needs Java)
 	@$(JOBS) -m pytest -m spark $(ARGS)
 
+cluster-test: setup ## A night on a Spark cluster of two workers: the tables that Sail gives (needs Java)
+	@$(JOBS) -m pytest -m cluster $(ARGS)
+
 kill: setup ## The whole kill test: after each commit, and at twenty instants
 	@$(JOBS) -m pytest -m kill $(ARGS)
+
+drill: setup ## Bad nights rehearsed: what one sees, what to do, nothing lost (ARGS="torn disk" or ARGS="--without airflow")
+	@$(JOBS) -m tests.drill $(ARGS)
+
+bench: setup ## What a night costs here, beside a DuckDB script by hand (ARGS="--rows 200000 --runs 1 --only night")
+	@$(JOBS) -m tests.bench $(ARGS)
 
 clean: ## Remove the demo and all caches; the environments stay
 	@rm -rf $(DEMO) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse artifacts metastore_db

@@ -26,9 +26,10 @@ def run(context: Context, system: str) -> None:
 
     Files refused before are tried again where the contract has been mended since.
 
-    A run that has begun to publish takes nothing more: what it publishes is audited. The next run takes it.
+    A run that has begun to publish takes nothing more: what it publishes is audited. The next run takes it. Nor does one
+    that works through a night once more: what lies in the inbox by then belongs to a later night.
     """
-    if release_of_run(context.lake, context.run.run_id) is not None:
+    if context.plan.get("again") or release_of_run(context.lake, context.run.run_id) is not None:
         return
     source = context.conf.sources.get(system)
     ready, waiting = ready_files(context.workspace, system, source)

@@ -15,8 +15,8 @@ from jobs.common.books import balances
 from jobs.common.deliveries import deliveries_with_status, file_key, known_files, still_refused
 from jobs.common.errors import Refusal
 from jobs.common.inbox import waiting_files
-from jobs.common.releases import all_releases
-from jobs.common.runs import RELEASED, all_runs, close_run, lock
+from jobs.common.releases import PUBLISHED, all_releases, visible_release
+from jobs.common.runs import REFUSED, RELEASED, all_runs, close_run, lock
 from jobs.common.stage import STAGES, Context, guarded, open_context, peak_memory_mb, read_refusal
 from jobs.common.workspace import open_workspace
 
@@ -28,11 +28,12 @@ def run(context: Context) -> dict[str, Any]:
     sources = judge_sources(context)
     verdict = judge_run(context, sources)
     stages = describe_stages(context)
+    visible = visible_release(context.lake)
     summary = {
         "run_id": context.run.run_id,
         "night": context.run.night.isoformat(),
         "verdict": verdict,
-        "release_id": _visible_release(context),
+        "release_id": visible.release_id if visible else None,
         "refusal": read_refusal(context.workspace, context.run.run_id),
         "nothing_new": context.plan["nothing_new"],
         "sources": sources,
@@ -58,9 +59,9 @@ def judge_run(context: Context, sources: dict[str, Any]) -> str:
     """complete, incomplete (a source is missing or a file refused), refused by the gate, or crashed before it."""
     lake, run_id = context.lake, context.run.run_id
     whole = all(source["state"] in ("delivered", "not expected") for source in sources.values())
-    if context.plan["nothing_new"] or any(r.run_id == run_id and r.state == "released" for r in all_releases(lake)):
+    if context.plan["nothing_new"] or any(r.run_id == run_id and r.state == PUBLISHED for r in all_releases(lake)):
         return "complete" if whole else "incomplete"
-    return "refused" if read_refusal(context.workspace, run_id) else "crashed"
+    return REFUSED if read_refusal(context.workspace, run_id) else "crashed"
 
 
 def judge_sources(context: Context) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def judge_sources(context: Context) -> dict[str, Any]:
 
 def _is_made_good(row: dict[str, Any], left: list[dict[str, Any]]) -> bool:
     """Whether a refused file was handed in again tonight as it should be."""
-    return row["status"] == "refused" and not any(
+    return row["status"] in ("refused", "held") and not any(
         (other["system"], other["name"], other["file_id"]) == (row["system"], row["name"], row["file_id"])
         for other in left
     )
@@ -114,13 +115,36 @@ def _describe_delivery(row: dict[str, Any], files: dict[tuple[str, ...], dict[st
 
 
 def describe_tables(context: Context) -> dict[str, Any]:
-    """Rows, version and fingerprint of every table of the lake."""
-    found = {}
-    for name in context.lake.existing():
-        if name not in _WITHOUT_FINGERPRINT:
-            rows, fingerprint = context.lake.fingerprint(name)
-            found[name] = {"rows": rows, "version": context.lake.version(name), "fingerprint": fingerprint}
-    return found
+    """Rows, version and fingerprint of every table of the lake; what is known of a version is not worked out again."""
+    lake = context.lake
+    versions = {name: lake.version(name) for name in lake.existing() if name not in _WITHOUT_FINGERPRINT}
+    known = known_fingerprints(context)
+    found = {place: known[place] for place in versions.items() if place in known}
+    missing = {name: version for name, version in versions.items() if (name, version) not in known}
+    earlier = {name: (version, known[name, version]) for name, version in sorted(known)}  # of each the last known
+    anew = lake.fingerprints(missing, earlier)
+    found |= {(name, missing[name]): fingerprint for name, (_, fingerprint) in anew.items()}
+    return {
+        name: {"rows": int(found[name, version].split("-")[0]), "version": version, "fingerprint": found[name, version]}
+        for name, version in versions.items()
+    }
+
+
+def known_fingerprints(context: Context) -> dict[tuple[str, int], str]:
+    """Fingerprints of versions of tables, as the last summary, this run's audit and the last release have found them."""
+    known: dict[tuple[str, int], str] = {}
+    before = [run for run in all_runs(context.lake) if run.run_id != context.run.run_id]
+    for run in before[-1:]:
+        path = context.workspace.run_dir(run.run_id) / "summary.json"
+        tables = json.loads(path.read_text(encoding="utf-8"))["tables"] if path.exists() else {}
+        known |= {(name, entry["version"]): entry["fingerprint"] for name, entry in tables.items()}
+    for row in context.lake.rows("ops.audit", {"run_id": context.run.run_id}).to_pylist():
+        if row["fingerprint"] is not None:
+            known[f"candidate.{row['table_name']}", row["version"]] = row["fingerprint"]
+    visible = visible_release(context.lake)
+    for name, entry in (visible.tables if visible else {}).items():
+        known[f"refined.{name}", entry["version"]] = entry["fingerprint"]
+    return known
 
 
 def describe_books(context: Context) -> dict[str, Any]:
@@ -146,11 +170,6 @@ def describe_stages(context: Context) -> dict[str, Any]:
     return {stage: found[stage] for stage in STAGES if stage in found}
 
 
-def _visible_release(context: Context) -> str | None:
-    released = [release for release in all_releases(context.lake) if release.state == "released"]
-    return released[-1].release_id if released else None
-
-
 def main() -> None:
     parser = ArgumentParser(prog="python -m jobs.finish", description="Close an open run and write its summary.")
     parser.add_argument("--run-id", required=True, help="id of the open run")
@@ -161,7 +180,7 @@ def main() -> None:
         workspace = open_workspace(arguments.home)
         with lock(workspace, "run", f"run {arguments.run_id}"):
             verdict = run(open_context(workspace, arguments.run_id))["verdict"]
-        if verdict == "refused":
+        if verdict == REFUSED:
             raise Refusal(f"run {arguments.run_id} was refused; its log and `jiceng status` tell why")
         if verdict not in RELEASED:
             raise RuntimeError(f"run {arguments.run_id} crashed; the log of the stage that failed tells where")

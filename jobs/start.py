@@ -12,23 +12,48 @@ from pathlib import Path
 from typing import Any
 
 from jobs.common.conf import Conf, current_conf, take_snapshot
+from jobs.common.decisions import ACCEPT, fresh_decisions
+from jobs.common.deliveries import file_key
 from jobs.common.errors import Busy
 from jobs.common.inbox import ready_files, systems_with_files
 from jobs.common.releases import recover_release
-from jobs.common.runs import AIRFLOW, CLI, RELEASED, Run, all_runs, lock, next_run, open_run, parse_night, record_open
+from jobs.common.runs import (
+    AIRFLOW,
+    CLI,
+    RELEASED,
+    Run,
+    all_runs,
+    check_clock,
+    lock,
+    next_run,
+    open_run,
+    parse_night,
+    record_open,
+)
 from jobs.common.stage import Context, guarded, open_context, open_lake
+from jobs.common.table_log import check_log, table_paths
 from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace, open_workspace
 
 
-def run(workspace: Workspace, night: date, driver: str) -> Context:
+def run(workspace: Workspace, night: date, driver: str, conf: Conf | None = None, again: bool = False) -> Context:
     """Open the run of `night`, or return the open one of the same driver; the caller holds the run's lock.
 
+    Args:
+        workspace: where.
+        night: of a new run.
+        driver: who drives the stages.
+        conf: what to work with (default: a snapshot of the layers in force).
+        again: work through the night also where nothing is new.
+
     Raises:
+        Fault: a table's last commit is torn; to go on from the state before it would lose what it held.
         Busy: a run is open under Airflow, or Airflow asks while a dead `jiceng run` waits to be taken up again.
         UserError: the night lies behind the last one.
     """
-    conf = take_snapshot(workspace)
+    conf = conf or take_snapshot(workspace)
+    for name in table_paths(workspace):
+        check_log(workspace, name)
     lake = open_lake(workspace, conf)
     current = open_run(lake)
     if current is not None:
@@ -36,7 +61,7 @@ def run(workspace: Workspace, night: date, driver: str) -> Context:
     recover_release(lake)
     opened = next_run(lake, night, driver, conf)
     context = Context(workspace, conf, lake, opened)
-    plan = make_plan(workspace, lake, conf, opened)
+    plan = plan_again(conf) if again else make_plan(workspace, lake, conf, opened)
     _write_plan(context, plan)  # before the row: a run that is recorded has its plan
     record_open(lake, opened)
     _adopt_deliveries(context)
@@ -51,8 +76,14 @@ def make_plan(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> dict[st
     none has, all are named, so that there is always one.
     """
     pending = lake.rows("ops.file", {"status": ["waiting", "refused"]}, ["system"]).column("system").to_pylist()
-    sources = {*systems_with_files(workspace), *pending} or {*conf.sources, *conf.refused_contracts}
+    shaken = lake.rows("ops.decision", {"night": None}, ["system"]).column("system").to_pylist()
+    sources = {*systems_with_files(workspace), *pending, *shaken} or {*conf.sources, *conf.refused_contracts}
     return {"nothing_new": _nothing_new(workspace, lake, conf, run), "sources": sorted(sources)}
+
+
+def plan_again(conf: Conf) -> dict[str, Any]:
+    """All sources, as if all were new: each stage makes good what is missing of its tables."""
+    return {"nothing_new": False, "sources": sorted({*conf.sources, *conf.refused_contracts}), "again": True}
 
 
 def is_anything_new(workspace: Workspace, night: date) -> bool:
@@ -66,7 +97,7 @@ def _nothing_new(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> bool
     runs = [other for other in all_runs(lake) if other.run_id != run.run_id]
     if not runs or runs[-1].night != run.night or runs[-1].verdict not in RELEASED or runs[-1].config_hash != conf.hash:
         return False
-    if lake.rows("ops.file", {"status": "waiting"}).num_rows:
+    if lake.rows("ops.file", {"status": "waiting"}).num_rows or lake.rows("ops.decision", {"night": None}).num_rows:
         return False
     return not any(ready_files(workspace, s, conf.sources.get(s))[0] for s in systems_with_files(workspace))
 
@@ -95,7 +126,9 @@ def _write_plan(context: Context, plan: dict[str, Any]) -> None:
 
 
 def _adopt_deliveries(context: Context) -> None:
-    """Files of runs that crashed or were abandoned become this run's: nobody has finished with them."""
+    """Files of runs that crashed or were abandoned become this run's: nobody has finished with them; and so do files that were
+    let through.
+    """
     lake = context.lake
     for run in all_runs(lake):
         if run.verdict in ("crashed", "abandoned"):
@@ -104,19 +137,31 @@ def _adopt_deliveries(context: Context) -> None:
                 moved = [{**row, "run_id": context.run.run_id, "night": context.run.night} for row in rows]
                 lake.upsert("ops.delivery", lake.table_of("ops.delivery", moved))
                 lake.replace_part("ops.delivery", lake.empty("ops.delivery"), {"run_id": run.run_id})
+    # What was held back and let through since counts as handed over to this run.
+    let_through = {file_key(row) for row in fresh_decisions(lake, context.run.night, ACCEPT) if row["night"] is None}
+    if let_through:
+        known = [row for row in lake.rows("ops.delivery").to_pylist() if file_key(row) in let_through]
+        moved = [{**row, "run_id": context.run.run_id, "night": context.run.night} for row in known]
+        lake.upsert("ops.delivery", lake.table_of("ops.delivery", moved))
 
 
 def main() -> None:
     parser = ArgumentParser(prog="python -m jobs.start", description="Open the run of a night.")
     parser.add_argument("--night", help="night as YYYY-MM-DD (default: today in Shanghai)")
+    parser.add_argument(
+        "--by-clock", metavar="NIGHT", help="the night where nobody named one, by the scheduler's clock"
+    )
     parser.add_argument("--driver", choices=[AIRFLOW], default=AIRFLOW, help="who drives the stages")
     parser.add_argument("--home", type=Path, help="workspace (default JICENG_HOME, else ./.jiceng)")
     arguments = parser.parse_args()
 
     def body() -> None:
         workspace = open_workspace(arguments.home)
+        night = parse_night(arguments.night or arguments.by_clock)
         with lock(workspace, "run", "this workspace"):
-            context = run(workspace, parse_night(arguments.night), arguments.driver)
+            if not arguments.night:
+                check_clock(open_lake(workspace), night)
+            context = run(workspace, night, arguments.driver)
         answer = {
             "run_id": context.run.run_id,
             "sources": context.plan["sources"],

@@ -1,6 +1,7 @@
 """Shared by the tests: one engine for the session, workspaces in temporary directories, real data where it is."""
 
 import os
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from jobs.common.stage import open_lake
 from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace, init_workspace
 
+# Tests that run side by side are told a terminal's width, where there is none.
+os.environ.pop("COLUMNS", None)
 REPOSITORY = Path(__file__).resolve().parents[1]
 NIGHT = date(2026, 1, 1)
 
@@ -45,3 +48,11 @@ def real_data() -> Path:
         assert os.environ.get("JICENG_REQUIRE_REAL_DATA") != "1", f"the real data is required and not at {folder}"
         pytest.skip(f"no real data at {folder}; set JICENG_REAL_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def java() -> None:
+    """Spark needs a Java; in CI its absence is a failure."""
+    if shutil.which("java") is None:
+        assert not os.environ.get("CI"), "CI must have a Java for Spark"
+        pytest.skip("Spark needs a Java")

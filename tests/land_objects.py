@@ -31,6 +31,7 @@ def make_object(format: str, headers: list[str], keys: tuple[str, ...] = (), **s
         as_of=None,
         timezone="Asia/Shanghai",
         ready="name",
+        max_loss=0.5,
         columns=columns,
         **given,
     )

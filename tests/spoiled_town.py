@@ -83,7 +83,7 @@ def mistakes(town: Path) -> dict[str, Mistake]:
             police, population.decode("gb18030").encode(), "wrong_encoding", ("gb18030", "fits utf-8"), population
         ),
         "GB18030 for UTF-8": Mistake(
-            "health/随访_20260101.csv", words.encode("gb18030"), "wrong_encoding", ("utf-8", "fits gb18030"), words.encode()
+            "clinic/随访_20260101.csv", words.encode("gb18030"), "wrong_encoding", ("utf-8", "fits gb18030"), words.encode()
         ),
         "GB18030 in JSON lines": Mistake(
             "grid/grid_20260101_补.jsonl", ledger.encode("gb18030"), "wrong_encoding", ("fits gb18030",),
@@ -135,7 +135,7 @@ def spoiled_town(home: Callable[[str], Path]) -> SpoiledTown:
     generate(30, 5, 1, base / "town", date.fromisoformat(NIGHT), on_progress=lambda _: None)
     town = base / "town" / NIGHT
     office = open_office(base / "workspace")
-    office.declare("health", simple_contract("health"))
+    office.declare("clinic", simple_contract("clinic"))
     office.declare("school", simple_contract("school").replace("schema:", "schemas:"))
     for path in sorted(town.rglob("*")):
         if path.is_file() and path.suffix != ".part":
@@ -143,7 +143,7 @@ def spoiled_town(home: Callable[[str], Path]) -> SpoiledTown:
     cases = mistakes(town)
     for mistake in cases.values():
         office.hand_in(mistake.path, mistake.wrong)
-    office.hand_in("health/体检_20260101.csv", export(["3 甲", "4 乙 多", f"5 {PERSON['name']}"]))
+    office.hand_in("clinic/体检_20260101.csv", export(["3 甲", "4 乙 多", f"5 {PERSON['name']}"]))
     office.hand_in("忘在外面_20260101.csv", export(["6 甲"]))
 
     runs, statuses, printed = [], [], []
@@ -167,4 +167,4 @@ def mend(office: Office, cases: dict[str, Mistake]) -> None:
     office.declare("harmony", simple_contract("harmony"))
     office.declare("school", simple_contract("school"))
     stray = office.workspace.inbox / "忘在外面_20260101.csv"
-    stray.rename(office.workspace.inbox / "health" / stray.name)
+    stray.rename(office.workspace.inbox / "clinic" / stray.name)

@@ -4,6 +4,7 @@
     record:  landed = new + changed + unchanged + duplicate + quarantined + not_applicable + late
     record:  current = previous + new + reopened - ended            by keeping accounts from night to night
     kind:    mentions = links, entities = candidate = refined       from the versions that each night left
+    pairs, statuses:                                                 the same
 
 And the books can fail: whatever is taken out of a table or put into one before the audit opens a balance.
 """
@@ -19,15 +20,24 @@ import pytest
 from deltalake import write_deltalake
 from town import Town, file_rows, jiceng
 
-from jobs import audit, release
-from jobs.audit.books import books_of_night, entity_terms, file_terms
-from jobs.common.books import open_balances
+from jobs import audit, finish, release
+from jobs.audit.books import books_of_night, file_terms
+from jobs.audit.entity_books import entity_terms
+from jobs.audit.state_books import state_terms
+from jobs.common.books import ENTITY_TERMS, open_balances
 from jobs.common.contracts import SourceObject
+from jobs.common.errors import Refusal
 from jobs.common.stage import Context, open_context
 
 pytest_plugins = ["town_fixtures"]
 ROW_TERMS = ("new", "changed", "unchanged", "duplicate", "quarantined", "not_applicable", "late")
+KINDS = ("resident", "household", "dwelling", "organisation")
 SPACE = " \t\r\n\x0b\x0c\xa0\u3000\ufeff\u200b"
+
+
+def label_of(record: str, role: str) -> str:
+    own = record if record in KINDS[1:] else "person"
+    return record if role == own else f"{record}@{role}"
 
 
 class Accounts:
@@ -49,7 +59,7 @@ class Accounts:
                 self._take(obj, night, terms, counts)
         for (record, role), rows in self.current.items():
             own = counts[record, role]
-            label = record if role == "person" else f"{record}@{role}"
+            label = label_of(record, role)
             terms[None, label, "previous"] = previous.get((record, role), 0)
             terms[None, label, "current"] = len(rows)
             for term in ("new", "reopened", "ended"):
@@ -97,13 +107,15 @@ class Accounts:
     ) -> None:
         fed = [c for c in obj.columns if any((f.record, f.role) == (record, role) for f in c.feeds)]
         telling = [column for column in fed if not column.primary_key] or fed
-        label = record if role == "person" else f"{record}@{role}"
+        label = label_of(record, role)
         current, ever, seen = self.current[record, role], self.ever[record, role], set()
         for row, key, state in states:
             term, place = state, (obj.system, obj.name, key)
             applies = any((row[column.name] or "").strip(SPACE) for column in telling)
             if state in ("chosen", "duplicate") and not applies:
                 term = "not_applicable"
+                if state == "chosen" and current.pop(place, None):  # it says nothing of the record any longer
+                    count["ended"] += 1
             elif state == "chosen":
                 texts = tuple(row[column.name] for column in fed)
                 term = "new" if place not in ever else "unchanged" if current.get(place) == texts else "changed"
@@ -128,12 +140,11 @@ def test_every_record_term_of_every_night_is_what_the_accounts_say(town: Town) -
     accounts = Accounts(town)
     for night in town.nights:
         expected = accounts.night(night)
-        kinds = {"resident": ("mentions", "links", "entities", "candidate", "refined")}
         given = Counter(
             {
                 (row["file_id"], row["record"], row["term"]): row["rows"]
                 for row in ledger_of(town, night)
-                if row["record"] and row["term"] not in kinds["resident"] + ("records",)
+                if row["record"] and row["term"] not in ENTITY_TERMS
             }
         )
         assert +given == +expected
@@ -182,24 +193,43 @@ def test_kinds_count_what_the_tables_of_their_night_hold(town: Town) -> None:
             return town.lake.arrow(name, versions[name]).to_pylist()
 
         mentions = rows("links.mention")
-        current = {
-            name: [row for row in rows(f"harmonised.{name}") if row["valid_to"] is None]
-            for name in ("resident", "resident_status")
+        expected: dict[tuple[str, str], int] = {}
+        for name in town.conf.model:
+            current = [row for row in rows(f"harmonised.{name}") if row["valid_to"] is None]
+            released = rows(f"refined.{name}")
+            expected |= {(name, layer): len(rows(f"{layer}.{name}")) for layer in ("candidate", "refined")}
+            if name in KINDS:
+                own = [row["entity_id"] for row in mentions if row["kind"] == name]
+                counts = {"mentions": len(current), "links": len(own), "entities": len(set(own))}
+            elif name == "relation":
+                stated = [row for row in released if row["mention_count"]]
+                counts = {"supporting": sum(row["mention_count"] for row in stated), "stated": len(stated)}
+                counts |= {"derived": len(released) - len(stated)}
+            else:
+                counts = {"records": len(current)}
+                counts |= {"repeated": len(current) - len(released)} if name == "resident_status" else {}
+            expected |= {(name, term): count for term, count in counts.items()}
+        homes = {row["from_id"]: row["to_id"] for row in rows("refined.relation") if row["relation_code"] == "member"}
+        named: dict[tuple[str, ...], dict[tuple[str, str], str]] = defaultdict(dict)
+        for row in mentions:
+            named[row["system"], row["object"], row["source_key"]][row["kind"], row["role"]] = row["entity_id"]
+        counts = Counter()
+        for ends in named.values():
+            for pair in town.conf.model["relation"].pairs:
+                if pair.from_end in ends and pair.to_end in ends:
+                    first, second = ends[pair.from_end], ends[pair.to_end]
+                    counts["pairs"] += 1
+                    counts["self"] += first == second
+                    counts["other_household"] += pair.relation == "member" and homes[first] != second
+        expected |= {("relation", term): counts[term] for term in ("pairs", "self", "other_household")}
+        given = {
+            (row["record"], row["term"]): row["rows"]
+            for row in ledger_of(town, night)
+            if row["term"] in ENTITY_TERMS and row["file_id"] is None
         }
-        expected = {
-            ("resident", "mentions"): len(current["resident"]),
-            ("resident", "links"): len(mentions),
-            ("resident", "entities"): len({row["entity_id"] for row in mentions}),
-            ("resident_status", "records"): len(current["resident_status"]),
-            ("appeal", "records"): 0,
-        }
-        for name in ("appeal", "resident", "resident_status"):
-            for layer in ("candidate", "refined"):
-                expected[name, layer] = len(rows(f"{layer}.{name}"))
-        expected["resident", "records"] = len(current["resident"])
-        terms = {term for _, term in expected}
-        given = {(row["record"], row["term"]): row["rows"] for row in ledger_of(town, night) if row["term"] in terms}
-        assert given == {key: count for key, count in expected.items() if key in given or key[1] != "records"}
+        assert given == expected
+        assert counts["other_household"] > 0
+        assert expected["resident_status", "repeated"] > 0
 
 
 def test_the_equations_hold_literally(town: Town) -> None:
@@ -220,11 +250,16 @@ def test_the_equations_hold_literally(town: Town) -> None:
         for (file_id, _), terms in records.items():
             assert set(terms) <= set(ROW_TERMS)
             assert files[file_id]["landed"] == sum(terms.values())
-        for terms in totals.values():
+        for record, terms in totals.items():
             assert terms["current"] == terms["previous"] + terms["new"] + terms["reopened"] - terms["ended"]
             assert terms["mentions"] == terms["links"]
             assert terms["candidate"] == terms["refined"]
-        assert totals["resident"]["entities"] == totals["resident"]["candidate"]
+            if record in KINDS:
+                assert terms["entities"] == terms["candidate"] > 0
+        relation, status = totals["relation"], totals["resident_status"]
+        assert relation["pairs"] == relation["supporting"] + relation["self"] + relation["other_household"] > 0
+        assert relation["candidate"] == relation["stated"] + relation["derived"] > relation["stated"]
+        assert status["records"] == status["candidate"] + status["repeated"]
         assert town.summary(night)["books"]["closes"] is True
 
 
@@ -251,13 +286,13 @@ def test_the_command_prints_every_equation(town: Town) -> None:
 # --- the books can fail ---------------------------------------------------------------------------------------------------
 
 
-def take_out(table: str, condition: str = "") -> Callable[[Town], None]:
+def take_out(table: str, **where: Any) -> Callable[[Town], None]:
     """Delete one row of a table behind the pipeline's back."""
 
     def tamper(town: Town) -> None:
         path = str(town.lake.path(table))
         dataset = town.lake.dataset(table)
-        rows = [row for row in dataset.to_table().to_pylist() if not condition or row["stage"] == condition]
+        rows = [row for row in dataset.to_table().to_pylist() if all(row[k] == v for k, v in where.items())]
         kept = [row for row in dataset.to_table().to_pylist() if row != rows[0]]
         write_deltalake(path, town.lake.table_of(table, kept), mode="overwrite")
 
@@ -265,7 +300,8 @@ def take_out(table: str, condition: str = "") -> Callable[[Town], None]:
 
 
 def kind_terms(context: Context) -> list[dict[str, Any]]:
-    return [entry for record in context.conf.model.values() for entry in entity_terms(context, record)]
+    _, records = state_terms(context, [])
+    return entity_terms(context, records)
 
 
 def put_in(table: str, **changed: Any) -> Callable[[Town], None]:
@@ -280,17 +316,38 @@ def put_in(table: str, **changed: Any) -> Callable[[Town], None]:
 
 READ = "read = landed + quarantined + skipped"
 LANDED = f"landed = {' + '.join(ROW_TERMS)}"
+PAIRS = "pairs = supporting + self + other_household"
 # What is done, the part of the books that must notice (the whole takes its time), and the equations that it opens.
 TAMPERS = {
     "a raw row is lost": (take_out("raw.grid__ledger"), file_terms, {READ}),
     "a raw row is there twice": (put_in("raw.grid__ledger", row_number=10_000), file_terms, {READ}),
-    "a quarantined row is lost in landing": (take_out("ops.quarantine", "land"), file_terms, {READ}),
+    "a quarantined row is lost in landing": (take_out("ops.quarantine", stage="land"), file_terms, {READ}),
     "a skipped row is lost": (take_out("ops.skipped"), file_terms, {READ}),
-    "a quarantined row is lost after landing": (take_out("ops.quarantine", "harmonise"), books_of_night, {LANDED}),
+    "a quarantined row is lost after landing": (
+        take_out("ops.quarantine", stage="harmonise"),
+        books_of_night,
+        {LANDED},
+    ),
     "a harmonised row is lost": (take_out("harmonised.resident"), books_of_night, {LANDED, "mentions = links"}),
-    "a mention is lost": (take_out("links.mention"), kind_terms, {"mentions = links"}),
+    "a mention is lost": (
+        take_out("links.mention", kind="dwelling", system="walk_in"),
+        kind_terms,
+        {"mentions = links"},
+    ),
     "a candidate too many": (put_in("candidate.resident", entity_id="R0"), kind_terms, {"entities = candidate"}),
-    "a candidate too few": (take_out("candidate.resident_status"), kind_terms, {"records = candidate"}),
+    "a dwelling too few": (take_out("candidate.dwelling"), kind_terms, {"entities = candidate"}),
+    "a status too few": (take_out("candidate.resident_status"), kind_terms, {"records = candidate + repeated"}),
+    "an owner is lost": (take_out("candidate.relation", relation_code="owner"), kind_terms, {PAIRS}),
+    "a parent is lost": (
+        take_out("candidate.relation", relation_code="parent"),
+        kind_terms,
+        {"candidate = stated + derived"},
+    ),
+    "a relation nobody states": (
+        put_in("candidate.relation", mention_count=1, to_id="R0"),
+        kind_terms,
+        {PAIRS},
+    ),
 }
 
 
@@ -310,9 +367,11 @@ def test_a_tampered_table_opens_a_balance(stopped: Town, tmp_path: Path, case: s
 def test_a_run_with_open_books_is_refused(stopped: Town, tmp_path: Path) -> None:
     town = stopped.copy_to(tmp_path / "workspace")
     take_out("raw.police__population")(town)
-    answer = jiceng("run", "--night", "2026-01-01", "--home", town.home)
-    assert answer.code == 3
-    assert "books_close" in answer.err
+    context = open_context(town.workspace, "2026-01-01.1")  # `jiceng run` would land the row once more
+    audit.run(context)
+    with pytest.raises(Refusal, match="books_close"):
+        release.run(context, "somebody", "who may not override it")
+    finish.run(context)
     assert town.rows("ops.release") == []
     assert town.summary(date(2026, 1, 1))["verdict"] == "refused"
     assert jiceng("books", "--home", town.home).code == 3

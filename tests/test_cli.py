@@ -3,10 +3,14 @@
 import csv
 import io
 from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import typer
 from office import rows_of
@@ -15,12 +19,14 @@ from spoiled_town import spoiled_town
 from town import Answer, Town, jiceng
 
 from jobs import open_table
+from jobs.cli import export
 from jobs.cli.app import app
 from jobs.cli.output import fit_widths
 
 pytest_plugins = ["town_fixtures"]
 
 FIRST, LAST = "2026-01-01.1", "2026-01-03.1"
+TABLES = ["appeal", "dwelling", "household", "organisation", "relation", "resident", "resident_status"]
 
 
 def paths_of(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -51,13 +57,15 @@ def test_every_command_has_help(path: tuple[str, ...]) -> None:
 def test_help_names_every_command_of_the_design() -> None:
     top = {path[0] for path in COMMANDS if path}
     assert {"init", "run", "status", "books", "explain", "sql", "release", "sources", "sample", "doctor"} <= top
+    assert {"upgrade", "maintain", "replay"} <= top
+    assert {("sources", "check"), ("sources", "try")} <= set(COMMANDS)
 
 
 # --- formats --------------------------------------------------------------------------------------------------------------
 
 
 def printing(town: Town) -> dict[str, list[str]]:
-    one = town.rows("links.mention")[0]["entity_id"]
+    one = town.rows("links.mention", kind="resident")[0]["entity_id"]
     return {
         "status": ["status"],
         "books": ["books"],
@@ -124,7 +132,7 @@ def test_results_of_a_run_are_on_stdout_and_its_messages_on_stderr(tmp_path_fact
     answer = spoiled_town(tmp_path_factory.mktemp).runs[1]
     header, *tables = answer.out.splitlines()
     assert header.split() == ["table", "rows", "version", "fingerprint"]
-    assert [line.split()[0] for line in tables] == ["refined.appeal", "refined.resident", "refined.resident_status"]
+    assert [line.split()[0] for line in tables] == [f"refined.{table}" for table in TABLES]
     assert "run 2026-01-01.2 complete in" in answer.err
 
 
@@ -191,7 +199,7 @@ def test_widths_of_columns(widths: list[int], limit: int | None, fitted: list[in
     [
         (
             "select * from nobody",
-            "there is no table nobody; there are appeal, resident, resident_status; `--all-layers`",
+            f"there is no table nobody; there are {', '.join(TABLES)}; `--all-layers`",
         ),
         ("select nothing from resident", "there is no column nothing"),
         ("select 1 from", "its syntax breaks off at"),
@@ -234,6 +242,168 @@ def test_a_release_is_read_as_it_was(town: Town, at_home: Command) -> None:
     )  # fmt: skip
 
 
+# --- sql into a file ------------------------------------------------------------------------------------------------------
+
+KINDS = (
+    "select '320102190307080010' id_number, '=1+1' formula, '13900000001' phone, '中' text, cast(null as string) nothing, "
+    "date'2026-01-02' day, date'1899-12-30' early, timestamp'2026-01-02 03:04:05' moment, cast(7 as bigint) whole, "
+    "cast(1234567890123456 as bigint) long, cast(1.25 as decimal(18,2)) money, cast(1.5 as double) weight, true flag, "
+    "array(1, 2) several"
+)
+
+
+def test_a_parquet_file_has_the_types_of_the_tables(at_home: Command, tmp_path: Path) -> None:
+    answer = at_home("sql", KINDS, "--output", tmp_path / "kinds.parquet")
+    assert (answer.code, answer.out, answer.err) == (0, "", f"{tmp_path / 'kinds.parquet'}: 1 rows\n")
+    table = pq.read_table(tmp_path / "kinds.parquet")
+    assert {field.name: str(field.type) for field in table.schema if field.name != "several"} == {
+        "id_number": "string", "formula": "string", "phone": "string", "text": "string", "nothing": "string",
+        "day": "date32[day]", "early": "date32[day]", "moment": "timestamp[us, tz=UTC]", "whole": "int64", "long": "int64",
+        "money": "decimal128(18, 2)", "weight": "double", "flag": "bool",
+    }  # fmt: skip
+    [row] = table.to_pylist()
+    assert (row["id_number"], row["nothing"], row["day"]) == ("320102190307080010", None, date(2026, 1, 2))
+    assert (row["money"], row["moment"]) == (Decimal("1.25"), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+
+def test_many_rows_keep_their_order(at_home: Command, tmp_path: Path) -> None:
+    query = "select id, concat('t', id) as text from range(250000) order by id desc"
+    assert at_home("sql", query, "--output", tmp_path / "many.parquet").code == 0
+    table = pq.read_table(tmp_path / "many.parquet")
+    assert table.column("id").to_pylist() == list(range(249_999, -1, -1))
+    assert pq.read_metadata(tmp_path / "many.parquet").num_row_groups <= 3
+    assert at_home("sql", query, "--output", tmp_path / "many.csv").code == 0
+    lines = (tmp_path / "many.csv").read_text().splitlines()
+    assert (len(lines), lines[0], lines[1], lines[-1]) == (250_001, "id,text", "249999,t249999", "0,t0")
+
+
+def test_a_sheet_keeps_text_as_text_and_days_as_days(at_home: Command, tmp_path: Path) -> None:
+    assert at_home("sql", KINDS, "--output", tmp_path / "kinds.xlsx").code == 0
+    sheet = openpyxl.load_workbook(tmp_path / "kinds.xlsx").active
+    header, cells = sheet.iter_rows()
+    row = {name.value: cell for name, cell in zip(header, cells, strict=True)}
+    assert {name: cell.value for name, cell in row.items()} == {
+        "id_number": "320102190307080010", "formula": "=1+1", "phone": "13900000001", "text": "中", "nothing": None,
+        "day": datetime(2026, 1, 2), "early": "1899-12-30", "moment": datetime(2026, 1, 2, 3, 4, 5), "whole": 7,
+        "long": "1234567890123456", "money": 1.25, "weight": 1.5, "flag": True, "several": "[1, 2]",
+    }  # fmt: skip
+    kinds = {name: cell.data_type for name, cell in row.items()}
+    assert {name for name, kind in kinds.items() if kind == "f"} == set()
+    assert {name for name, kind in kinds.items() if kind == "s"} == {
+        "id_number", "formula", "phone", "text", "early", "long", "several",
+    }  # fmt: skip
+    # Typed over, a text cell stays one.
+    assert {row[name].number_format for name in ("id_number", "formula", "phone", "text")} == {"@"}
+    assert (row["day"].number_format, row["moment"].number_format) == ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss")
+    assert row["money"].number_format == "0.00"
+    assert sheet.freeze_panes == "A2"
+
+
+def test_a_csv_file_is_what_stdout_has(at_home: Command, tmp_path: Path) -> None:
+    assert at_home("sql", KINDS, "--output", tmp_path / "kinds.csv").code == 0
+    printed = at_home("sql", KINDS, "--format", "csv").out
+    assert (tmp_path / "kinds.csv").read_bytes() == printed.encode()
+
+
+def test_for_excel_a_csv_file_has_a_mark_and_no_formula(at_home: Command, tmp_path: Path) -> None:
+    query = "select * from values ('=1+1', -1), ('+86 139', 2), ('@a', 3), ('-', 4), ('中,', 5) as t(text, number)"
+    assert at_home("sql", query, "--output", tmp_path / "t.csv", "--excel").code == 0
+    lines = ["text,number", "'=1+1,-1", "'+86 139,2", "'@a,3", "'-,4", '"中,",5', ""]
+    assert (tmp_path / "t.csv").read_bytes() == b"\xef\xbb\xbf" + "\r\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("ending", ["parquet", "xlsx", "csv"])
+def test_released_rows_go_into_a_file_that_only_its_owner_reads(
+    town: Town, at_home: Command, tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"residents.{ending}"
+    query = "select entity_id, id_number, birth_date from resident order by entity_id"
+    answer = at_home("sql", query, "--release", FIRST, "--output", path)
+    assert answer.code == 0, answer.err
+    assert path.stat().st_mode & 0o777 == 0o600
+    expected = rows_of(at_home("sql", query, "--release", FIRST, "--format", "json"))
+    if ending == "parquet":
+        found = [{**row, "birth_date": str(row["birth_date"])} for row in pq.read_table(path).to_pylist()]
+    elif ending == "csv":
+        found = list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
+    else:
+        rows = openpyxl.load_workbook(path).active.iter_rows(min_row=2, values_only=True)
+        found = [dict(zip(expected[0], [*row[:2], str(row[2]).partition(" ")[0]], strict=True)) for row in rows]
+    assert answer.err == f"{path}: {len(expected):,} rows\n"
+    told = [{name: str(value or "").replace("None", "") for name, value in row.items()} for row in found]
+    assert told == [{name: value or "" for name, value in row.items()} for row in expected]
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_nothing_is_an_empty_file_with_a_header(at_home: Command, tmp_path: Path) -> None:
+    query = "select entity_id, birth_date from resident where entity_id = 'nobody'"
+    for ending in ("parquet", "xlsx", "csv"):
+        assert at_home("sql", query, "--output", tmp_path / f"none.{ending}").code == 0
+    table = pq.read_table(tmp_path / "none.parquet")
+    assert (table.num_rows, [str(field.type) for field in table.schema]) == (0, ["string", "date32[day]"])
+    assert (tmp_path / "none.csv").read_text() == "entity_id,birth_date\n"
+    sheet = openpyxl.load_workbook(tmp_path / "none.xlsx").active
+    assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [["entity_id", "birth_date"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "ending", "told"),
+    [
+        ("select id from range(6)", "xlsx", "more than 5 rows, the most that a sheet holds; write .parquet or .csv"),
+        (
+            "select repeat('x', 32767 + id) a from range(2) order by id",
+            "xlsx",
+            "row 2 of the result has 32,768 characters in a",
+        ),
+        ("select 1 / (id - 3) from range(6)", "csv", "the query cannot be run: "),
+        ("select nothing from resident", "parquet", "there is no column nothing"),
+        ("select 1 a, 2 a", "parquet", "more than one column a"),
+    ],
+)
+def test_a_result_that_cannot_be_written_leaves_nothing(
+    at_home: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str, ending: str, told: str
+) -> None:
+    monkeypatch.setattr(export, "SHEET_ROWS", 5)
+    answer = at_home("sql", query, "--output", tmp_path / f"t.{ending}")
+    assert (answer.code, answer.out) == (2, "")
+    assert told in answer.err
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / f"t.{ending}").write_text("mine")
+    assert at_home("sql", query, "--output", tmp_path / f"t.{ending}", "--force").code == 2
+    assert (tmp_path / f"t.{ending}").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("t.csv", [], "is there already; --force replaces it"),
+        ("t.json", [], "must end in .parquet, .xlsx, .csv"),
+        ("new", [], "must end in"),
+        ("nowhere/t.csv", [], "there is no directory"),
+        ("folder.csv", [], "is a directory; name a file"),
+        ("new.xlsx", ["--excel"], "--excel is for CSV"),
+        (None, ["--force"], "are for files; name one with --output"),
+    ],
+)
+def test_a_place_where_nothing_can_be_written(
+    at_home: Command, tmp_path: Path, name: str | None, options: list[str], told: str
+) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "t.csv").write_text("mine")
+    place = ["--output", tmp_path / name] if name else []
+    answer = at_home("sql", "select 1 as n", *place, *options)
+    assert (answer.code, answer.out) == (2, "")
+    assert told in answer.err
+    assert (tmp_path / "t.csv").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.csv", "t.csv"]
+
+
+def test_force_replaces_a_file(at_home: Command, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("mine")
+    assert at_home("sql", "select 1 as n", "--output", tmp_path / "t.csv", "--force").code == 0
+    assert (tmp_path / "t.csv").read_text() == "n\n1\n"
+
+
 # --- releases, books, status ----------------------------------------------------------------------------------------------
 
 
@@ -256,7 +426,7 @@ def test_spark_arrow_polars_and_pandas_read_the_same_rows(town: Town, table: str
 
 
 def test_open_table_names_what_there_is(town: Town, tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="has no table residents; it has appeal, resident, resident_status"):
+    with pytest.raises(Exception, match=f"has no table residents; it has {', '.join(TABLES)}"):
         open_table("residents", home=town.home)
     with pytest.raises(Exception, match="`jiceng init"):
         open_table("resident", home=tmp_path)
@@ -324,7 +494,7 @@ def test_status_tells_run_quarantine_and_release(town: Town, at_home: Command) -
     ("arguments", "told"),
     [
         (["run", "--night", "2026-13-01"], "'2026-13-01' is no night; write it as YYYY-MM-DD"),
-        (["explain", "residents", "R1"], "'residents' is no table; there are appeal, resident, resident_status"),
+        (["explain", "residents", "R1"], f"'residents' is no table; there are {', '.join(TABLES)}"),
         (["explain", "resident", "R1"], "has no resident R1"),
         (["explain", "resident_status", "R1"], "name a resident_status as system/number"),
     ],

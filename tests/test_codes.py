@@ -9,7 +9,7 @@ from jobs.common.codes import load_codes, value_to_code
 from jobs.common.errors import UserError
 
 CODES = Path(__file__).resolve().parents[1] / "conf" / "codes"
-LISTS = ["education", "ethnic", "family", "marital", "political", "sex", "status"]
+LISTS = sorted(path.stem for path in CODES.glob("*.csv") if not path.stem.startswith("division"))
 
 
 def write_list(folder: Path, rows: str, header: str = "code,label,synonyms") -> Path:
@@ -133,12 +133,48 @@ def test_shipped_list_is_valid_and_its_source_named(name: str) -> None:
         ("political", {"党员": "01", "群众": "13", "团员": "03"}),
         ("family", {"户主": "02", "妻子": "12", "2": "02"}),
         ("status", {"低保": "01", "农村低保": "01", "低保边缘": "02", "特困人员": "03", "临时救助": "04"}),
+        (
+            "status",
+            {
+                "独居老人": "11",
+                "空巢": "12",
+                "留守儿童": "13",
+                "失独": "14",
+                "孤儿": "15",
+                "残疾人": "20",
+                "肢体": "24",
+            },
+        ),
+        ("status", {"高血压": "31", "中风": "34", "严重精神障碍": "36", "失业金领取": "41", "工伤": "42"}),
+        (
+            "relation",
+            {"member": "member", "监护人": "guardian", "法定代表人": "legal_representative", "租户": "tenant"},
+        ),
+        ("health", {"健康": "10", "1": "10", "3": "30", "糖尿病": "37", "6": "60"}),
+        ("job", {"公务员": "11", "退休": "80", "个体户": "54"}),
+        ("industry", {"0111": "A0111", "A0111": "A0111", "稻谷种植": "A0111", "01": "A01"}),
     ],
 )
 def test_shipped_lists_know_what_systems_write(name: str, words: dict[str, str]) -> None:
     mapping = value_to_code(CODES / f"{name}.csv")
 
     assert {word: mapping[word] for word in words} == words
+
+
+def test_lists_hold_every_code_of_their_standard(real_data: Path) -> None:
+    standards = {
+        "sex": "gbt2261.1_sex", "marital": "gbt2261.2_marital", "health": "gbt2261.3_health_full", "job": "gbt2261.4_job",
+        "ethnic": "gbt3304_ethnic", "education": "gbt4658_education", "family": "gbt4761_family",
+        "political": "gbt4762_political", "industry": "gbt4754_2017_candidate",
+    }  # fmt: skip
+    for name, standard in standards.items():
+        with (real_data / "codes" / f"{standard}.csv").open(encoding="utf-8-sig", newline="") as file:
+            expected = [row[0] for row in csv.reader(file)][1:]
+        assert [code for code, _, _ in load_codes(CODES / f"{name}.csv")] == expected, name
+    words = value_to_code(CODES / "health.csv")
+    with (real_data / "codes" / "gbt2261.3_health_1digit.csv").open(encoding="utf-8-sig", newline="") as file:
+        for short, label in list(csv.reader(file))[1:]:
+            assert words[short] == words[label] == f"{short}0"
 
 
 def test_divisions_form_a_tree_down_to_one_district() -> None:

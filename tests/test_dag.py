@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-DAG_FILES = sorted((REPOSITORY / "dags").glob("*.py"))
+FILES = sorted((REPOSITORY / "dags").glob("*.py"))
+DAG_FILES = [path for path in FILES if path.stem != "stages"]  # which has the tasks
 AIRFLOW_PYTHON = REPOSITORY / ".venv-airflow/bin/python"
 TAGS = {"nightly", "analysis", "maintenance"}
 REFINED = sorted(path.stem for path in (REPOSITORY / "conf/model").glob("*.yml"))
@@ -26,10 +27,12 @@ from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(sys.argv[1])
 print("DAGS " + json.dumps({"errors": bag.import_errors, "dags": {name: {
     "doc_md": dag.doc_md, "tags": sorted(dag.tags), "max_active_runs": dag.max_active_runs, "catchup": dag.catchup,
+    "deadlines": [[d.reference.reference_name, d.interval.total_seconds()] for d in dag.deadline or []],
     "schedule": dag.timetable.expression, "timezone": str(dag.timetable.timezone),
     "tasks": {t.task_id: {"owner": t.owner, "retries": t.retries, "downstream": sorted(t.downstream_task_ids),
                           "outlets": [asset.name for asset in t.outlets], "mapped": t.get_closest_mapped_task_group() is not None,
-                          "label": getattr(t, "map_index_template", None), "setup": t.is_setup, "teardown": t.is_teardown}
+                          "label": getattr(t, "map_index_template", None), "setup": t.is_setup, "teardown": t.is_teardown,
+                          "rule": t.trigger_rule.value, "group": t.task_group.group_id}
               for t in dag.tasks}} for name, dag in bag.dags.items()}}))
 """
 
@@ -44,6 +47,7 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     home = tmp_path_factory.mktemp("airflow")
     settings = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     settings |= {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    settings["PYTHONPATH"] = str(REPOSITORY / "dags")  # as Airflow has it when it reads a folder of DAGs
     answer = subprocess.run(
         [AIRFLOW_PYTHON, "-c", DESCRIBE, REPOSITORY / "dags"], env=settings, capture_output=True, text=True, check=False
     )
@@ -80,18 +84,21 @@ def test_nightly_runs_once_a_night_in_shanghai(nightly: dict[str, Any]) -> None:
     assert nightly["catchup"] is False
     retries = {name: task["retries"] for name, task in nightly["tasks"].items()}
     assert retries.pop("finish") == 0  # it fails where an earlier task did: nothing to try again
+    assert retries.pop("approve") == 0  # nobody is asked twice
     assert set(retries.values()) == {1}
 
 
 def test_nightly_tasks_follow_the_way_of_the_data(nightly: dict[str, Any]) -> None:
-    news = [f"announce_{table}" for table in ("appeal", "resident", "resident_status")]
+    news = [f"announce_{table}" for table in REFINED]
     expected = {
         "deliver.extract": ["deliver.land"],
         "deliver.land": ["harmonise"],
         "harmonise": ["match"],
         "match": ["merge"],
         "merge": ["audit"],
-        "audit": ["release"],
+        "audit": ["gate"],
+        "gate": ["approve"],
+        "approve": ["release"],
         "release": [*news, "finish"],
         "finish": news,  # the teardown: it follows whatever failed
         **{task: [] for task in news},
@@ -99,6 +106,27 @@ def test_nightly_tasks_follow_the_way_of_the_data(nightly: dict[str, Any]) -> No
     downstream = {name: task["downstream"] for name, task in nightly["tasks"].items()}
     assert {"deliver.extract", "finish"} <= set(downstream.pop("start"))
     assert downstream == expected
+
+
+def test_release_waits_for_the_answer_where_somebody_is_asked(nightly: dict[str, Any]) -> None:
+    """A question that is not asked is skipped, and a failure before it is not published over."""
+    rules = {name: task["rule"] for name, task in nightly["tasks"].items()}
+    assert (rules["gate"], rules["approve"], rules["release"]) == ("all_success", "all_success", "none_failed")
+
+
+def test_each_part_of_the_night_is_a_group(nightly: dict[str, Any]) -> None:
+    groups = {name: task["group"] for name, task in nightly["tasks"].items()}
+    assert {name: group for name, group in groups.items() if not name.startswith("announce_")} == {
+        "start": None, "finish": None,
+        "deliver.extract": "deliver", "deliver.land": "deliver",
+        "harmonise": "refine", "match": "refine", "merge": "refine",
+        "audit": "publish", "gate": "publish", "approve": "publish", "release": "publish",
+    }  # fmt: skip
+    assert {group for name, group in groups.items() if name.startswith("announce_")} == {"tell"}
+
+
+def test_somebody_hears_of_it_when_the_night_is_late(nightly: dict[str, Any]) -> None:
+    assert nightly["deadlines"] == [["DagRunQueuedAtDeadline", 4 * 3600]]
 
 
 def test_finish_closes_the_run_that_start_opened(nightly: dict[str, Any]) -> None:
@@ -117,6 +145,26 @@ def test_each_refined_table_is_one_asset(nightly: dict[str, Any]) -> None:
     assert sorted(outlets) == [f"refined.{table}" for table in REFINED]
 
 
+@pytest.fixture
+def maintenance(described: dict[str, Any]) -> Any:
+    return described["dags"]["maintenance"]
+
+
+def test_maintenance_runs_once_a_week_when_the_night_is_long_over(maintenance: dict[str, Any]) -> None:
+    assert maintenance["schedule"] == "0 6 * * 0"
+    assert maintenance["timezone"] == "Asia/Shanghai"
+    assert maintenance["catchup"] is False
+    assert maintenance["tags"] == ["maintenance"]
+
+
+def test_maintenance_is_one_task_that_waits_for_a_busy_workspace(maintenance: dict[str, Any]) -> None:
+    [(name, task)] = maintenance["tasks"].items()
+    assert (name, task["downstream"], task["outlets"]) == ("maintain", [], [])
+    assert task["retries"] >= 3
+    for code in ("exit code 4", "exit code 2", "exit code 1"):
+        assert code in maintenance["doc_md"]
+
+
 def imported(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -125,16 +173,26 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield (node.module or "").partition(".")[0]
 
 
-@pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_dag_file_holds_wiring_only(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
-    assert set(imported(tree)) <= {"airflow", "json", "os", "datetime", "pathlib", "subprocess", "zoneinfo"}
+    assert set(imported(tree)) <= {
+        "airflow",
+        "json",
+        "os",
+        "datetime",
+        "pathlib",
+        "shlex",
+        "stages",
+        "subprocess",
+        "zoneinfo",
+    }
     assert ast.get_docstring(tree), "the docstring comes first"
     assert len(text.splitlines()) < 80
 
 
-@pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_dag_file_reads_nothing_when_it_is_parsed(path: Path) -> None:
     """Calls outside a function body that would touch files, processes or the network."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -5,25 +5,33 @@ a case of IDENTITIES   who the mentions were, when the ids were given, the clust
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import pytest
 from match_oracle import list_events
+from pyspark.sql import functions as F
 from town import Town
 
-from jobs.match import identity
+from jobs.match import identity, scope
+from jobs.match.mentions import KINDS
 
 pytest_plugins = ["town_fixtures"]
 TONIGHT = date(2026, 1, 5)
 
 
-def fresh(label: str) -> str:
-    return "R" + hashlib.md5(f"{label}|{TONIGHT}".encode()).hexdigest()[:24]
+def new_id(root: str, kind: str, night: date) -> str:
+    """Id of an entity that the mention `root` gives birth to."""
+    return kind[0].upper() + hashlib.md5(f"{root}|{night}".encode()).hexdigest()[:24]
 
 
-# mention -> (entity of before, still current?); entity -> (night of birth, birth mention); label -> mentions tonight
+def fresh(root: str) -> str:
+    """Stands in a case for the new id of the cluster with this root."""
+    return f"new {root}"
+
+
+# mention -> (entity of before, still current?); entity -> (night of birth, birth mention); root -> mentions tonight
 IDENTITIES: dict[str, tuple[dict, dict, dict, dict, set]] = {
     "a new cluster gets a new id": (
         {}, {},
@@ -150,60 +158,92 @@ IDENTITIES: dict[str, tuple[dict, dict, dict, dict, set]] = {
 }  # fmt: skip
 
 
+# Every case is played by each kind, all of them at once: place -> kind and case.
+PLACES = dict(enumerate(((kind, case) for case in IDENTITIES for kind in KINDS), start=100))
+
+
+def number(mention: str) -> int:
+    """Number of a mention that is called by its place and a letter; mentions are in the order of their numbers."""
+    return int(mention[:3]) * 1000 + ord(mention[3])
+
+
+@dataclass(frozen=True)
+class Identities:
+    """What became of all cases: the entity of each mention, and the events."""
+
+    entities: dict[str, str]
+    events: list[dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def identities(spark: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """All cases at once, each with the place of its own before every id: (assignments, events)."""
+def identities(spark: Any) -> Identities:
     last, births, clusters = [], [], []
-    for place, (before, born, now, _, _) in enumerate(IDENTITIES.values(), start=10):
-        last += [(f"{place}{m}", "resident", f"{place}{e}", current) for m, (e, current) in before.items()]
-        births += [(f"{place}{e}", "resident", date(2026, 1, day), f"{place}{m}") for e, (day, m) in born.items()]
-        clusters += [(f"{place}{m}", f"{place}{label}") for label, mentions in now.items() for m in mentions]
-    known = spark.createDataFrame(last, "mention_id string, kind string, entity_id string, was_current boolean")
-    born_before = spark.createDataFrame(births, "entity_id string, kind string, born date, birth_mention string")
-    found = spark.createDataFrame(clusters, "mention_id string, label string")
-    assigned = identity.assign_entities(found, known, born_before, TONIGHT, "resident")
+    for place, (kind, case) in PLACES.items():
+        before, born, now, _, _ = IDENTITIES[case]
+        last += [(number(f"{place}{m}"), kind, f"{place}{e}", current) for m, (e, current) in before.items()]
+        births += [
+            (f"{place}{e}", kind, date(2026, 1, day), number(f"{place}{m}"), f"{place}{m}")
+            for e, (day, m) in born.items()
+        ]
+        clusters += [
+            (f"{place}{m}", number(f"{place}{m}"), kind, number(f"{place}{label}"))
+            for label, mentions in now.items()
+            for m in mentions
+        ]
+    known = spark.createDataFrame(last, "number bigint, kind string, entity_id string, was_current boolean")
+    schema = "entity_id string, kind string, born date, birth bigint, mention_id string"
+    born_before = spark.createDataFrame(births, schema)
+    found = spark.createDataFrame(clusters, "mention_id string, number bigint, kind string, root bigint")
+    grouped = found.drop("mention_id")
+    assigned = identity.assign_entities(grouped, found, known, born_before, TONIGHT)
     rows = assigned.toArrow().to_pylist()
-    now = spark.createDataFrame(rows, "mention_id string, kind string, entity_id string")
-    ended = [(entity,) for entity in {e for _, _, e, _ in last} - {e for _, _, e, current in last if current}]
-    ended_before = spark.createDataFrame(ended, "entity_id string")
-    events = identity.list_events(known, now, born_before, ended_before, TONIGHT)
-    return rows, events.toArrow().to_pylist()
+    entities = spark.createDataFrame(rows, "root bigint, kind string, entity_id string, mention_id string")
+    events = identity.list_events(known, grouped, entities, born_before, TONIGHT)
+    of_root = {row["root"]: row["entity_id"] for row in rows}
+    assert len(of_root) == len(rows)
+    return Identities({mention: of_root[root] for mention, _, _, root in clusters}, events.toArrow().to_pylist())
 
 
-def placed(entity: str, place: int, now: Iterable[str]) -> str:
-    """An entity of a case as it is called among all cases: a new id is the hash of the placed label."""
-    labels = {fresh(label): fresh(f"{place}{label}") for label in now}
-    return labels.get(entity, f"{place}{entity}")
+def placed(entity: str, place: int) -> str:
+    """An entity of a case as it is called at a place: a new id is the hash of the placed root."""
+    kind, case = PLACES[place]
+    fresh_ids = {fresh(root): new_id(f"{place}{root}", kind, TONIGHT) for root in IDENTITIES[case][2]}
+    return fresh_ids.get(entity, f"{place}{entity}")
 
 
-@pytest.mark.parametrize("case", IDENTITIES)
-def test_ids_go_on(identities: tuple[list, list], case: str) -> None:
-    place = 10 + list(IDENTITIES).index(case)
-    now, expected = IDENTITIES[case][2:4]
-    found = {r["mention_id"][2:]: r["entity_id"] for r in identities[0] if r["mention_id"].startswith(str(place))}
-    assert found == {mention: placed(entity, place, now) for mention, entity in expected.items()}
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: "-".join(PLACES[place]))
+def test_ids_go_on(identities: Identities, place: int) -> None:
+    expected = IDENTITIES[PLACES[place][1]][3]
+    found = {m[3:]: entity for m, entity in identities.entities.items() if m.startswith(str(place))}
+    assert found == {mention: placed(entity, place) for mention, entity in expected.items()}
 
 
-@pytest.mark.parametrize("case", IDENTITIES)
-def test_every_change_of_ids_is_an_event(identities: tuple[list, list], case: str) -> None:
-    place = 10 + list(IDENTITIES).index(case)
-    before, born, now, assigned, events = IDENTITIES[case]
-    expected = {(e, placed(x, place, now), other and placed(other, place, now)) for e, x, other in events}
-    entities = {placed(e, place, now) for e in [*born, *assigned.values()]}
-    found = [(e["event"], e["entity_id"], e["other_id"]) for e in identities[1] if e["entity_id"] in entities]
-    assert Counter(found) == Counter(expected)
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: "-".join(PLACES[place]))
+def test_every_change_of_ids_is_an_event_of_its_kind(identities: Identities, place: int) -> None:
+    kind, case = PLACES[place]
+    before, born, _, assigned, events = IDENTITIES[case]
+    expected = {(e, placed(x, place), other and placed(other, place)) for e, x, other in events}
+    entities = {placed(e, place) for e in [*born, *assigned.values()]}
+    found = [event for event in identities.events if event["entity_id"] in entities]
+    assert Counter((e["event"], e["entity_id"], e["other_id"]) for e in found) == Counter(expected)
+    assert {event["kind"] for event in found} <= {kind}
     if all(day < TONIGHT.day for day, _ in born.values()):
         current = {mention: entity for mention, (entity, is_current) in before.items() if is_current}
         assert list_events(current, assigned, set(born)) == events
 
 
-def test_births_name_their_mention(identities: tuple[list, list]) -> None:
-    """The least of their cluster; an id of an earlier run of the night keeps the one it was given for."""
-    births = {event["entity_id"]: event["mention_id"] for event in identities[1] if event["event"] == "birth"}
-    expected: dict[str, str] = {}
-    for row in sorted(identities[0], key=lambda row: row["mention_id"]):
-        expected.setdefault(row["entity_id"], row["mention_id"])
-    for place, (_, born, *_) in enumerate(IDENTITIES.values(), start=10):
+def test_no_event_belongs_to_no_case(identities: Identities) -> None:
+    expected = sum(len(IDENTITIES[case][4]) for _, case in PLACES.values())
+    assert len(identities.events) == expected > 100
+
+
+def test_births_name_their_mention(identities: Identities) -> None:
+    """The root of their cluster; an id of an earlier run of the night keeps the one it was given for."""
+    births = {event["entity_id"]: event["mention_id"] for event in identities.events if event["event"] == "birth"}
+    expected = {}
+    for place, (kind, case) in PLACES.items():
+        _, born, now, _, _ = IDENTITIES[case]
+        expected |= {new_id(f"{place}{root}", kind, TONIGHT): f"{place}{root}" for root in now}
         expected |= {f"{place}{entity}": f"{place}{mention}" for entity, (day, mention) in born.items() if day == 5}
     assert births
     assert births == {entity: expected[entity] for entity in births}
@@ -212,33 +252,71 @@ def test_births_name_their_mention(identities: tuple[list, list]) -> None:
 def test_the_last_entity_of_a_mention_is_that_of_before_tonight(spark: Any) -> None:
     nights = [date(2026, 1, day) for day in range(1, 7)]
     rows = [
-        ("stays", "resident", "A", nights[0], None),
-        ("moved", "resident", "A", nights[0], nights[2]),
-        ("moved", "resident", "B", nights[2], None),
-        ("ended", "resident", "A", nights[0], nights[1]),
-        ("ends tonight", "resident", "A", nights[0], TONIGHT),  # an earlier try of the night
-        ("came tonight", "resident", "C", TONIGHT, None),
-        ("moved tonight", "resident", "A", nights[0], TONIGHT),
-        ("moved tonight", "resident", "B", TONIGHT, None),
+        (1, "A", nights[0], None),  # stays
+        (2, "A", nights[0], nights[2]),  # moved
+        (2, "B", nights[2], None),
+        (3, "A", nights[0], nights[1]),  # ended
+        (4, "A", nights[0], TONIGHT),  # ends tonight, in an earlier try of the night
+        (5, "C", TONIGHT, None),  # came tonight
+        (6, "A", nights[0], TONIGHT),  # moved tonight
+        (6, "B", TONIGHT, None),
     ]
-    frame = spark.createDataFrame(
-        rows, "mention_id string, kind string, entity_id string, valid_from date, valid_to date"
-    )
+    frame = spark.createDataFrame(rows, "number bigint, entity_id string, valid_from date, valid_to date")
+    frame = frame.selectExpr("*", "'resident' as kind")
     last = identity.last_assignment(frame, TONIGHT).toArrow().to_pylist()
-    assert {(row["mention_id"], row["entity_id"], row["was_current"]) for row in last} == {
-        ("stays", "A", True), ("moved", "B", True), ("ended", "A", False), ("ends tonight", "A", True),
-        ("moved tonight", "A", True),
+    assert {(row["number"], row["entity_id"], row["was_current"]) for row in last} == {
+        (1, "A", True), (2, "B", True), (3, "A", False), (4, "A", True), (6, "A", True),
     }  # fmt: skip
+    stood = scope.standing(frame, TONIGHT).toArrow().to_pylist()
+    assert {(row["number"], row["entity_id"]) for row in stood} == {(1, "A"), (2, "B"), (4, "A"), (6, "A")}
 
 
 def test_an_ended_mention_follows_a_merge(spark: Any) -> None:
     last = spark.createDataFrame(
-        [("a", "resident", "OLD", False), ("b", "resident", "X", True)],
-        "mention_id string, kind string, entity_id string, was_current boolean",
+        [(1, "resident", "OLD", False), (2, "resident", "X", True)],
+        "number bigint, kind string, entity_id string, was_current boolean",
     )
     redirects = spark.createDataFrame([("OLD", "X")], "entity_id string, survivor string")
     rows = identity.follow_redirects(last, redirects).toArrow().to_pylist()
-    assert {(row["mention_id"], row["entity_id"]) for row in rows} == {("a", "X"), ("b", "X")}
+    assert {(row["number"], row["entity_id"]) for row in rows} == {(1, "X"), (2, "X")}
+
+
+# now: mention -> root; before: mention -> entity; tried, reopened   ->   mentions whose entity must be found out
+SCOPES: dict[str, tuple[dict[int, int], dict[int, str], list[int], list[str], set[int]]] = {
+    "as it was": ({1: 1, 2: 1, 3: 3}, {1: "A", 2: "A", 3: "B"}, [], [], set()),
+    "a new mention, alone": ({1: 1, 2: 2}, {1: "A"}, [], [], {2}),
+    "a new mention in a cluster": ({1: 1, 2: 1, 3: 3}, {1: "A", 3: "B"}, [], [], {1, 2}),
+    "a mention has ended": ({1: 1, 3: 3}, {1: "A", 2: "A", 3: "B"}, [], [], {1, 2}),
+    "the last mention has ended": ({3: 3}, {1: "A", 3: "B"}, [], [], {1}),
+    "a merge": ({1: 1, 2: 1, 3: 3}, {1: "A", 2: "B", 3: "C"}, [], [], {1, 2}),
+    "a split": ({1: 1, 2: 2, 3: 3}, {1: "A", 2: "A", 3: "C"}, [], [], {1, 2}),
+    "a mention goes over": ({1: 1, 2: 3, 3: 3, 4: 4}, {1: "A", 2: "A", 3: "C", 4: "D"}, [], [], {1, 2, 3}),
+    "another root of the same cluster": ({1: 2, 2: 2}, {1: "A", 2: "A"}, [], [], set()),
+    "an earlier run of the night touched one": ({1: 1, 2: 1, 3: 3}, {1: "A", 2: "A", 3: "B"}, [2], [], {1, 2}),
+    "an earlier run of the night touched one that is gone": ({1: 1}, {1: "A"}, [9], [], {9}),
+    "a mention comes back that was of an entity which lives": (
+        {1: 1, 2: 1, 3: 3, 4: 4}, {1: "A", 2: "A", 4: "B"}, [], ["A"], {1, 2, 3},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SCOPES)
+def test_only_what_changed_and_what_it_reaches_is_worked_on(spark: Any, case: str) -> None:
+    now, before, tried, reopened, expected = SCOPES[case]
+    clusters = spark.createDataFrame(
+        [(m, "resident", root) for m, root in now.items()], "number bigint, kind string, root bigint"
+    )
+    was = spark.createDataFrame(
+        [(m, "resident", e) for m, e in before.items()], "number bigint, kind string, entity_id string"
+    )
+    compared = scope.compare_clusters(clusters, was)
+    keys = spark.createDataFrame([(e,) for e in reopened], "entity_id string")
+    found = scope.list_scope(
+        compared,
+        spark.createDataFrame([(m,) for m in tried], "number bigint"),
+        keys.select(F.xxhash64("entity_id").alias("entity_key")),
+    )
+    assert sorted(row["number"] for row in found.toArrow().to_pylist()) == sorted(expected)
 
 
 # --- the town ----------------------------------------------------------------------------------------------------------
@@ -276,5 +354,4 @@ def test_an_id_is_born_once_and_never_given_again(town: Town) -> None:
     assert len({event["entity_id"] for event in births}) == len(births)
     assert {entity for state in states(town) for entity in state.values()} == {event["entity_id"] for event in births}
     for event in births:
-        text = f"{event['mention_id']}|{event['night']}"
-        assert event["entity_id"] == "R" + hashlib.md5(text.encode()).hexdigest()[:24]
+        assert event["entity_id"] == new_id(event["mention_id"], event["kind"], event["night"])

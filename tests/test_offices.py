@@ -59,7 +59,7 @@ def test_all_layers_are_read_by_layer_and_table(office: Office) -> None:
 
 def test_books_that_do_not_close_are_told_with_exit_code_3(office: Office) -> None:
     lake = open_lake(office.workspace)
-    where = {"run_id": "2026-01-01.1", "system": "health", "term": "read"}
+    where = {"run_id": "2026-01-01.1", "system": "clinic", "term": "read"}
     [row] = lake.rows("ops.ledger", where).to_pylist()
     lake.replace_part("ops.ledger", lake.table_of("ops.ledger", [{**row, "rows": row["rows"] + 1}]), where)
     answer = office.jiceng("books", "--run", "2026-01-01.1")
@@ -72,8 +72,8 @@ def test_books_that_do_not_close_are_told_with_exit_code_3(office: Office) -> No
 
 
 def test_a_run_that_crashes_is_told_with_exit_code_1(office: Office) -> None:
-    office.hand_in("health/随访_20260102.csv", "编号,内容,时间\n7,甲,不详\n")
-    table = office.workspace.lake / "raw" / "health__message"
+    office.hand_in("clinic/随访_20260102.csv", "编号,内容,时间\n7,甲,不详\n")
+    table = office.workspace.lake / "raw" / "clinic__message"
     table.rename(table.with_suffix(".aside"))
     table.write_text("no table")
     answer = office.run("2026-01-02")

@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 from town import Answer, Town, jiceng
 
 from jobs import extract, land
-from jobs.audit.stage import check_rules
+from jobs.audit.checks import check_rules
 from jobs.audit.suites import Rule
 from jobs.common.stage import open_context
 from jobs.sample import CANARIES
@@ -195,8 +195,11 @@ def told_by_commands(town: Town) -> Iterator[tuple[str, Answer]]:
             yield " ".join(command), jiceng(*command, "--home", town.home, "--format", form)
     canary = next(row for row in town.rows("refined.resident") if row["id_number"] == CANARIES[0].id_number)
     yield "explain", jiceng("explain", "resident", canary["entity_id"], "--home", town.home, "--format", "json")
-    certificate = next(row for row in town.rows("refined.resident_status") if row["resident_id"] == canary["entity_id"])
-    yield "explain", jiceng("explain", "resident_status", f"civil_affairs/{certificate['number']}", "--home", town.home)
+    statuses = [row for row in town.rows("refined.resident_status") if row["resident_id"] == canary["entity_id"]]
+    assert statuses
+    for status in statuses:
+        key = f"{status['system']}/{status['number']}"
+        yield "explain", jiceng("explain", "resident_status", key, "--home", town.home)
 
 
 def test_no_command_names_anybody_unasked(town: Town, secrets: Secrets) -> None:

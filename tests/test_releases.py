@@ -12,10 +12,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from deltalake import DeltaTable
 from kill_run import Ended, hand_over, last_summary, run_night, sample_town, warm
 
 import jobs
+from jobs.common.engine import session
 from jobs.common.errors import UserError
 from jobs.common.releases import Release, all_releases, find_release, finish_release, record_intent, recover_release
 from jobs.common.runs import CLI, Run
@@ -97,7 +100,7 @@ def test_a_half_promoted_release_is_invisible_until_it_is_completed(
     """Killed after the refined table was written and before the row says so."""
     intent = record_intent(lake, run_of(SECOND), set_candidates(lake, NAMES_OF[SECOND]))
     with monkeypatch.context() as patch:
-        patch.setattr("jobs.common.releases._write", interrupt)
+        patch.setattr("jobs.common.releases.write_release", interrupt)
         with pytest.raises(KeyboardInterrupt):
             finish_release(lake, intent)
     assert {row["entity_id"] for row in lake.rows("refined.resident").to_pylist()} == set(NAMES_OF[SECOND])
@@ -155,6 +158,20 @@ def test_older_releases_stay_readable_as_they_were(lake: Lake, released: Release
         jobs.open_table("resident", release="2026-01-09.1", home=home)
     with pytest.raises(UserError, match="has no table dwelling; it has appeal, resident, resident_status"):
         jobs.open_table("dwelling", home=home)
+
+
+def test_other_tools_read_the_released_tables_by_path(lake: Lake, released: Release) -> None:
+    """Read-only, with the name of the folder alone, and nothing of ours between."""
+    path = str(lake.path("refined.resident"))
+    spark = session().read.format("delta").load(path)
+    readers = {
+        "delta-rs": DeltaTable(path).to_pyarrow_dataset().to_table(columns=["entity_id", "name"]).to_pylist(),
+        "polars": pl.read_delta(path).select("entity_id", "name").to_dicts(),
+        "spark": spark.select("entity_id", "name").toArrow().to_pylist(),
+    }
+    expected = [{"entity_id": key, "name": name} for key, name in NAMES_OF[FIRST].items()]
+    for tool, rows in readers.items():
+        assert sorted(rows, key=lambda row: row["entity_id"]) == expected, tool
 
 
 # --- the gate, over a town's second night whose stages ran one by one up to the audit ------------------------------------
@@ -254,6 +271,17 @@ def test_the_gate_lets_through_what_was_audited(audited: Path, tmp_path: Path) -
     stage_alone(home, "release")
     assert lake.version("ops.release") == version
     stage_alone(home, "finish")
+
+
+def test_a_night_audited_again_has_its_own_release_not_before_it(audited: Path, tmp_path: Path) -> None:
+    """As after a kill between the release and the end of the run: each verdict is what it was, totals too."""
+    home = tmp_path / "workspace"
+    shutil.copytree(audited, home)
+    lake = open_lake(Workspace(home))
+    before = lake.fingerprint("ops.audit")
+    stage_alone(home, "release")
+    stage_alone(home, "audit")
+    assert lake.fingerprint("ops.audit") == before
 
 
 def test_a_refused_night_is_released_when_it_has_been_mended(tmp_path: Path) -> None:

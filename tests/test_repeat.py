@@ -1,8 +1,7 @@
-"""The same night again, in another order, by another driver, in another place: the same tables.
+"""The same night again, in another order, in another place: the same tables.
 
 again, nothing new               no commit outside `ops.run`, no release, same fingerprints
 rows of the exports shuffled     same refined tables
-stages one by one                same fingerprints of all tables
 while another run is live        exit code 4
 abandoned half-way               the next run takes up its files: same refined tables
 a night that lies behind         exit code 2
@@ -193,33 +192,6 @@ def shuffle(rows: list[Any], key: Callable[[Any], str], draw: random.Random) -> 
     return [rows[next(turns[key(rows[place])])] for place in places]
 
 
-# --- by another driver -------------------------------------------------------------------------------------------------
-
-
-def test_stages_one_by_one_give_the_tables_of_jiceng_run(nights: dict[date, Path], tmp_path: Path) -> None:
-    """As Airflow runs them, each in a process of its own."""
-    home = open_town(tmp_path / "workspace")
-    for night in NIGHTS:
-        hand_over(exports(night), home)
-        stages_one_by_one(home, night)
-        alone, together = last_summary(home, night), last_summary(nights[night], night)
-        assert fingerprints(alone) == fingerprints(together), night
-        for term in ("run_id", "night", "verdict", "release_id", "sources", "waiting", "books"):
-            assert alone[term] == together[term], term
-        assert alone["stages"].keys() == together["stages"].keys()
-    drivers = {row["driver"] for row in open_lake(Workspace(home)).rows("ops.run").to_pylist()}
-    assert drivers == {"airflow"}
-
-
-def stages_one_by_one(home: Path, night: date) -> None:
-    plan = json.loads(succeed(warm().run("jobs.start", "--night", night, "--home", home)).out)
-    for source in plan["sources"]:
-        for stage in ("extract", "land"):
-            succeed(warm().run(f"jobs.{stage}", "--run-id", plan["run_id"], "--source", source, "--home", home))
-    for stage in ("harmonise", "match", "merge", "audit", "release", "finish"):
-        succeed(warm().run(f"jobs.{stage}", "--run-id", plan["run_id"], "--home", home))
-
-
 def succeed(ended: Ended) -> Ended:
     assert ended.code == 0, ended.err
     return ended
@@ -285,7 +257,7 @@ def test_a_stage_refuses_the_id_of_another_run(after_first: Path) -> None:
 # --- abandoned ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", ["harmonised.resident", "refined.resident"])
+@pytest.mark.parametrize("table", ["refined.resident"])
 def test_the_next_run_takes_up_the_files_of_an_abandoned_one(
     after_first: Path, nights: dict[date, Path], table: str
 ) -> None:

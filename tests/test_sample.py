@@ -2,8 +2,6 @@
 
 import csv
 import hashlib
-import io
-import json
 import os
 import re
 import subprocess
@@ -16,8 +14,11 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from sample_files import NIGHTS, Row, is_whole, read_csv, read_lines, read_rows, read_sheet, read_truth
 from stdnum.cn import ric
 
+from jobs.common.contracts import load_sources
+from jobs.common.model import load_model
 from jobs.sample import CANARIES, NASTY_CASES, generate
 from jobs.sample.civil_affairs import FIRST_ROW
 from jobs.sample.names import DOT_VARIANTS, RARE_GIVEN_NAMES
@@ -25,8 +26,7 @@ from jobs.sample.places import COMMUNITIES, REGIONS
 from jobs.sample.world import World, build_world
 
 FIRST = date(2026, 1, 1)
-NIGHTS = ("2026-01-01", "2026-01-02", "2026-01-03")
-Row = dict[str, object]
+CONF = Path(__file__).parents[1] / "conf"
 
 
 def digest(root: Path) -> dict[str, str]:
@@ -36,57 +36,6 @@ def digest(root: Path) -> dict[str, str]:
         for path in sorted(root.rglob("*"))
         if path.is_file()
     }
-
-
-def read_csv(path: Path) -> dict[int, Row]:
-    """Records by the physical line on which they start."""
-    reader = csv.reader(io.StringIO(path.read_bytes().decode("gb18030"), newline=""))
-    header = next(reader)
-    rows: dict[int, Row] = {}
-    start = reader.line_num + 1
-    for cells in reader:
-        if cells:
-            rows[start] = dict(zip(header, cells, strict=False)) | {"cells": len(cells)}
-        start = reader.line_num + 1
-    return rows
-
-
-def read_sheet(path: Path, header: int) -> dict[int, Row]:
-    """Rows below the header by sheet row; a header that occurs again gets its column number."""
-    sheet = openpyxl.load_workbook(path).active
-    assert sheet is not None
-    names = [cell.value for cell in sheet[header]]
-    keys = [str(name) if names.index(name) == place else f"{name}{place}" for place, name in enumerate(names)]
-    rows = {
-        row[0].row: dict(zip(keys, (cell.value for cell in row), strict=True)) for row in sheet.iter_rows(header + 1)
-    }
-    return {number: row for number, row in rows.items() if any(cell is not None for cell in row.values())}
-
-
-def read_lines(path: Path) -> dict[int, Row]:
-    """JSON objects by line; a line that is none as {}."""
-    rows: dict[int, Row] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        try:
-            rows[number] = json.loads(line)
-        except json.JSONDecodeError:
-            if line:
-                rows[number] = {}
-    return rows
-
-
-def read_rows(town: Path, night: str, system: str, name: str) -> dict[int, Row]:
-    """The rows of any export that speak of people."""
-    path = town / night / system / name
-    match system:
-        case "police":
-            return read_csv(path)
-        case "walk_in":
-            return read_sheet(path, header=1)
-        case "grid":
-            return read_lines(path)
-    rows = read_sheet(path, header=FIRST_ROW - 1)
-    return dict(list(rows.items())[:-2])  # without total and signature
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +53,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def truth(town: Path) -> list[dict[str, str]]:
-    with (town / "truth.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return read_truth(town)
 
 
 def test_same_arguments_give_same_bytes_in_other_processes(tmp_path: Path) -> None:
@@ -145,6 +93,7 @@ def test_every_nasty_case_occurs_from_1000_residents_on(tmp_path: Path, seed: in
 def test_few_nights_have_the_cases_that_fit(tmp_path: Path, nights: int) -> None:
     told = dict(generate(1000, 5, nights, tmp_path / "town"))
     between_nights = {"birth", "marriage", "move", "withdrawn_row", "corrected_row", "corrupt_file"}
+    between_nights |= {"head_changed", "tenant_left", "dwelling_split", "dwelling_merged"}
     absent = {"late_file"} | (between_nights if nights == 1 else set())
     assert {case for case, count in told.items() if not count} == absent
 
@@ -204,49 +153,137 @@ def test_twins_and_namesakes_can_be_told_apart_by_their_ids_only(world: World) -
     assert sum(count > 1 for count in namesakes.values()) >= world.cases["namesakes"] >= 1
 
 
-def test_truth_has_a_line_for_every_row_that_names_a_person(town: Path, truth: list[dict[str, str]]) -> None:
-    unreadable = {"户籍人口_20260101.csv.part", "来访登记_20260102_二楼.xlsx"}
-    told: dict[tuple[str, str, str], list[int]] = {}
+def mentions(town: Path) -> dict[tuple[str, str, str, str, str], list[int]]:
+    """Rows by (night, system, file, kind, role) in which a column holds something that feeds the kind in that role.
+
+    Read from the contracts and the files: the truth must tell of the same rows. Ragged lines and lines that are no JSON
+    are left out.
+    """
+    model = load_model({path.name: path for path in (CONF / "model").glob("*.yml")})
+    fields = {name: {field.name: field for field in record.fields} for name, record in model.items()}
+    sources, refused = load_sources({path.name: path for path in (CONF / "sources").glob("*.yaml")}, fields)
+    assert not refused
+    found: dict[tuple[str, str, str, str, str], list[int]] = {}
+    for obj in (obj for source in sources for obj in source.objects):
+        feeds = [
+            (feed.record, feed.role, column.header)
+            for column in obj.columns
+            for feed in column.feeds
+            if model[feed.record].kind and not column.primary_key
+        ]
+        for path in sorted(town.glob(f"*/{obj.system}/{obj.path}")):
+            if path.name in UNREADABLE:
+                continue
+            night = path.parent.parent.name
+            for number, row in read_rows(town, night, obj.system, path.name).items():
+                if row and is_whole(row):
+                    for record, role in {(record, role) for record, role, header in feeds if row.get(short(header))}:
+                        found.setdefault((night, obj.system, path.name, record, role), []).append(number)
+    return found
+
+
+UNREADABLE = {"来访登记_20260102_二楼.xlsx"}
+
+
+def short(header: str) -> str:
+    """The header as the reader of sheets names it, which knows the second header row only."""
+    group, _, name = header.rpartition("/")
+    return {"配偶/姓名": "姓名7", "配偶/身份证号": "身份证号8"}.get(f"{group}/{name}", name)
+
+
+def test_truth_has_a_line_for_every_mention(town: Path, truth: list[dict[str, str]]) -> None:
+    """Every kind and role that the contracts read from the files, and no other; ragged and broken lines besides."""
+    told: dict[tuple[str, str, str, str, str], list[int]] = {}
+    whole = {
+        (night, system, name): {
+            number for number, row in read_rows(town, night, system, name).items() if row and is_whole(row)
+        }
+        for night, system, name in {(line["night"], line["system"], line["path"]) for line in truth}
+    }
     for line in truth:
-        assert line["kind"] == "resident"
-        if line["role"] == "person":
-            told.setdefault((line["night"], line["system"], line["path"]), []).append(int(line["row_number"]))
-    files = {tuple(path.relative_to(town).parts) for path in town.glob("*/*/*") if path.name not in unreadable}
-    assert set(told) == files
-    for (night, system, name), rows in told.items():
-        assert rows == list(read_rows(town, night, system, name)), name
+        key = line["night"], line["system"], line["path"]
+        number = int(line["row_number"])
+        if number in whole[key]:
+            told.setdefault((*key, line["kind"], line["role"]), []).append(number)
+    expected = mentions(town)
+    assert told.keys() == expected.keys()
+    for key, rows in expected.items():
+        assert sorted(told[key]) == rows, key
+    assert {(kind, role) for *_, kind, role in expected} == {
+        ("resident", "person"), ("resident", "spouse"), ("resident", "guardian"), ("resident", "legal_representative"),
+        ("resident", "owner"), ("resident", "tenant"), ("household", "household"), ("dwelling", "dwelling"),
+        ("organisation", "organisation"), ("organisation", "employer"), ("organisation", "owner"),
+        ("organisation", "property_manager"),
+    }  # fmt: skip
+
+
+def test_broken_lines_have_a_truth_too(town: Path, truth: list[dict[str, str]]) -> None:
+    told = {(line["night"], line["system"], line["path"], int(line["row_number"])) for line in truth}
+    broken = [
+        (*path.relative_to(town).parts, number)
+        for path in town.glob("*/*/*")
+        if path.suffix in (".csv", ".txt", ".jsonl")
+        for number, row in read_rows(town, *path.relative_to(town).parts).items()
+        if not row or not is_whole(row)
+    ]
+    assert len(broken) >= 12
+    assert [place for place in broken if place not in told] == []
+
+
+def test_truth_ids_tell_the_kind(truth: list[dict[str, str]]) -> None:
+    letters = {"resident": "T", "household": "H", "dwelling": "D", "organisation": "O"}
+    assert [line for line in truth if not re.fullmatch(letters[line["kind"]] + "[0-9]+[AB]?", line["truth_id"])] == []
+
+
+NAME_COLUMNS = {
+    ("police", "person"): "姓名", ("walk_in", "person"): "姓名", ("grid", "person"): "name",
+    ("civil_affairs", "person"): "姓名", ("civil_affairs", "spouse"): "姓名7", ("health", "person"): "姓名",
+    ("health", "guardian"): "监护人姓名", ("social_security", "person"): "姓名",
+    ("market", "legal_representative"): "法定代表人", ("housing", "owner"): "产权人", ("housing", "tenant"): "租户姓名",
+}  # fmt: skip
 
 
 def test_truth_names_the_right_people(town: Path, truth: list[dict[str, str]], world: World) -> None:
-    """On the first night, in every system, also the spouses: names are the true ones but for those that are nasty."""
-    columns = {("police", "person"): "姓名", ("walk_in", "person"): "姓名", ("grid", "person"): "name"}
-    columns |= {("civil_affairs", "person"): "姓名", ("civil_affairs", "spouse"): "姓名7"}
+    """On the first night, in every system and role: names are the true ones but for those that are nasty."""
     files: dict[tuple[str, str], dict[int, Row]] = {}
     right: Counter[tuple[str, str]] = Counter()
     wrong: Counter[tuple[str, str]] = Counter()
-    for line in (line for line in truth if line["night"] == NIGHTS[0]):
-        file = (line["system"], line["path"])
-        rows = files.setdefault(file, read_rows(town, line["night"], *file)) if file not in files else files[file]
+    for line in (line for line in truth if line["night"] == NIGHTS[0] and line["kind"] == "resident"):
+        file, key = (line["system"], line["path"]), (line["system"], line["role"])
+        rows = files[file] if file in files else files.setdefault(file, read_rows(town, line["night"], *file))
+        row = rows[int(line["row_number"])]
+        if not is_whole(row):
+            continue
         resident = int(line["truth_id"].removeprefix("T"))
-        name = re.sub(r"[ \u3000]", "", str(rows[int(line["row_number"])].get(columns[file[0], line["role"]])))
+        name = str(row.get(NAME_COLUMNS[key], row.get("业主姓名")))
+        name = re.sub(r"[ \u3000]", "", name)
         name = re.sub(f"[{''.join(DOT_VARIANTS)}]", DOT_VARIANTS[0], name)
-        known = {world.name[resident], world.former_name[resident]}
-        (right if name in known else wrong)[file[0], line["role"]] += 1
-    assert set(right) == set(columns)
-    assert set(wrong) == {("grid", "person")}  # the broken lines
+        (right if name in (world.name[resident], world.former_name[resident]) else wrong)[key] += 1
+    assert set(right) == set(NAME_COLUMNS)
+    assert set(wrong) == {("grid", "person"), ("social_security", "person")}  # broken lines, and characters beyond GBK
     assert wrong["grid", "person"] < 5
+    assert wrong["social_security", "person"] == 3
 
 
-def test_registers_and_ledgers_cover_the_town(truth: list[dict[str, str]]) -> None:
-    first = {(line["system"], line["truth_id"], line["role"]) for line in truth if line["night"] == NIGHTS[0]}
-    share = Counter(system for system, _, role in first if role == "person")
-    assert share["police"] >= 970
-    assert 830 <= share["grid"] <= 900
-    assert share["civil_affairs"] == 60
-    assert share["walk_in"] == 36
-    assert Counter(role for *_, role in first)["spouse"] >= 10
-    later = Counter(line["system"] for line in truth if line["night"] == NIGHTS[1])
+def test_lists_cover_the_town(truth: list[dict[str, str]]) -> None:
+    first = {
+        (line["path"][:4], line["truth_id"], line["kind"], line["role"]) for line in truth if line["night"] == NIGHTS[0]
+    }
+    share = Counter((path, kind, role) for path, _, kind, role in first)
+    assert share["户籍人口", "resident", "person"] >= 970
+    assert 830 <= share["grid", "resident", "person"] <= 900
+    assert share["社会救助", "resident", "person"] == 60
+    assert share["来访登记", "resident", "person"] == 36
+    assert share["社会救助", "resident", "spouse"] >= 10
+    assert 450 <= share["健康档案", "resident", "person"] <= 600
+    assert 600 <= share["参保人员", "resident", "person"] <= 720
+    assert 380 <= share["房屋登记", "dwelling", "dwelling"] <= 480
+    assert 200 <= share["物业住户", "dwelling", "dwelling"] <= 280
+    assert share["企业名单", "organisation", "organisation"] == 50
+    persons = [line for line in truth if line["night"] == NIGHTS[1] and line["role"] == "person"]
+    later = Counter(line["system"] for line in persons)
     assert 15 <= later["grid"] <= 45
+    assert 5 <= later["health"] <= 30  # changes only
 
 
 def test_no_night_loses_or_changes_many_police_rows(town: Path) -> None:
@@ -274,7 +311,7 @@ def test_nasty_values_are_really_in_the_files(town: Path) -> None:
         r",[1-9]\.[0-9]{5}E\+17,", r",[0-9]{4}/[0-9]{1,2}/[0-9]{1,2},", r",(19|20)[0-9]{6},",
         r",[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日,",
         r",[0-9]{5},", "-02-30", r",\+86 ", r",1[0-9]{2}-[0-9]{4}-", r",1[0-9]{2} [0-9]{4} ", ",025-8",
-        "[一-龥][ \u3000][一-龥]", "\n（附房）\"", "\r\n\r\n",
+        "[一-龥][ \u3000][一-龥]", "\n（近北门）\"", "\r\n\r\n",
         *DOT_VARIANTS, *RARE_GIVEN_NAMES,
     ]  # fmt: skip
     assert [pattern for pattern in patterns if not re.search(pattern, register)] == []

@@ -116,6 +116,20 @@ def test_delta_schema_holds_comments_levels_and_what_is_required(lake: Lake) -> 
     }
 
 
+def test_a_fingerprint_goes_on_from_an_earlier_one(lake: Lake, spark: SparkSession) -> None:
+    """Where files were only added these alone are read, so that what is told of the earlier ones is taken as told."""
+    lake.replace_part(NAME, lake.table_of(NAME, [thing("a", "p"), thing("b", "p", count=-7)]), {"part": "p"})
+    since = {NAME: (lake.version(NAME), lake.fingerprint(NAME)[1])}
+    lake.replace_part(NAME, lake.table_of(NAME, [thing("c", "q")]), {"part": "q"})
+    assert lake.fingerprints({NAME: None}, since) == {NAME: lake.fingerprint(NAME)}
+    rows, total = map(int, lake.fingerprint(NAME)[1].split("-", 1))
+    told_otherwise = {NAME: (since[NAME][0], f"12-{int(since[NAME][1].split('-', 1)[1]) + 5}")}
+    assert lake.fingerprints({NAME: None}, told_otherwise) == {NAME: (rows + 10, f"{rows + 10}-{total + 5}")}
+
+    lake.merge(NAME, changes(spark, [thing("a", "p", count=1)]), "2026-01-01.1")  # which writes all files anew
+    assert lake.fingerprints({NAME: None}, told_otherwise) == {NAME: lake.fingerprint(NAME)}
+
+
 def test_column_statistics_know_levels_1_and_2_only(lake: Lake, spark: SparkSession) -> None:
     """Declared, and true of every file that delta-rs and the engine have written."""
     lake.upsert(NAME, lake.table_of(NAME, [thing("a", count=0)]))

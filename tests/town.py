@@ -21,9 +21,11 @@ import openpyxl
 import polars as pl
 from openpyxl.utils.escape import unescape
 
+from jobs import extract, harmonise, land, match, merge, start
 from jobs.cli import main
 from jobs.common.conf import Conf, current_conf
 from jobs.common.contracts import SourceObject
+from jobs.common.runs import CLI
 from jobs.common.stage import open_lake
 from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace
@@ -117,7 +119,8 @@ def file_rows(path: Path, obj: SourceObject) -> list[FileRow]:
 
 
 def _csv_rows(path: Path, obj: SourceObject) -> Iterator[FileRow]:
-    with open(path, encoding=obj.encoding, newline="") as handle:
+    encoding = "utf-8-sig" if obj.encoding.lower() == "utf-8" else obj.encoding  # some begin with a byte order mark
+    with open(path, encoding=encoding, newline="") as handle:
         reader = csv.reader(handle, delimiter=obj.delimiter)
         headers: list[str] = []
         start = 1
@@ -174,3 +177,27 @@ def cell_text(value: Any) -> str:
             return str(int(value))
         case _:
             return unescape(str(value)).strip()  # openpyxl leaves _x000D_ as it stands in the file
+
+
+def work_until_audit(town: Town, night: date) -> None:
+    """Hand a night over and run its stages up to the candidates, as `jiceng run` would, and stop there."""
+    shutil.copytree(town.samples / str(night), town.workspace.inbox, dirs_exist_ok=True)
+    context = start.run(town.workspace, night, CLI)
+    for stage in (extract, land):
+        for source in context.plan["sources"]:
+            stage.run(context, source)
+    for work in (harmonise.run, match.run, merge.run):
+        work(context)
+
+
+def build_town(base: Path, residents: int, seed: int, nights: int) -> Town:
+    """A sample town below `base`, and a workspace in which all its nights have been run."""
+    built = Town(base / "workspace", base / "samples")
+    sizes = ("--residents", str(residents), "--seed", str(seed), "--nights", str(nights))
+    assert jiceng("sample", *sizes, "--out", built.samples).code == 0
+    assert jiceng("init", "--home", built.home).code == 0
+    for night in sorted(path for path in built.samples.iterdir() if path.is_dir()):
+        shutil.copytree(night, built.workspace.inbox, dirs_exist_ok=True)
+        answer = built.run(date.fromisoformat(night.name))
+        assert answer.code == 0, answer.err[-3000:]
+    return built

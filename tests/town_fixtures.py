@@ -5,10 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from town import Town, jiceng
-
-from jobs import extract, harmonise, land, match, merge, start
-from jobs.common.runs import CLI
+from town import Town, build_town, jiceng, work_until_audit
 
 RESIDENTS, SEED, NIGHTS = 1000, 1, 3
 
@@ -16,16 +13,7 @@ RESIDENTS, SEED, NIGHTS = 1000, 1, 3
 @pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
     """Three nights of a town of a thousand; tests read it and leave it as it is."""
-    base = tmp_path_factory.mktemp("town")
-    built = Town(base / "workspace", base / "samples")
-    sizes = ("--residents", str(RESIDENTS), "--seed", str(SEED), "--nights", str(NIGHTS))
-    assert jiceng("sample", *sizes, "--out", built.samples).code == 0
-    assert jiceng("init", "--home", built.home).code == 0
-    for night in sorted(path for path in built.samples.iterdir() if path.is_dir()):
-        shutil.copytree(night, built.workspace.inbox, dirs_exist_ok=True)
-        answer = built.run(date.fromisoformat(night.name))
-        assert answer.code == 0, answer.err[-3000:]
-    return built
+    return build_town(tmp_path_factory.mktemp("town"), RESIDENTS, SEED, NIGHTS)
 
 
 @pytest.fixture(scope="session")
@@ -51,12 +39,6 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Town:
     assert jiceng("sample", "--residents", "60", "--seed", "4", "--nights", "1", "--out", stopped.samples).code == 0
     assert jiceng("init", "--home", stopped.home).code == 0
     night = date(2026, 1, 1)
-    shutil.copytree(stopped.samples / str(night), stopped.workspace.inbox, dirs_exist_ok=True)
-    context = start.run(stopped.workspace, night, CLI)
-    for stage in (extract, land):
-        for source in context.plan["sources"]:
-            stage.run(context, source)
-    for work in (harmonise.run, match.run, merge.run):
-        work(context)
+    work_until_audit(stopped, night)
     stopped.nights.append(night)
     return stopped

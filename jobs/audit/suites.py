@@ -1,10 +1,11 @@
 """Expectation suites, read from `expectations/<table>.yml`, loaded strictly.
 
-Refuses: a table without a suite, an unknown expectation, argument, column or code list, a rule without reason or
-severity, the same rule twice, and a suite that loaded fewer rules than it declares.
+Refuses, naming file and line: a table without a suite, an unknown expectation, argument, column or code list, a rule
+without reason or severity, the same rule twice, and a suite that loaded fewer rules than it declares.
 """
 
 from dataclasses import dataclass
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +13,47 @@ import great_expectations as gx
 import yaml
 from great_expectations.expectations.registry import get_expectation_impl, list_registered_expectation_implementations
 
-from jobs.common.codes import load_codes
+from jobs.audit.flags import code_lists, code_set
+from jobs.audit.rules import columns_used, name_rule
 from jobs.common.conf import Conf
-from jobs.common.divisions import division_codes
 from jobs.common.errors import UserError
 
-EXPECTATIONS = Path(__file__).resolve().parents[2] / "expectations"
 SEVERITIES = ("critical", "warning", "info")
 _KEYS = {"expectation", "arguments", "severity", "because"}
-_COLUMN_ARGUMENTS = ("column", "column_A", "column_B")
+_OVERRIDABLE = "overridable"
+TOTALS = "expect_table_row_count_to_be_between"
+_OF_LAST = {"min_of_last_release": "min_value", "max_of_last_release": "max_value"}
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One expectation with its severity; `name` tells it from the others of its suite."""
+    """One expectation with its severity; `name` tells it from the others of its suite.
+
+    `overridable`: a person may release although it fails.
+    """
 
     name: str
     expectation: str
     arguments: dict[str, Any]
     severity: str
     because: str
+    overridable: bool = False
 
 
-def load_suite(path: Path, columns: list[str], conf: Conf) -> list[Rule]:
-    """The rules of one suite for a table with these columns; raises UserError naming file and rule."""
+def load_suite(path: Path, columns: list[str], conf: Conf, last_rows: int | None = None) -> list[Rule]:
+    """The rules of one suite for a table with these columns; raises UserError naming file and rule.
+
+    Args:
+        path: the suite.
+        columns: of the table, with the flags.
+        conf: whose code lists count.
+        last_rows: of the table in the last release, against which totals are held; None: there is none.
+    """
     if not path.exists():
         raise UserError(f"{path} is missing: a table without a suite is not released")
+    text = path.read_text(encoding="utf-8")
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UserError(f"{path} is no valid YAML: {error}") from error
     entries = document.get("rules") if isinstance(document, dict) else None
@@ -50,7 +64,8 @@ def load_suite(path: Path, columns: list[str], conf: Conf) -> list[Rule]:
         or document["table"] != path.stem
     ):
         raise UserError(f"{path}: needs `table: {path.stem}` and `rules:` with at least one rule, and nothing else")
-    rules = [_load_rule(path, number, entry, columns, conf) for number, entry in enumerate(entries, start=1)]
+    places = [f"{path}, line {line}: rule {number}" for number, line in enumerate(_lines_of_rules(text), start=1)]
+    rules = [_load_rule(place, entry, columns, conf, last_rows) for place, entry in zip(places, entries, strict=True)]
     names = [rule.name for rule in rules]
     if len(set(names)) < len(entries):
         repeated = next(name for name in names if names.count(name) > 1)
@@ -58,24 +73,35 @@ def load_suite(path: Path, columns: list[str], conf: Conf) -> list[Rule]:
     return rules
 
 
-def _load_rule(path: Path, number: int, entry: dict[str, Any], columns: list[str], conf: Conf) -> Rule:
-    place = f"{path}: rule {number}"
+def _lines_of_rules(text: str) -> list[int]:
+    """The line on which each entry of `rules` begins; of a document that has them."""
+    document = yaml.compose(text)
+    entries = document.value if isinstance(document, yaml.MappingNode) else []
+    return [rule.start_mark.line + 1 for key, rules in entries if key.value == "rules" for rule in rules.value]
+
+
+def _load_rule(place: str, entry: dict[str, Any], columns: list[str], conf: Conf, last_rows: int | None) -> Rule:
     given = set(entry) if isinstance(entry, dict) else set()
-    if given != _KEYS:
+    if given - {_OVERRIDABLE} != _KEYS:
         had = ", ".join(sorted(map(str, given))) or "none of them"
-        raise UserError(f"{place} needs exactly expectation, arguments, severity and because; it has {had}")
+        raise UserError(
+            f"{place} needs exactly expectation, arguments, severity and because, beside overridable; it has {had}"
+        )
     expectation, severity, because = entry["expectation"], entry["severity"], entry["because"]
     place = f"{place} ({expectation})"
     if severity not in SEVERITIES:
         raise UserError(f"{place}: severity {severity!r} is none of {', '.join(SEVERITIES)}")
     if not isinstance(because, str) or not because.strip():
         raise UserError(f"{place}: because is empty; say why the rule must hold")
+    overridable = entry.get(_OVERRIDABLE, False)
+    if not isinstance(overridable, bool) or (overridable and severity != "critical"):
+        raise UserError(f"{place}: overridable is true or false, and only a critical rule can be overridden")
     if expectation not in list_registered_expectation_implementations():
         raise UserError(f"{place}: Great Expectations has no {expectation}")
     if not isinstance(entry["arguments"], dict):
         raise UserError(f"{place}: arguments is no mapping of names to values")
     arguments = dict(entry["arguments"])
-    used = [arguments[name] for name in _COLUMN_ARGUMENTS if name in arguments] + (arguments.get("column_list") or [])
+    used = columns_used(arguments)
     for column in used:
         if column not in columns:
             raise UserError(f"{place}: the table has no column {column}; it has {', '.join(columns)}")
@@ -83,10 +109,15 @@ def _load_rule(path: Path, number: int, entry: dict[str, Any], columns: list[str
         if "value_set" in arguments:
             raise UserError(f"{place}: codes stands for value_set; give one of them")
         arguments["value_set"] = _codes(place, conf, arguments.pop("codes"))
+    for share, bound in _OF_LAST.items():
+        if share in arguments:
+            arguments[bound] = _bound_of_last(place, share, arguments.pop(share), last_rows)
+    if expectation == TOTALS:
+        arguments.setdefault("min_value", 0)  # one bound it must have, also before the first release
     implementation = get_expectation_impl(expectation)
     if unknown := sorted(set(arguments) - set(implementation.__fields__)):
         raise UserError(f"{place}: {expectation} takes no {', '.join(unknown)}")
-    rule = Rule(f"{expectation}({', '.join(used)})", expectation, arguments, severity, because)
+    rule = Rule(name_rule(expectation, used), expectation, arguments, severity, because, overridable)
     try:
         _build(rule)
     except Exception as error:  # whatever the expectation says of its own arguments
@@ -95,14 +126,22 @@ def _load_rule(path: Path, number: int, entry: dict[str, Any], columns: list[str
     return rule
 
 
+def _bound_of_last(place: str, name: str, share: Any, last_rows: int | None) -> int | None:
+    """So many rows as a share of the last release's, give or take what chance does to a count; all go where that had none."""
+    if not isinstance(share, int | float) or isinstance(share, bool) or not 0 < share < 100:
+        raise UserError(f"{place}: {name} is {share!r}; give it as a share of the rows, such as 0.8")
+    if not last_rows:
+        return 0 if name == "min_of_last_release" else None
+    chance: float = 3 * last_rows**0.5
+    return (
+        max(0, floor(share * last_rows - chance)) if name == "min_of_last_release" else ceil(share * last_rows + chance)
+    )
+
+
 def _codes(place: str, conf: Conf, name: str) -> list[str]:
-    if f"codes/{name}.csv" not in conf.files:
-        known = ", ".join(sorted(file.removesuffix(".csv") for file in conf.below("codes", ".csv")))
-        raise UserError(f"{place}: there is no code list {name}; there are {known}")
-    path = conf.path(f"codes/{name}.csv")
-    if name == "divisions":
-        return sorted(set(division_codes(path).values()))
-    return [code for code, _, _ in load_codes(path)]
+    if name not in code_lists(conf):
+        raise UserError(f"{place}: there is no code list {name}; there are {', '.join(code_lists(conf))}")
+    return code_set(conf, name)
 
 
 def _build(rule: Rule) -> Any:

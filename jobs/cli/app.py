@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from jobs.cli.ledger import COLUMNS as BOOK_COLUMNS
 from jobs.cli.ledger import By, books_rows, print_books
+from jobs.cli.options import Formatted, Home
 from jobs.cli.output import Format, messages, print_rows
+from jobs.cli.release_commands import release_app
 from jobs.common.conf import current_conf
 from jobs.common.errors import UserError
 from jobs.common.runs import parse_night
 from jobs.common.stage import guarded
-from jobs.common.workspace import default_home, init_workspace, open_workspace
+from jobs.common.workspace import Workspace, default_home, init_workspace, open_workspace
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,13 +24,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Nightly data pipeline of a township or sub-district: exports in, audited Delta tables out.",
 )
-release_app = typer.Typer(no_args_is_help=True, help="What has been published.")
 sources_app = typer.Typer(no_args_is_help=True, help="Contracts of the source systems.")
 app.add_typer(release_app, name="release")
 app.add_typer(sources_app, name="sources")
 
-Home = Annotated[Path | None, typer.Option("--home", help="Workspace (default JICENG_HOME, else ./.jiceng).")]
-Formatted = Annotated[Format, typer.Option("--format", help="How results are printed.")]
 TABLE_COLUMNS = ["table", "rows", "version", "fingerprint"]
 
 
@@ -44,18 +44,24 @@ def run(
     abandon: Annotated[
         bool, typer.Option("--abandon", help="Close the open run without its stages, and stop.")
     ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="The last night once more, also with nothing new: makes good a damaged table."),
+    ] = False,
     home: Home = None,
     format: Formatted = Format.table,
 ) -> None:
     """Take what lies in the inbox and release it. Exit code 3: gate or books refused; 4: another run is live."""
-    workspace, chosen = open_workspace(home), parse_night(night)
+    workspace, named = open_workspace(home), parse_night(night) if night else None
     from jobs.cli import nightly
     from jobs.cli.report import released_rows, shortcomings
 
     if abandon:
         messages.print(nightly.abandon(workspace))
         return
-    summary = nightly.run_night(workspace, chosen)
+    if again and night:
+        raise UserError("--again takes the last night; leave out --night")
+    summary = nightly.run_again(workspace) if again else nightly.run_night(workspace, named)
     for line in shortcomings(summary, current_conf(workspace)):
         messages.print(line)
     columns = ["run_id", "verdict", "release_id", *TABLE_COLUMNS]
@@ -107,20 +113,135 @@ def explain(
 
 
 @app.command()
+def withdraw(
+    file_id: Annotated[str, typer.Argument(help="The file's id (sha256), or its first 8 characters or more.")],
+    because: Annotated[str | None, typer.Option(help="Why; kept with the decision.")] = None,
+    home: Home = None,
+) -> None:
+    """Take a bad file back out: after the next run the records are as if it had never come.
+
+    The archive keeps it; handed in again it stays out. A corrected export is taken as usual. Exit code 4: a run is live or open.
+
+    Example: jiceng withdraw 5c0e1f2a --because "an export of another street"
+    """
+    from jobs.cli.decisions import withdraw as take_out
+
+    messages.print(take_out(open_workspace(home), file_id, because))
+
+
+@app.command()
+def accept(
+    file_id: Annotated[str, typer.Argument(help="The file's id (sha256), or its first 8 characters or more.")],
+    because: Annotated[str | None, typer.Option(help="Why; kept with the decision.")] = None,
+    home: Home = None,
+) -> None:
+    """Let a snapshot through that was held back because it lacks too many keys of the one before; the next run takes it.
+
+    Exit code 4: a run is live or open.
+
+    Example: jiceng accept 5c0e1f2a --because "the street has been torn down"
+    """
+    from jobs.cli.decisions import accept as let_through
+
+    messages.print(let_through(open_workspace(home), file_id, because))
+
+
+@app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="Spark SQL; released tables by their bare names, e.g. resident.")],
     release: Annotated[str | None, typer.Option(help="Release to read (default: the one readers see).")] = None,
     all_layers: Annotated[
         bool, typer.Option("--all-layers", help="Also layer.table, for engineers; unaudited.")
     ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Write a file instead: .parquet, .xlsx or .csv. Only you may read it.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file where it is there already.")] = False,
+    excel: Annotated[
+        bool,
+        typer.Option(
+            "--excel",
+            help="CSV for the eyes of Excel: with a byte order mark, and an apostrophe before text that begins like a "
+            "formula. Excel still takes long digits for numbers; .xlsx keeps them.",
+        ),
+    ] = False,
     home: Home = None,
     format: Formatted = Format.table,
 ) -> None:
-    """Query the released tables. Values are in clear: mind who looks over your shoulder."""
-    from jobs.cli.query import run_query
+    """Query the released tables. Values are in clear: mind who looks over your shoulder.
 
-    names, rows = run_query(open_workspace(home), query, release, all_layers)
-    print_rows(rows, format, names)
+    Times are UTC. In an .xlsx file text stays text, id numbers among it, and nothing is run as a formula; a sheet holds
+    1,048,575 rows. A file is written as it comes, so that a million rows need no memory, and appears when it is whole.
+
+    Example: jiceng sql "select division_code, count(*) as residents from resident group by 1" --output residents.xlsx
+    """
+    from jobs.cli.export import check_target, write_frame
+    from jobs.cli.query import open_query, run_query
+
+    workspace = open_workspace(home)
+    if output is None:
+        if force or excel:
+            raise UserError("--force and --excel are for files; name one with --output")
+        names, rows = run_query(workspace, query, release, all_layers)
+        print_rows(rows, format, names)
+        return
+    check_target(output, force, excel)
+    with open_query(workspace, query, release, all_layers) as frame, messages.status(f"writing {output.name}"):
+        count = write_frame(frame, output, excel)
+    messages.print(f"{output}: {count:,} rows")
+
+
+@app.command()
+def export(
+    query: Annotated[str, typer.Argument(help="Spark SQL over the released tables by their bare names.")],
+    output: Annotated[Path, typer.Option(help="File to write: .parquet, .xlsx or .csv. Only you may read it.")],
+    release: Annotated[str | None, typer.Option(help="Release to read (default: the one readers see).")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the files where they are there already.")] = False,
+    excel: Annotated[bool, typer.Option("--excel", help="CSV for the eyes of Excel, as of `jiceng sql`.")] = False,
+    home: Home = None,
+) -> None:
+    """A file to hand on: as `sql --output`, with the release and the dictionary of the tables beside it.
+
+    Values are in clear: hand on only what the other needs, and mind the levels that the dictionary tells.
+
+    Example: jiceng export "select division_code, count(*) as residents from resident group by 1" --output residents.xlsx
+    """
+    from jobs.cli.handover import beside, hand_over
+
+    workspace = open_workspace(home)
+    with messages.status(f"writing {output.name}"):
+        rows, found = hand_over(workspace, query, output, release, force, excel)
+    about, dictionary = beside(output)
+    messages.print(
+        f"{output}: {rows:,} rows of release {found.release_id}; beside it {about.name} and {dictionary.name}"
+    )
+
+
+@app.command()
+def dictionary(
+    table: Annotated[str | None, typer.Argument(help="One released table, e.g. resident (default: all).")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page to this file, with all code lists.")] = None,
+    odcs: Annotated[
+        Path | None, typer.Option(help="Write a data contract (ODCS) of each table to this folder.")
+    ] = None,
+    home: Home = None,
+    format: Formatted = Format.table,
+) -> None:
+    """What the released tables hold: columns, types, levels, code lists and meanings. Needs no workspace.
+
+    Example: jiceng dictionary resident --html resident.html
+    """
+    from jobs.cli import dictionary as words
+
+    conf = current_conf(Workspace((home or default_home()).absolute()))
+    records = words.chosen_records(conf, table)
+    if html is not None:
+        words.write_html(conf, records, html)
+        messages.print(f"{html}: {len(records)} tables")
+    if odcs is not None:
+        messages.print(f"{odcs}: {len(words.write_contracts(conf, records, odcs))} contracts")
+    if html is None and odcs is None:
+        print_rows(words.dictionary_rows(conf, table), format, words.COLUMNS)
 
 
 @app.command()
@@ -154,30 +275,64 @@ def doctor(home: Home = None, format: Formatted = Format.table) -> None:
 
 
 @app.command()
+def maintain(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would go, and change nothing.")] = False,
+    keep_nights: Annotated[
+        int | None,
+        typer.Option(help="Raw rows and releases of so many nights, instead of what conf/retention.yml says."),
+    ] = None,
+    home: Home = None,
+    format: Formatted = Format.table,
+) -> None:
+    """Keep the lake small and quick: put small files together, remove old raw rows and files that nobody reads.
+
+    No released row changes. Releases of the kept nights can be read and explained as before; the archive keeps every file.
+    Once a week is enough. Exit code 4: a run is live or open.
+
+    Example: jiceng maintain --dry-run
+    """
+    from jobs import maintain as upkeep
+
+    workspace = open_workspace(home)
+    with messages.status("maintaining") as progress:
+        rows = upkeep.run(workspace, keep_nights, dry_run, on_table=progress.update)
+    print_rows(rows, format, upkeep.COLUMNS)
+    messages.print(upkeep.summarise(rows, dry_run))
+
+
+@app.command()
+def replay(
+    into: Annotated[Path, typer.Option(help="Directory of the new workspace; new or empty.")],
+    until: Annotated[str | None, typer.Option(help="Last night to replay, as YYYY-MM-DD (default: all).")] = None,
+    home: Home = None,
+    format: Formatted = Format.table,
+) -> None:
+    """Run the recorded nights once more into a new workspace, and compare its tables. Exit code 1 where they differ.
+
+    Each night works with its own configuration and files, from the archive. The workspace itself is only read.
+
+    Example: jiceng replay --into /srv/replayed --until 2026-01-31
+    """
+    from jobs.cli import replay as again
+
+    workspace = open_workspace(home)
+    if others := again.other_versions(workspace):
+        messages.print(f"some runs were made by version {', '.join(others)}, which may have worked otherwise")
+    rows = again.replay(workspace, into, parse_night(until) if until else None, on_run=messages.print)
+    print_rows(rows, format, again.COLUMNS, again.COLUMNS[:5])
+    different = [row["table"] for row in rows if row["state"] != "same"]
+    messages.print(
+        f"{len(different)} of {len(rows)} tables differ" if different else f"all {len(rows)} tables are the same"
+    )
+    if different:
+        raise typer.Exit(1)
+
+
+@app.command()
 def upgrade(home: Home = None) -> None:
     """Bring an older workspace to this version's format."""
     workspace = open_workspace(home)
     messages.print(f"{workspace.home} has the current format; nothing to do")
-
-
-@release_app.command("list")
-def release_list(home: Home = None, format: Formatted = Format.table) -> None:
-    """All releases, the newest first."""
-    from jobs.cli.report import release_rows
-
-    print_rows(release_rows(open_workspace(home)), format)
-
-
-@release_app.command("show")
-def release_show(
-    release_id: Annotated[str | None, typer.Argument(help="Release (default: the one readers see).")] = None,
-    home: Home = None,
-    format: Formatted = Format.table,
-) -> None:
-    """Tables of a release: rows, version and fingerprint."""
-    from jobs.cli.report import release_tables
-
-    print_rows(release_tables(open_workspace(home), release_id), format)
 
 
 @sources_app.command("check")
@@ -188,6 +343,49 @@ def sources_check(home: Home = None, format: Formatted = Format.table) -> None:
     rows = contract_rows((home or default_home()).absolute())
     print_rows(rows, format, ["system", "state", "detail"])
     if any(row["state"] == "error" for row in rows):
+        raise typer.Exit(2)
+
+
+@sources_app.command("try")
+def sources_try(
+    file: Annotated[Path, typer.Argument(help="The export, as it would be handed in.")],
+    system: Annotated[str | None, typer.Option(help="Whose it is, where its name and folder do not tell.")] = None,
+    object: Annotated[
+        str | None, typer.Option(help="Only this object of the contract; then a file of any name is looked into.")
+    ] = None,
+    night: Annotated[
+        str | None, typer.Option(help="Night it would be handed in, as YYYY-MM-DD (default: today in Shanghai).")
+    ] = None,
+    home: Home = None,
+    format: Formatted = Format.table,
+) -> None:
+    """Tell what the pipeline would say of an export before it is handed in: taken or refused, and every doubt by column.
+
+    Rows are named by their numbers, values are never shown, and nothing is kept. Needs no workspace; of one that is there it
+    goes by the configuration. Whether the file comes too late depends on what was handed in before, and is not told.
+    Exit code 2 where the file would be refused; doubts alone are 0.
+
+    Example: jiceng sources try 户籍人口_20260131.csv
+    """
+    from jobs.cli import try_file as trial
+
+    conf = current_conf(Workspace((home or default_home()).absolute()))
+    told = Console(
+        file=sys.stderr, highlight=False, markup=False, soft_wrap=True
+    )  # the stages' lines are kept from stderr
+    with told.status("") as progress:
+
+        def tell(step: str) -> None:
+            progress.update(step)
+            if not told.is_terminal:
+                told.print(step)
+
+        rows = trial.try_file(file, conf, parse_night(night), system, object, on_step=tell)
+    if format is Format.table:
+        trial.print_findings(rows)
+    else:
+        print_rows(rows, format, trial.COLUMNS)
+    if any(row["what"] == "file" and row["reason"] != trial.ACCEPTED for row in rows):
         raise typer.Exit(2)
 
 

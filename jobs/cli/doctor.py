@@ -10,6 +10,7 @@ from typing import Any
 from jobs.common.conf import current_conf
 from jobs.common.engine import engine_name, engine_version, session
 from jobs.common.errors import UserError
+from jobs.common.faults import damages
 from jobs.common.runs import holder
 from jobs.common.workspace import Workspace, open_workspace
 
@@ -76,7 +77,8 @@ def _workspace(home: Path) -> list[dict[str, Any]]:
     ]
     process = holder(workspace, "run")
     rows.append(_row("lock", "ok", f"held by process {process}" if process else "free"))
-    return rows
+    damaged = damages(workspace)
+    return rows + ([_row("lake", "error", told) for told in damaged] or [_row("lake", "ok", "all tables can be read")])
 
 
 def _row(check: str, state: str, detail: str) -> dict[str, Any]:

@@ -6,29 +6,20 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from rich.cells import cell_len
 from rich.text import Text
 
-from jobs.cli.output import print_text
-from jobs.common.books import FILE_TERMS, ROW_TERMS, Balance, balances
+from jobs.cli.output import output_width, print_text
+from jobs.common.books import ENTITY_TERMS, FILE_TERMS, ROW_TERMS, Balance, balances
 from jobs.common.errors import UserError
 from jobs.common.runs import all_runs
 from jobs.common.stage import open_lake
 from jobs.common.workspace import Workspace
 
-_OF_FILES = ("read", *FILE_TERMS, *(term for term in ROW_TERMS if term not in FILE_TERMS))
-_OF_RECORDS = (
-    "previous",
-    "reopened",
-    "ended",
-    "current",
-    "mentions",
-    "links",
-    "entities",
-    "records",
-    "candidate",
-    "refined",
-)
+_OF_FILES = ("read", "standing", *FILE_TERMS, *(term for term in ROW_TERMS if term not in FILE_TERMS))
+_OF_RECORDS = ("previous", "reopened", "ended", "current", *ENTITY_TERMS)
 TERMS = (*_OF_FILES, *_OF_RECORDS)
+_ID_SHOWN = 12  # characters of a file's id that tell it from others
 COLUMNS = ["run_id", "system", "object", "file", "file_id", "record", "equation", *TERMS, "left", "right", "closes"]
 
 
@@ -55,7 +46,7 @@ def books_rows(
                 found = [balance for balance in found if balance.system == system]
                 if not found:
                     raise UserError(f"run {candidate} took no file of {system}, so there are no books for it")
-            return [_balance_row(candidate, balance, names) for balance in found]
+            return [balance_row(candidate, balance, names) for balance in found]
     raise UserError(f"no books for {run_id or night or 'this workspace'}; `jiceng status` shows the runs")
 
 
@@ -74,7 +65,14 @@ def add_up(found: list[Balance], by: By) -> list[Balance]:
     return list(sums.values())
 
 
-def _balance_row(run_id: str, balance: Balance, names: dict[tuple[str, str], str]) -> dict[str, Any]:
+def balance_row(run_id: str, balance: Balance, names: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """One equation as a row.
+
+    Args:
+        run_id: whose books.
+        balance: the equation.
+        names: of files, by system and file_id.
+    """
     return {
         "run_id": run_id,
         "system": balance.system,
@@ -100,17 +98,33 @@ def print_books(rows: list[dict[str, Any]]) -> None:
         for row in group:
             label = row["record"] or "rows of the file"
             text = f"  {label:<16}  {fill_in(row)}"
-            print_text(Text(text if row["closes"] else f"{text}  DOES NOT CLOSE: {row['left']:,} and {row['right']:,}"))
+            text = text if row["closes"] else f"{text}  DOES NOT CLOSE: {row['left']:,} and {row['right']:,}"
+            for line in _fold_terms(text, output_width()):
+                print_text(Text(line))
     left = sum(not row["closes"] for row in rows)
     print_text(
         Text(f"run {rows[0]['run_id']}: {len(rows)} equations, {f'{left} do not close' if left else 'all close'}")
     )
 
 
+def _fold_terms(text: str, limit: int | None) -> list[str]:
+    """Lines of at most `limit`, broken before a term of the equation."""
+    lines: list[str] = []
+    for term in text.split(" + "):
+        longer = f"{lines[-1]} + {term}" if lines else term
+        if not lines or limit is None or cell_len(longer) <= limit:
+            lines[-1:] = [longer]
+        else:
+            lines.append(f"{'':<20}+ {term}")
+    return lines
+
+
 def _heading(row: dict[str, Any]) -> str:
     if row["system"]:
-        return f"{row['system']} {row['object']}  {row['file'] or 'all files'}"
-    return "all files" if "landed" in row["equation"] else "records and kinds"
+        every = "rows that stand, under new rules or files" if row["standing"] is not None else "all files"
+        file = f"{row['file']}  {row['file_id'][:_ID_SHOWN]}" if row["file_id"] else every
+        return f"{row['system']} {row['object']}  {file}"
+    return "all files" if re.match("read|landed|standing", row["equation"]) else "records and kinds"
 
 
 def fill_in(row: dict[str, Any]) -> str:

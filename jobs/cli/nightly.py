@@ -11,26 +11,49 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from jobs import audit, extract, finish, harmonise, land, match, merge, release, start
 from jobs.cli.output import messages
-from jobs.common.runs import CLI, close_run, lock, open_run
+from jobs.common.errors import UserError
+from jobs.common.faults import heal
+from jobs.common.runs import CLI, all_runs, check_clock, close_run, lock, open_run, tonight
 from jobs.common.stage import Context, open_context, open_lake, timed
 from jobs.common.workspace import Workspace
 
 
-def run_night(workspace: Workspace, night: date) -> dict[str, Any]:
-    """Take up a run that was killed, then work on `night`; returns the summary.
+def run_night(workspace: Workspace, named: date | None = None) -> dict[str, Any]:
+    """Take up a run that was killed, then work on the night named (default: tonight by the clock); returns the summary.
 
     Raises:
+        UserError: no night, one behind the last one, or one by a clock that has jumped.
         Refusal: gate or books refused; the run is closed and nothing was released.
         Busy: another run is live, or one is open under Airflow.
     """
+    night = named or tonight()
     with lock(workspace, "run", "this workspace"):
+        if not named:
+            check_clock(open_lake(workspace), night)
         left = open_run(open_lake(workspace))
         if left is not None and left.driver == CLI:
             messages.print(f"run {left.run_id} was stopped in the middle; finishing it first")
-            summary = _work(start.run(workspace, left.night, CLI))
+            summary = work_run(start.run(workspace, left.night, CLI))
             if left.night == night and not start.is_anything_new(workspace, night):
                 return summary
-        return _work(start.run(workspace, night, CLI))
+        return work_run(start.run(workspace, night, CLI))
+
+
+def run_again(workspace: Workspace) -> dict[str, Any]:
+    """Work through the last night once more, though nothing is new, from what the whole commits of its tables left.
+
+    Raises:
+        UserError: no night has been worked on, or a torn commit held what cannot be computed again.
+        Busy: another run is live, or one is open under Airflow.
+    """
+    with lock(workspace, "run", "this workspace"):
+        lake = open_lake(workspace)
+        for done in heal(workspace, lake):
+            messages.print(done)
+        runs = all_runs(lake)
+        if not runs:
+            raise UserError("no night has been worked on yet, so none can be worked through again")
+        return work_run(start.run(workspace, runs[-1].night, CLI, again=True))
 
 
 def abandon(workspace: Workspace) -> str:
@@ -45,16 +68,20 @@ def abandon(workspace: Workspace) -> str:
         return f"run {current.run_id} closed as abandoned; the next run takes up its files"
 
 
-def _work(context: Context) -> dict[str, Any]:
+def work_run(context: Context) -> dict[str, Any]:
     """The stages of a run, then its summary; a run that fails is closed as crashed, and its files stay to be taken up."""
     context = open_context(context.workspace, context.run.run_id)
     began = time.monotonic()
-    steps = _steps(context)
+    steps = list_steps(context)
+    # Extract and land do not use the engine, so that the rules' libraries can be loaded beside them.
+    loading = None if context.plan["nothing_new"] else audit.warm_up()
     failure: Exception | None = None
     with _progress() as bar:
         task = bar.add_task("", total=len(steps))
         for label, work in steps:
             bar.update(task, description=label)
+            if loading is not None and label == "harmonise":
+                loading.join()
             try:
                 timed(context, label, work)
             except Exception as error:
@@ -74,8 +101,8 @@ def _work(context: Context) -> dict[str, Any]:
     return summary
 
 
-def _steps(context: Context) -> list[tuple[str, Callable[[], None]]]:
-    """Stages in their order, each with the label under which its seconds are kept."""
+def list_steps(context: Context) -> list[tuple[str, Callable[[], None]]]:
+    """Stages of a run in their order, each with the label under which its seconds are kept."""
     sources = [] if context.plan["nothing_new"] else context.plan["sources"]
     steps: list[tuple[str, Callable[[], None]]] = []
     for stage, work in (("extract", extract.run), ("land", land.run)):

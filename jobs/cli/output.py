@@ -54,12 +54,12 @@ def print_rows(
     """
     names = list(columns or (rows[0] if rows else []))
     if format is Format.json:
-        plain = [{name: _plain(row.get(name)) for name in names} for row in rows]
+        plain = [{name: plain_value(row.get(name)) for name in names} for row in rows]
         sys.stdout.write(json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
     elif format is Format.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows([_csv_cell(row.get(name)) for name in names] for row in rows)
+        writer.writerows([csv_cell(row.get(name)) for name in names] for row in rows)
     elif not rows:
         messages.print("no rows")
     else:
@@ -153,7 +153,8 @@ def _cell(value: Any) -> str:
     return "·" if value is None else _CONTROL.sub(" ", _text(value))
 
 
-def _csv_cell(value: Any) -> str:
+def csv_cell(value: Any) -> str:
+    """A value as a cell of CSV; an empty one stands for nothing."""
     return "" if value is None else _text(value)
 
 
@@ -164,10 +165,10 @@ def _text(value: Any) -> str:
         return value.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
     if isinstance(value, str | int | float | Decimal | date):
         return str(value)
-    return json.dumps(_plain(value), ensure_ascii=False)
+    return json.dumps(plain_value(value), ensure_ascii=False)
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """A value as JSON knows it; what is no number (NaN, infinity) is null, as nothing else can be written."""
     if isinstance(value, Decimal):
         value = int(value) if value == value.to_integral_value() else float(value)
@@ -180,7 +181,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain_value(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain_value(entry) for entry in value]
     return str(value)

@@ -1,16 +1,19 @@
 """`jiceng sql`: a query over the released tables by their bare names, or over the whole lake by `layer.table`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from jobs.common.engine import session
-from jobs.common.errors import UserError
+from jobs.common.errors import Fault, UserError
 from jobs.common.releases import find_release
 from jobs.common.schemas import LAYERS
 from jobs.common.stage import open_lake
+from jobs.common.table_files import why_unreadable
 from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace
 
@@ -23,12 +26,20 @@ _QUERY = ("select", "with", "values", "table", "from")
 def run_query(
     workspace: Workspace, query: str, release_id: str | None, all_layers: bool
 ) -> tuple[list[str], list[dict[str, Any]]]:
-    """Column names and rows of one query.
+    """Column names and rows of one query; raises UserError as `open_query` does."""
+    with open_query(workspace, query, release_id, all_layers) as frame:
+        found = frame.toArrow()
+    return found.column_names, found.to_pylist()
+
+
+@contextmanager
+def open_query(workspace: Workspace, query: str, release_id: str | None, all_layers: bool) -> Iterator[DataFrame]:
+    """One query as a frame, not yet computed; what the engine says of it inside becomes a UserError.
 
     Released tables are pinned to the versions of their release; other layers are read as they are now.
 
     Raises:
-        UserError: no such release, no query, or one that the engine does not accept.
+        UserError: no such release, no query, one that the engine does not accept, or that gives a name twice.
     """
     query = query.strip().rstrip(";").rstrip()
     word = _first_word(query)
@@ -36,20 +47,23 @@ def run_query(
         raise UserError(f"`{word}` begins no query; `jiceng sql` only reads: {', '.join(_QUERY[:2] + _TELLING)}")
     if found_path := _PATH.search(query):
         raise UserError(f"{found_path[0]}… names a path; name tables, with --all-layers as layer.table")
-    lake = open_lake(workspace)
     spark = session()
-    known = _name_tables(spark, lake, release_id, all_layers)
+    known = _name_tables(spark, open_lake(workspace), release_id, all_layers)
     try:
         if word not in _TELLING:
             # The engine would delete and create as readily. Only what can stand in brackets is a query and nothing else.
             _ = spark.sql(f"select * from (\n{query}\n) as query").schema
-        found = spark.sql(query).toArrow()
+        frame = spark.sql(query)
+        names = frame.columns
     except Exception as error:
         raise UserError(_explain_error(str(error), known)) from error
-    repeated = sorted({name for name in found.column_names if found.column_names.count(name) > 1})
+    repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise UserError(f"the query gives more than one column {', '.join(repeated)}; name them apart with `as`")
-    return found.column_names, found.to_pylist()
+    try:
+        yield frame
+    except PySparkException as error:
+        raise UserError(_explain_error(str(error), known)) from error
 
 
 def _first_word(query: str) -> str:
@@ -75,6 +89,8 @@ def _name_tables(spark: SparkSession, lake: Lake, release_id: str | None, all_la
             raise
         return known
     for name, entry in release.tables.items():
+        if why := why_unreadable(lake, f"refined.{name}", entry["version"]):
+            raise Fault(f"release {release.release_id} cannot be read: {why}; `jiceng release list` shows the others")
         frame: DataFrame = lake.read(f"refined.{name}", entry["version"])
         frame.createOrReplaceTempView(name)
     return [*release.tables, *known]

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from jobs.common.conf import Conf, current_conf, snapshot_conf
-from jobs.common.contracts import DEFAULT_ROLE
+from jobs.common.contracts import OWN_ROLES
 from jobs.common.deliveries import deliveries_with_status
 from jobs.common.inbox import ready_files, systems_with_files, waiting_files
-from jobs.common.releases import all_releases, find_release
+from jobs.common.releases import all_releases, find_release, published_releases, visible_release
 from jobs.common.runs import CLI, Run, all_runs, holder
 from jobs.common.stage import Context, open_lake, read_refusal
 from jobs.common.tables import Lake
@@ -36,13 +36,13 @@ def shortcomings(summary: dict[str, Any], conf: Conf) -> list[str]:
 def release_rows(workspace: Workspace) -> list[dict[str, Any]]:
     lake = open_lake(workspace)
     releases = all_releases(lake)
-    visible = next((release.release_id for release in reversed(releases) if release.state == "released"), None)
+    visible = next(reversed(published_releases(releases)), None)
     return [
         {
             "release_id": release.release_id,
             "night": release.night.isoformat(),
             "state": release.state,
-            "visible": release.release_id == visible,
+            "visible": release is visible,
             "released_at": release.released_at,
             **{name: entry["rows"] for name, entry in release.tables.items()},
         }
@@ -78,9 +78,9 @@ def status_rows(workspace: Workspace) -> list[dict[str, Any]]:
         first, *more = str(error).splitlines()
         if system not in told:
             rows.append(_row("contract", system, "invalid", first + (f" (and {len(more)} more)" if more else "")))
-    for release in [release for release in all_releases(lake) if release.state == "released"][-1:]:
-        counts = ", ".join(f"{name} {entry['rows']:,}" for name, entry in release.tables.items())
-        rows.append(_row("release", release.release_id, "visible", counts))
+    if visible := visible_release(lake):
+        counts = ", ".join(f"{name} {entry['rows']:,}" for name, entry in visible.tables.items())
+        rows.append(_row("release", visible.release_id, "visible", counts))
     return rows or [_row("run", None, "none", "put exports into inbox/<system>/, then `jiceng run`")]
 
 
@@ -97,6 +97,9 @@ def _run_rows(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> list[di
         sources = {name: source for name, source in sources.items() if source["state"] != "missing"}
     rows += _source_rows(sources, conf)
     rows += [_row("gate", run.run_id, "refused", reason) for reason in read_refusal(workspace, run.run_id)]
+    warnings = lake.rows("ops.audit", {"run_id": run.run_id, "severity": "warning", "success": False}).to_pylist()
+    for row in sorted(warnings, key=lambda row: (row["table_name"], row["rule"])):
+        rows.append(_row("warning", row["table_name"], "fails", f"{row['rule']}: {row['observed']}"))
     return rows + _quarantine_rows(lake, conf, run.night)
 
 
@@ -147,7 +150,7 @@ def place_in_one(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _place(row: dict[str, Any]) -> str:
     sheet = f" sheet {row['sheet']}" if row["sheet"] else ""
-    role = f" as {row['role']}" if row["role"] != DEFAULT_ROLE else ""
+    role = f" as {row['role']}" if row["role"] not in OWN_ROLES else ""
     return f"{row['system']}/{row['file']}{sheet} row {row['row_number']}{role}"
 
 

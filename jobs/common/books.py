@@ -1,8 +1,11 @@
 """The balances that the books must satisfy, over rows of `ops.ledger` of one run.
 
 Per file: read = landed + quarantined + skipped. Per file and record: landed = new + changed + unchanged + duplicate +
-quarantined + not_applicable + late (a reopened row is among the changed). Per record: current = previous + new +
-reopened - ended. Per kind: mentions = links, and entities = candidate = refined.
+quarantined + not_applicable + late (a reopened row is among the changed); the same of rows that stand from earlier nights
+where the rules of an object have changed: standing = … Per record: current = previous + new +
+reopened - ended. Per kind: mentions = links, and entities = candidate = refined. Of relations: pairs = supporting + self +
+other_household, and candidate = stated + derived; of statuses: records = candidate + repeated; of appeals: records =
+candidate. All of them: candidate = refined.
 """
 
 from collections import defaultdict
@@ -14,6 +17,17 @@ _Place = tuple[str | None, str | None, str | None, str | None]  # system, object
 
 FILE_TERMS = ("landed", "quarantined", "skipped")
 ROW_TERMS = ("new", "changed", "unchanged", "duplicate", "quarantined", "not_applicable", "late")
+# Of a record or kind: each holds where the ledger has all its terms, and of those with the same left side the first.
+_EQUATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("mentions", ("links",)),
+    ("entities", ("candidate",)),
+    ("pairs", ("supporting", "self", "other_household")),
+    ("candidate", ("stated", "derived")),
+    ("records", ("candidate", "repeated")),
+    ("records", ("candidate",)),
+    ("candidate", ("refined",)),
+)
+ENTITY_TERMS = tuple(dict.fromkeys(term for left, right in _EQUATIONS for term in (left, *right)))
 
 
 @dataclass(frozen=True)
@@ -42,10 +56,13 @@ def balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:
     """All equations of one run's ledger, in the order of files, records and kinds."""
     files: dict[_Place, dict[str, int]] = defaultdict(dict)
     rows: dict[tuple[_Place, str], dict[str, int]] = defaultdict(dict)
+    standing: dict[tuple[_Place, str], dict[str, int]] = defaultdict(dict)
     totals: dict[str, dict[str, int]] = defaultdict(dict)
     for entry in ledger:
         place = (entry["system"], entry["object"], entry["sheet"], entry["file_id"])
-        if entry["file_id"] is None:
+        if entry["file_id"] is None and entry["system"] is not None:
+            standing[place, entry["record"]][entry["term"]] = entry["rows"]
+        elif entry["file_id"] is None:
             totals[entry["record"]][entry["term"]] = entry["rows"]
         elif entry["record"] is None:
             files[place][entry["term"]] = entry["rows"]
@@ -58,13 +75,19 @@ def balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:
         equation = f"read = {' + '.join(FILE_TERMS)}"
         found.append(Balance(place[0], place[1], place[3], None, equation, named["read"], right, named))
     for (place, record), terms in sorted(rows.items(), key=str):
-        named = {"landed": files[place].get("landed", 0)} | {term: terms.get(term, 0) for term in ROW_TERMS}
-        right = sum(named[term] for term in ROW_TERMS)
-        equation = f"landed = {' + '.join(ROW_TERMS)}"
-        found.append(Balance(place[0], place[1], place[3], record, equation, named["landed"], right, named))
+        found.append(_rows_of("landed", place, record, {"landed": files[place].get("landed", 0), **terms}))
+    for (place, record), terms in sorted(standing.items(), key=str):
+        found.append(_rows_of("standing", place, record, terms))
     for kind, terms in sorted(totals.items()):
         found += _totals(kind, terms)
     return found
+
+
+def _rows_of(whole: str, place: _Place, record: str, terms: dict[str, int]) -> Balance:
+    named = {term: terms.get(term, 0) for term in (whole, *ROW_TERMS)}
+    right = sum(named[term] for term in ROW_TERMS)
+    equation = f"{whole} = {' + '.join(ROW_TERMS)}"
+    return Balance(place[0], place[1], place[3], record, equation, named[whole], right, named)
 
 
 def _totals(record: str, terms: dict[str, int]) -> list[Balance]:
@@ -74,15 +97,13 @@ def _totals(record: str, terms: dict[str, int]) -> list[Balance]:
         equation = "current = previous + new + reopened - ended"
         named = {term: terms[term] for term in ("previous", "new", "reopened", "ended", "current")}
         found.append(Balance(None, None, None, record, equation, named["current"], total, named))
-    for left, right in (
-        ("mentions", "links"),
-        ("entities", "candidate"),
-        ("records", "candidate"),
-        ("candidate", "refined"),
-    ):
-        if left in terms and right in terms:
-            named = {left: terms[left], right: terms[right]}
-            found.append(Balance(None, None, None, record, f"{left} = {right}", terms[left], terms[right], named))
+    told = set()
+    for left, right in _EQUATIONS:
+        if {left, *right} <= set(terms) and (left, right[0]) not in told:
+            told.add((left, right[0]))
+            named = {term: terms[term] for term in (left, *right)}
+            equation = f"{left} = {' + '.join(right)}"
+            found.append(Balance(None, None, None, record, equation, terms[left], sum(terms[t] for t in right), named))
     return found
 
 

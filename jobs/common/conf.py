@@ -63,8 +63,8 @@ class Conf:
     def _sources(self) -> tuple[list[Source], dict[str, ContractError]]:
         # A command opens the configuration several times, and reading the contracts is the dearest part of it.
         if self.hash not in _LOADED:
-            levels = {r.name: {field.name: field.level for field in r.fields} for r in self.model.values()}
-            _LOADED[self.hash] = load_sources(self.below("sources", ".odcs.yaml"), levels)
+            fields = {r.name: {field.name: field for field in r.fields} for r in self.model.values()}
+            _LOADED[self.hash] = load_sources(self.below("sources", ".odcs.yaml"), fields)
         return _LOADED[self.hash]
 
     @property

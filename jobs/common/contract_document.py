@@ -34,8 +34,9 @@ SERVER_WORDS = (
     "as_of",
     "timezone",
     "ready",
+    "max_loss",
 )
-COLUMN_WORDS = ("feeds",)
+COLUMN_WORDS = ("feeds", "unit")
 # Servers whose files lie in the inbox; the standard knows databases and clouds too.
 SERVER_TYPES = ("custom", "local")
 _FEW = 20

@@ -23,6 +23,7 @@ SERVER_DEFAULTS: Mapping[str, Any] = {
     "sheet": "",
     "skip_rows": 0,
     "as_of": None,
+    "max_loss": 0.5,
 }
 FORMAT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "csv": {"delimiter": ",", "header_rows": 1},
@@ -141,6 +142,14 @@ def _check_values(document: Document, settings: Mapping[str, Setting]) -> Iterat
                 f"`{word}` must be a whole number of rows, not `{settings[word].value}`.",
                 "Write 0, 1, 2, … without quotes.",
             )
+    if (loss := settings.get("max_loss")) and (
+        not isinstance(loss.value, int | float) or isinstance(loss.value, bool) or not 0 <= loss.value <= 1
+    ):
+        yield document.finding(
+            loss.place,
+            f"`max_loss` must be a share between 0 and 1, not `{loss.value}`.",
+            "Write 0.3 to hold a snapshot back that lacks more than three in ten of the keys before; 1 never does.",
+        )
     for word in ("path", "sheet", "as_of"):
         if word in settings and (not isinstance(settings[word].value, str) or not settings[word].value):
             yield document.finding(

@@ -5,7 +5,7 @@ documents that the standard's schema has refused: who mends a contract wants to 
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jobs.common.contract_document import COLUMN_WORDS, CONTRACT_WORDS, Document, Finding, Place, suggest
@@ -17,14 +17,19 @@ from jobs.common.contract_files import (
     own_settings,
     unknown_value,
 )
+from jobs.common.model import ModelField
 
-# The fields of each record of the model; where they carry their levels, a column must not have a lower one.
-Records = Mapping[str, Collection[str] | Mapping[str, int]]
+# The fields of each record of the model, by their names.
+Records = Mapping[str, Mapping[str, ModelField]]
 
 SUFFIX = ".odcs.yaml"
 DEFAULT_ROLE = "person"
+# A row's own household, dwelling or organisation has the role of its name, other records that of the person they speak of.
+OWN_ROLES = (DEFAULT_ROLE, "household", "dwelling", "organisation")
 EXPECTED = ("nightly", "occasional")
 LEVELS = ("1", "2", "3", "4")
+# What a number of a money field counts where none is written beside it; the first one where the contract says nothing.
+UNITS = ("元", "万元")
 # Raw tables put these two before the columns of the export.
 RESERVED_COLUMNS = ("file_id", "row_number")
 
@@ -33,11 +38,16 @@ _NAME = re.compile(r"[a-z0-9_]+")
 _FEED = re.compile(r"([a-z0-9_]+)(?:@([a-z0-9_]+))?\.([a-z0-9_]+)")
 
 
+def default_role(record: str) -> str:
+    """Role of a feed that names none."""
+    return record if record in OWN_ROLES else DEFAULT_ROLE
+
+
 def read_feeds(value: object) -> list[tuple[str, str, str]] | None:
     """Return (record, role, field) for each feed of a column, or None when one of them cannot be read."""
     texts = value if isinstance(value, list) else [value]
     matches = [_FEED.fullmatch(text) if isinstance(text, str) else None for text in texts]
-    read = [(match[1], match[2] or DEFAULT_ROLE, match[3]) for match in matches if match]
+    read = [(match[1], match[2] or default_role(match[1]), match[3]) for match in matches if match]
     return read if len(read) == len(texts) else None
 
 
@@ -132,6 +142,7 @@ def _check_object(document: Document, schema: Mapping[str, Any], place: Place, r
                 )
             seen.add(value)
         yield from _check_feeds(document, column, here, records, fed)
+        yield from _check_unit(document, column, here, records)
     yield from _check_key(document, columns, place)
 
 
@@ -228,11 +239,27 @@ def _check_feeds(
                 "One column of an export feeds a field; give the other another role, or remove its feed.",
             )
         fed.setdefault(feed, column.get("name"))
-        level = column.get("classification")
-        if isinstance(fields, Mapping) and level in LEVELS and int(str(level)) < fields[field]:
+        level, lowest = column.get("classification"), fields[field].level
+        if level in LEVELS and int(str(level)) < lowest:
             yield document.finding(
                 (*place, "classification"),
                 f"The classification {level} is lower than that of the field it feeds "
-                f"(`{record}.{field}` has {fields[field]}).",
-                f'Write classification: "{fields[field]}".',
+                f"(`{record}.{field}` has {lowest}).",
+                f'Write classification: "{lowest}".',
             )
+
+
+def _check_unit(document: Document, column: Mapping[str, Any], place: Place, records: Records) -> Iterator[Finding]:
+    settings = own_settings(column, place)
+    if "unit" not in settings:
+        return
+    if settings["unit"].value not in UNITS:
+        yield unknown_value(document, "unit", settings["unit"], UNITS)
+    feeds = read_feeds(settings["feeds"].value) if "feeds" in settings else []
+    fields = [records.get(record, {}).get(field) for record, _, field in feeds or ()]
+    if feeds is not None and not any(field is None or field.type == "money" for field in fields):
+        yield document.finding(
+            settings["unit"].place,
+            f"The column `{column.get('name')}` feeds no amount of money, so a unit says nothing of it.",
+            "Remove `unit`, or have the column feed a field of the type money.",
+        )

@@ -10,11 +10,22 @@ from typing import Any
 
 from jobs.common.contract_document import Document, Finding, check_standard, read_document
 from jobs.common.contract_files import FORMAT_DEFAULTS, SERVER_DEFAULTS, own_settings, read_encoding, server_settings
-from jobs.common.contract_rules import DEFAULT_ROLE, SUFFIX, Records, check_rules, read_feeds
+from jobs.common.contract_rules import (
+    DEFAULT_ROLE,
+    OWN_ROLES,
+    SUFFIX,
+    UNITS,
+    Records,
+    check_rules,
+    default_role,
+    read_feeds,
+)
 from jobs.common.errors import UserError
 
 __all__ = [
     "DEFAULT_ROLE",
+    "OWN_ROLES",
+    "UNITS",
     "Column",
     "ContractError",
     "Feed",
@@ -23,6 +34,7 @@ __all__ = [
     "Source",
     "SourceObject",
     "check_contract",
+    "default_role",
     "load_source",
     "load_sources",
 ]
@@ -39,7 +51,10 @@ class Feed:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of an export: `name` in our tables, `header` in the file; `level` 1 (open) to 4 (sensitive personal)."""
+    """One column of an export: `name` in our tables, `header` in the file; `level` 1 (open) to 4 (sensitive personal).
+
+    `unit` (元 or 万元) is what a number counts that feeds an amount of money and has no unit written beside it.
+    """
 
     name: str
     header: str
@@ -47,6 +62,7 @@ class Column:
     primary_key: bool
     level: int
     feeds: tuple[Feed, ...]
+    unit: str = UNITS[0]
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,7 @@ class SourceObject:
 
     `path` is a glob below `inbox/<system>/`; `as_of` a regular expression over the file name whose first group is
     YYYYMMDD or YYYY-MM-DD (None: the night); `ready` is "name" (no `.part`, `.tmp`, `~$`) or "done" (a `.done` beside it).
+    `max_loss` is the share of the keys of the snapshot before that may be gone; one that lacks more is held back.
     """
 
     system: str
@@ -70,6 +87,7 @@ class SourceObject:
     as_of: str | None
     timezone: str
     ready: str
+    max_loss: float
     columns: tuple[Column, ...]
 
     @property
@@ -98,7 +116,7 @@ class ContractError(UserError):
 def check_contract(path: Path, records: Records) -> list[Finding]:
     """Return all faults of a contract, in the order of the document; none for a valid one.
 
-    `records` maps each record of the model to its fields; where fields map to their levels, these are checked too.
+    `records` maps each record of the model to its fields.
     """
     return _read(path, records)[1]
 
@@ -163,7 +181,8 @@ def _build_object(system: str, schema: Mapping[str, Any], server: Mapping[str, A
 
 
 def _build_column(column: Mapping[str, Any]) -> Column:
-    feeds = own_settings(column).get("feeds")
+    settings = own_settings(column)
+    feeds = settings.get("feeds")
     return Column(
         name=column["name"],
         header=column.get("physicalName", column["name"]),
@@ -171,4 +190,5 @@ def _build_column(column: Mapping[str, Any]) -> Column:
         primary_key=column.get("primaryKey", False),
         level=int(column["classification"]),
         feeds=tuple(Feed(*feed) for feed in read_feeds(feeds.value) or ()) if feeds else (),
+        unit=settings["unit"].value if "unit" in settings else UNITS[0],
     )

@@ -58,14 +58,14 @@ def deliveries_with_status(lake: Lake) -> list[dict[str, Any]]:
 
 
 def still_refused(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Refused deliveries that no later one has made good: a file of the same name and day, or the same bytes.
+    """Deliveries refused or held back that no later one has made good: a file of the same name and day, or the same bytes.
 
     Args:
         rows: from `deliveries_with_status`, of all systems or one, oldest first.
     """
     left = []
     for place, row in enumerate(rows):
-        if row["status"] == "refused":
+        if row["status"] in ("refused", "held"):
             export = (row["system"], row["name"], row["as_of"])
             landed = [other for other in rows[place + 1 :] if other["status"] in ("accepted", "late")]
             made_good = {(other["system"], other["name"], other["as_of"]) for other in landed}

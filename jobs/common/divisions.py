@@ -1,31 +1,169 @@
-"""Administrative divisions, read from `conf/codes/divisions.csv` (code, name, level, parent_code).
+"""Administrative divisions and all that stands for them.
 
-Refuses: a code given twice.
+Reads three lists of conf/codes: `divisions.csv` (code, name, level, parent_code), `division_endings.csv` (level, endings
+that stand for one another: 社区居委会, 社区, nothing) and `division_names.csv` (value, code, kind, until: what else
+stands for a division, and what stood for it until some year). Refuses: a code given twice, an unknown kind, another
+header. A name of a division that the first list does not have is left out: an office may have a list of its own.
 """
 
 import csv
-from collections import Counter
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from jobs.common.errors import UserError
 
+LISTS = ("divisions", "division_endings", "division_names")
+KINDS = ("short", "alias", "former_name", "former_code")
+FORMER = "division_former"
+AMBIGUOUS = "ambiguous_division"
+# Steps of the tree that are no places: paths leave them out, and nobody is understood who writes them.
+_NO_PLACES = ("市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划")
+_LEAST = 2  # characters of a name without its ending: 赵县 is not understood as 赵
+_COUNTY, _TOWNSHIP = 3, 4
 
-def division_codes(path: Path) -> dict[str, str]:
-    """What stands for which 12-digit code: the code itself, its short forms of 6 and 9 digits, and names that occur once.
 
-    A short form is the code without the zeros of the levels below it.
+@dataclass(frozen=True)
+class Division:
+    """One division; level 1 province, 2 prefecture, 3 county, 4 township, 5 community or village."""
+
+    code: str
+    name: str
+    level: int
+    parent: str
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a word stands for: a code, or none where it stands for several; and the issue it is, if it is one."""
+
+    code: str | None
+    issue: str | None  # a code of conf/reasons.yml
+
+
+def load_divisions(path: Path) -> list[Division]:
+    """The tree, in the order of the file.
+
+    Raises:
+        UserError: the header is another one, or a code is given twice.
     """
-    with open(path, encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
+    return _parse_divisions(path, path.read_bytes())
+
+
+def _parse_divisions(path: Path, content: bytes) -> list[Division]:
+    rows = _parse(path, content, ["code", "name", "level", "parent_code"])
     repeated = [code for code, count in Counter(row["code"] for row in rows).items() if count > 1]
     if repeated:
         raise UserError(f"{path}: code {repeated[0]} is given twice; keep one of the rows")
-    names = Counter(row["name"] for row in rows)
-    found = {row["name"]: row["code"] for row in rows if names[row["name"]] == 1}
-    for row in rows:
-        code = row["code"]
-        for digits in (6, 9):
-            if set(code[digits:]) == {"0"}:
-                found[code[:digits]] = code
-        found[code] = code
-    return found
+    return [Division(row["code"], row["name"], int(row["level"]), row["parent_code"]) for row in rows]
+
+
+def division_words(divisions_csv: Path, endings_csv: Path, names_csv: Path) -> dict[str, Meaning]:
+    """Everything that stands for a division, with its meaning.
+
+    These are codes of 12, 9 and 6 digits (without the zeros of the levels below); names, with and without their ending;
+    the same behind the names of the divisions above, as in 江苏省南京市玄武区; other names; former names and codes.
+    A word that stands for several divisions means the one inside the office's own counties, if there is just one; an
+    office's own counties are those whose townships the list has.
+    """
+    files = (divisions_csv, endings_csv, names_csv)
+    return _words(*((path, path.read_bytes()) for path in files))
+
+
+@lru_cache(maxsize=4)  # a night asks once for each record with a division, and the words are many
+def _words(
+    divisions_csv: tuple[Path, bytes], endings_csv: tuple[Path, bytes], names_csv: tuple[Path, bytes]
+) -> dict[str, Meaning]:
+    divisions = {row.code: row for row in _parse_divisions(*divisions_csv)}
+    own = {row.code[:6] for row in divisions.values() if row.level >= _TOWNSHIP}
+    endings: dict[int, list[list[str]]] = defaultdict(list)
+    for row in _parse(*endings_csv, ["level", "endings"]):
+        endings[int(row["level"])].append(row["endings"].split("|"))
+    present: dict[str, set[str]] = defaultdict(set)
+    former: dict[str, set[str]] = defaultdict(set)
+    names = {row.code: _forms(row.name, endings[row.level]) for row in divisions.values() if row.name not in _NO_PLACES}
+    earlier: dict[str, list[str]] = defaultdict(list)
+    for row in _parse(*names_csv, ["value", "code", "kind", "until"]):
+        value, code, kind = row["value"], row["code"], row["kind"]
+        if kind not in KINDS:
+            raise UserError(f"{names_csv[0]}: {kind} is no kind of a name; known: {', '.join(KINDS)}")
+        if code not in names:
+            continue
+        if kind == "short":
+            names[code].append(value)
+        elif kind == "alias":
+            present[value].add(code)
+        elif kind == "former_name":
+            earlier[code] += _forms(value, endings[divisions[code].level])
+        else:
+            for word in _short_codes(value.ljust(12, "0")):
+                former[word].add(code)
+    for code in divisions:
+        for word in _short_codes(code):
+            present[word].add(code)
+    for code, forms in names.items():
+        before = ["", *_paths(divisions[code], divisions, names)]
+        for words, found in ((forms, present), (earlier[code], former)):
+            for word in words:
+                for path in before:
+                    found[path + word].add(code)
+    return {word: _meaning(word, present, former, own) for word in {**present, **former}}
+
+
+def _meaning(word: str, present: dict[str, set[str]], former: dict[str, set[str]], own: set[str]) -> Meaning:
+    now = present.get(word, set())
+    # A code that is given anew means what it means now; a name may well be written by one who knows the old one.
+    codes = now if now and word.isdigit() else now | former.get(word, set())
+    if len(codes) > 1:
+        codes = {code for code in codes if code[:6] in own}
+    if len(codes) != 1:
+        return Meaning(None, AMBIGUOUS)
+    code = next(iter(codes))
+    return Meaning(code, None if code in now else FORMER)
+
+
+def _short_codes(code: str) -> Iterator[str]:
+    yield code
+    for digits in (6, 9):
+        if set(code[digits:]) == {"0"}:
+            yield code[:digits]
+
+
+def _forms(name: str, endings: Sequence[Sequence[str]]) -> list[str]:
+    """The name, and what else it is called by the endings that stand for its own, the longest that fits."""
+    fitting = [(ending, group) for group in endings for ending in group if ending and name.endswith(ending)]
+    if not fitting:
+        return [name]
+    ending, group = max(fitting, key=lambda pair: len(pair[0]))
+    stem = name.removesuffix(ending)
+    if len(stem) < _LEAST:
+        return [name]
+    return [name, *(stem + other for other in group if other != ending)]
+
+
+def _paths(division: Division, divisions: dict[str, Division], names: dict[str, list[str]]) -> Iterator[str]:
+    """What may stand before a division's name: names of divisions above it, all from one on or without the nearest."""
+    above: list[str] = []
+    parent = divisions.get(division.parent)
+    while parent:
+        if parent.code in names:
+            above.insert(0, parent.code)
+        parent = divisions.get(parent.parent)
+    whole = [names[code][0] for code in above]
+    chains = [whole[start:] for start in range(len(whole))]
+    if division.level <= _COUNTY:
+        brief = [names[code][-1] for code in above]
+        chains += [brief[start:] for start in range(len(brief))] + [whole[:1]]
+    else:
+        chains += [whole[start:-1] for start in range(len(whole) - 1)]
+    yield from dict.fromkeys("".join(chain) for chain in chains)
+
+
+def _parse(path: Path, content: bytes, header: list[str]) -> list[dict[str, str]]:
+    reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    if reader.fieldnames != header:
+        raise UserError(f"{path}:1: the header is not `{','.join(header)}`. Write it as the first line.")
+    return list(reader)

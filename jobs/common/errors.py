@@ -1,5 +1,6 @@
 """What a user can cause and mend. Anything else is a defect and may show its stack trace."""
 
+CRASHED = 1
 REFUSED = 3
 BUSY = 4
 
@@ -8,6 +9,12 @@ class UserError(Exception):
     """A mistake of use, workspace or configuration: one clear sentence, no stack trace, exit code 2."""
 
     exit_code = 2
+
+
+class Fault(UserError):
+    """The machine fails: a full disk, a damaged table. One clear sentence with the remedy. Exit code 1."""
+
+    exit_code = CRASHED
 
 
 class Refusal(UserError):

@@ -51,11 +51,16 @@ def ready_files(workspace: Workspace, system: str, source: Source | None) -> tup
         if path.suffix == ".done":
             continue
         obj = match_object(source, name)
-        finished = not (path.name.endswith(_UNFINISHED) or path.name.startswith("~$")) and _is_readable(path)
+        finished = not is_unfinished(path.name) and _is_readable(path)
         if obj is not None and obj.ready == "done":
             finished = finished and path.with_name(path.name + ".done").exists()
         (ready if finished else waiting).append(InboxFile(system, name, path))
     return ready, waiting
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file's name says that it is still being copied or open in an office program."""
+    return name.endswith(_UNFINISHED) or name.startswith("~$")
 
 
 def waiting_files(workspace: Workspace, sources: Mapping[str, Source]) -> dict[str, str]:

@@ -6,30 +6,39 @@ last released row and its versions; whoever finds an open intent finishes it fir
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from pyspark.sql import functions as F
 
 from jobs.common.conf import current_conf
-from jobs.common.errors import UserError
+from jobs.common.errors import Fault, UserError
 from jobs.common.runs import Run
 from jobs.common.schemas import declared_tables
+from jobs.common.table_files import why_unreadable
 from jobs.common.tables import Lake
 from jobs.common.versions import difference
 from jobs.common.workspace import open_workspace
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas
     import polars
     from pyspark.sql import DataFrame
 
 
+# States of a row of `ops.release`: of a release, and of a hold.
+INTENT, PUBLISHED, PRUNED = "intent", "released", "pruned"
+HOLD, RESUMED = "hold", "resumed"
+
+
 @dataclass(frozen=True)
 class Release:
-    """One row of `ops.release`; `tables` maps a table's bare name to rows, fingerprint and versions."""
+    """One row of `ops.release`; `tables` maps a table's bare name to rows, fingerprint and versions (none of a hold)."""
 
     release_id: str
     sequence: int
@@ -49,9 +58,31 @@ def all_releases(lake: Lake) -> list[Release]:
     return sorted(releases, key=lambda release: release.sequence)
 
 
+def next_sequence(releases: Sequence[Release]) -> int:
+    """Place of the next row of `ops.release`."""
+    return 1 + max((release.sequence for release in releases), default=0)
+
+
+def published_releases(releases: Sequence[Release]) -> list[Release]:
+    """Those that can be read, in their order: readers see the last."""
+    return [release for release in releases if release.state == PUBLISHED]
+
+
+def visible_release(lake: Lake) -> Release | None:
+    """The release that readers see; None before the first."""
+    return next(reversed(published_releases(all_releases(lake))), None)
+
+
+def release_before(lake: Lake, run_id: str) -> Release | None:
+    """The release that readers saw before the run's own, also where the run, killed since, has published it."""
+    others = [release for release in all_releases(lake) if release.run_id != run_id]
+    return next(reversed(published_releases(others)), None)
+
+
 def find_release(lake: Lake, release_id: str | None = None) -> Release:
     """The release readers see, or the one named; raises UserError where there is none."""
-    released = [release for release in all_releases(lake) if release.state == "released"]
+    releases = all_releases(lake)
+    released = published_releases(releases)
     if release_id is None:
         if not released:
             raise UserError("nothing has been released in this workspace yet; `jiceng run` releases a night")
@@ -59,6 +90,8 @@ def find_release(lake: Lake, release_id: str | None = None) -> Release:
     for release in released:
         if release.release_id == release_id:
             return release
+    if any(release.release_id == release_id and release.state == PRUNED for release in releases):
+        raise UserError(f"release {release_id} is older than what conf/retention.yml keeps; its tables are gone")
     known = ", ".join(release.release_id for release in released[-5:]) or "none"
     raise UserError(f"there is no release {release_id}; the last ones: {known}")
 
@@ -68,15 +101,17 @@ def release_of_run(lake: Lake, run_id: str) -> Release | None:
     return next((release for release in all_releases(lake) if release.run_id == run_id), None)
 
 
-def record_intent(lake: Lake, run: Run, tables: dict[str, dict[str, Any]]) -> Release:
+def record_intent(
+    lake: Lake, run: Run, tables: dict[str, dict[str, Any]], approved_by: str | None = None, because: str | None = None
+) -> Release:
     """Write the intent to publish these candidates; where the run has published already, that release is returned."""
     releases = all_releases(lake)
     known = release_of_run(lake, run.run_id)
-    if known is not None and known.state == "released":
+    if known is not None and known.state == PUBLISHED:
         return known
-    sequence = known.sequence if known else 1 + max((release.sequence for release in releases), default=0)
-    release = Release(run.run_id, sequence, run.run_id, run.night, None, "intent", tables, None, None)
-    _write(lake, release)
+    sequence = known.sequence if known else next_sequence(releases)
+    release = Release(run.run_id, sequence, run.run_id, run.night, None, INTENT, tables, approved_by, because)
+    write_release(lake, release)
     return release
 
 
@@ -86,52 +121,47 @@ def finish_release(lake: Lake, release: Release) -> Release:
     Raises:
         RuntimeError: what was promoted is not what was audited.
     """
-    tables = {name: dict(entry) for name, entry in release.tables.items()}
-    for name, entry in tables.items():
-        entry["version"] = _promote(lake, name, entry, release.run_id)
-    finished = Release(
-        release.release_id,
-        release.sequence,
-        release.run_id,
-        release.night,
-        datetime.now(UTC),
-        "released",
-        tables,
-        release.approved_by,
-        release.because,
-    )
-    _write(lake, finished)
+    names = {name: f"refined.{name}" for name in release.tables}
+    before = lake.fingerprints(dict.fromkeys(names.values()))
+    promoted = [name for name, entry in release.tables.items() if before[names[name]][1] != entry["fingerprint"]]
+    for name in promoted:
+        _promote(lake, name, release.tables[name], release.run_id)
+    after = lake.fingerprints(dict.fromkeys(names[name] for name in promoted))
+    for name in promoted:
+        found, audited = after[names[name]][1], release.tables[name]["fingerprint"]
+        if found != audited:
+            raise RuntimeError(f"{names[name]} has fingerprint {found} after promotion, audited was {audited}")
+    tables = {name: {**entry, "version": lake.version(names[name])} for name, entry in release.tables.items()}
+    finished = replace(release, released_at=datetime.now(UTC), state=PUBLISHED, tables=tables)
+    write_release(lake, finished)
     return finished
 
 
 def recover_release(lake: Lake) -> Release | None:
     """Finish the release that a killed run left half promoted; its candidates had passed the gate."""
     for release in all_releases(lake):
-        if release.state == "intent":
+        if release.state == INTENT:
             return finish_release(lake, release)
     return None
 
 
-def _promote(lake: Lake, name: str, entry: dict[str, Any], run_id: str) -> int:
+def _promote(lake: Lake, name: str, entry: dict[str, Any], run_id: str) -> None:
     refined = f"refined.{name}"
-    if lake.fingerprint(refined)[1] != entry["fingerprint"]:
-        candidate = lake.read(f"candidate.{name}", entry["candidate_version"])
-        changes = difference(lake.read(refined), candidate, lake.declared[refined].key)
-        lake.merge(refined, changes, run_id)
-        found = lake.fingerprint(refined)[1]
-        if found != entry["fingerprint"]:
-            raise RuntimeError(f"{refined} has fingerprint {found} after promotion, audited was {entry['fingerprint']}")
-    return lake.version(refined)
+    candidate = lake.read(f"candidate.{name}", entry["candidate_version"])
+    if lake.is_empty(refined):
+        lake.merge(refined, candidate.withColumn("_op", F.lit("upsert")), run_id, is_computed=True)
+    else:
+        lake.merge(refined, difference(lake.read(refined), candidate, lake.declared[refined].key), run_id)
 
 
-def _write(lake: Lake, release: Release) -> None:
+def write_release(lake: Lake, release: Release) -> None:
     row = {**vars(release), "tables": json.dumps(release.tables, sort_keys=True)}
     lake.upsert("ops.release", lake.table_of("ops.release", [row]))
 
 
 @dataclass(frozen=True)
 class ReleasedTable:
-    """One table as a release pins it. Spark, Arrow, Polars and pandas read the same version."""
+    """One table as a release pins it. Spark, Arrow, Polars, DuckDB and pandas read the same version."""
 
     name: str
     release_id: str
@@ -152,6 +182,12 @@ class ReleasedTable:
         assert isinstance(frame, polars.DataFrame), "a table becomes a frame"
         return frame
 
+    def duckdb(self) -> "duckdb.DuckDBPyRelation":
+        """For who has DuckDB, which is no part of the jobs' environment."""
+        import duckdb
+
+        return duckdb.from_arrow(self.arrow())
+
     def pandas(self) -> "pandas.DataFrame":
         frame: pandas.DataFrame = self.arrow().to_pandas()
         return frame
@@ -167,6 +203,7 @@ def open_table(name: str, release: str | None = None, home: str | Path | None = 
 
     Raises:
         UserError: no such workspace, release or table.
+        Fault: a file of it is lost.
     """
     workspace = open_workspace(Path(home) if home else None)
     conf = current_conf(workspace)
@@ -174,4 +211,6 @@ def open_table(name: str, release: str | None = None, home: str | Path | None = 
     found = find_release(lake, release)
     if name not in found.tables:
         raise UserError(f"release {found.release_id} has no table {name}; it has {', '.join(found.tables)}")
+    if why := why_unreadable(lake, f"refined.{name}", found.tables[name]["version"]):
+        raise Fault(f"release {found.release_id} cannot be read: {why}")
     return ReleasedTable(name, found.release_id, found.tables[name]["version"], lake.path(f"refined.{name}"), lake)

@@ -7,23 +7,16 @@ MOD 11-2 (weight of position i from the left, 1-based, is 2^(18-i) mod 11).
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-_WEIGHTS = [pow(2, 17 - i, 11) for i in range(17)]
 _CHECKS = "10X98765432"
 
 
 def check_character(first17: Column) -> Column:
     """Check character for 17 digits; null for anything else."""
-    terms = [F.substring(first17, i + 1, 1).try_cast("int") * weight for i, weight in enumerate(_WEIGHTS)]
+    # 13 is 2 modulo 11: read as a number of base 13 (17 digits of it fit a bigint) and doubled, the digits are their
+    # weighted sum. One call costs a seventh of taking 17 digits apart, and keeps the plan small.
+    total = F.conv(first17, 13, 10).try_cast("bigint") % 11 * 2 % 11
     # Asked first: the embedded engine takes a place that is null for the first place.
-    return F.when(first17.rlike("^[0-9]{17}$"), F.substr(F.lit(_CHECKS), _sum(terms) % 11 + 1, F.lit(1)))
-
-
-def _sum(terms: list[Column]) -> Column:
-    """Sum as a balanced tree: the plan protocol refuses deep expressions."""
-    if len(terms) == 1:
-        return terms[0]
-    half = len(terms) // 2
-    return _sum(terms[:half]) + _sum(terms[half:])
+    return F.when(first17.rlike("^[0-9]{17}$"), F.substr(F.lit(_CHECKS), (total + 1).cast("int"), F.lit(1)))
 
 
 def id_birth_date(id_number: Column) -> Column:
@@ -34,8 +27,9 @@ def id_birth_date(id_number: Column) -> Column:
 
 
 def id_sex_code(id_number: Column) -> Column:
-    """Sex after GB/T 2261.1 (1 man, 2 woman) from the 17th digit."""
-    return F.when(F.substring(id_number, 17, 1).isin("1", "3", "5", "7", "9"), F.lit("1")).otherwise(F.lit("2"))
+    """Sex after GB/T 2261.1 (1 man, 2 woman) from the 17th digit; null where there is none."""
+    digit = F.substring(id_number, 17, 1)
+    return F.when(digit.isin("1", "3", "5", "7", "9"), F.lit("1")).when(digit.isin("0", "2", "4", "6", "8"), F.lit("2"))
 
 
 def is_valid_resident_id(id_number: Column) -> Column:

@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.common.contracts import DEFAULT_ROLE, SourceObject
+from jobs.common.contracts import SourceObject, default_role
 from jobs.common.deliveries import ActiveFile
 from jobs.common.engine import session
 from jobs.common.tables import Lake, row_hash
 
+# Before the name of a raw column in keyed rows, as a contract may call its columns what keyed rows call theirs.
+CELL = "cell__"
 RECORD_KEY = ["system", "object", "source_key", "role"]
-# Spelled out: engines disagree on what \s is. Space, tab, line ends, no-break space, ideographic space, byte order mark.
-WHITESPACE = "[ \\t\\r\\n\\x0B\\x0C\\x{A0}\\x{3000}\\x{FEFF}\\x{200B}]"
+# Spelled out: engines disagree on what \s is, and $ matches before any line end on one of them, so that none may be left
+# at the end. Space, tab, line ends, no-break space, ideographic space, byte order mark.
+WHITESPACE = "[ \\t\\r\\n\\x0B\\x0C\\x{85}\\x{2028}\\x{2029}\\x{A0}\\x{3000}\\x{FEFF}\\x{200B}]"
 
 
 def strip_text(text: Column) -> Column:
@@ -24,46 +27,73 @@ def strip_text(text: Column) -> Column:
     return F.when(stripped != "", stripped)
 
 
-def keyed_rows(lake: Lake, obj: SourceObject, files: Sequence[ActiveFile]) -> DataFrame:
-    """Rows of the given files with `as_of`, `late`, `source_key` and `state`; one row per raw row.
+def keyed_rows(lake: Lake, obj: SourceObject, files: Sequence[ActiveFile], only: DataFrame | None = None) -> DataFrame:
+    """Rows of the given files with `as_of`, `late`, `source_key`, `state` and their cells; one row per raw row.
 
     `state` is chosen (speaks for its key), duplicate (the same row again), key_conflict (another row with the key;
     the first one stays), key_missing, or late (its file is late, or a newer export of the night has the key).
-    Without a primary key the key is the hash of the row and its occurrence number.
+    Without a primary key the key is the hash of the row and its occurrence number. `only` (`file_id`, `row_number`)
+    leaves other rows out of sight.
     """
     listed = session().createDataFrame(
         [(f.file_id, f.as_of, f.late, rank) for rank, f in enumerate(files)],
         "file_id string, as_of date, late boolean, file_rank int",
     )
     raw = lake.read(obj.raw_table).where(F.col("file_id").isin([f.file_id for f in files]))
-    names = [column.name for column in obj.columns]
-    rows = raw.join(F.broadcast(listed), "file_id").withColumn("content_hash", row_hash(names))
-    order = [F.col("file_rank"), F.col("row_number")]
-    keys = [strip_text(F.col(column.name)) for column in obj.columns if column.primary_key]
+    if only is not None:
+        raw = raw.join(only, ["file_id", "row_number"], "left_semi")
+    cells = {column.name: f"{CELL}{column.name}" for column in obj.columns}
+    raw = raw.select("file_id", "row_number", *(F.col(name).alias(cell) for name, cell in cells.items()))
+    rows = raw.join(F.broadcast(listed), "file_id").withColumn("content_hash", row_hash(list(cells.values())))
+    keys = [strip_text(F.col(cells[column.name])) for column in obj.columns if column.primary_key]
     if keys:
         # concat is null where one of its parts is.
         parts = [part for key in keys for part in (F.lit("|"), key)][1:]
-        rows = rows.withColumn("source_key", F.concat(*parts))
+        rows = _judge_keys(rows.withColumn("source_key", F.concat(*parts)))
     else:
-        occurrence = F.row_number().over(Window.partitionBy("late", "content_hash").orderBy(*order))
-        rows = rows.withColumn(
-            "source_key", F.concat(F.col("content_hash").cast("string"), F.lit("#"), occurrence.cast("string"))
-        )
-    by_key = Window.partitionBy("late", "source_key").orderBy(F.col("as_of").desc(), *order)
-    rows = (
-        rows.withColumn("_rank", F.row_number().over(by_key))
+        rows = _number_contents(rows)
+    return rows.drop("file_rank", "content_hash")
+
+
+def _judge_keys(rows: DataFrame) -> DataFrame:
+    """Adds `state` of rows with `source_key`."""
+    once, repeated = _split_repeated(rows, ["late", "source_key"])
+    late, missing = (F.col("late"), F.lit("late")), (F.col("source_key").isNull(), F.lit("key_missing"))
+    once = once.withColumn("state", F.when(*late).when(*missing).otherwise(F.lit("chosen")))
+    by_key = Window.partitionBy("late", "source_key").orderBy(F.col("as_of").desc(), "file_rank", "row_number")
+    repeated = (
+        repeated.withColumn("_rank", F.row_number().over(by_key))
         .withColumn("_first_hash", F.first("content_hash").over(by_key))
         .withColumn("_first_day", F.first("as_of").over(by_key))
     )
     state = (
-        F.when(F.col("late"), F.lit("late"))
-        .when(F.col("source_key").isNull(), F.lit("key_missing"))
+        F.when(*late)
         .when(F.col("_rank") == 1, F.lit("chosen"))
         .when(F.col("as_of") < F.col("_first_day"), F.lit("late"))
         .when(F.col("content_hash") == F.col("_first_hash"), F.lit("duplicate"))
         .otherwise(F.lit("key_conflict"))
     )
-    return rows.withColumn("state", state).drop("_rank", "_first_hash", "_first_day", "file_rank", "content_hash")
+    repeated = repeated.withColumn("state", state).drop("_rank", "_first_hash", "_first_day")
+    return once.unionByName(repeated)
+
+
+def _number_contents(rows: DataFrame) -> DataFrame:
+    """Adds `source_key`, hash of the content and its occurrence, and `state`, of rows without a primary key."""
+    once, repeated = _split_repeated(rows, ["late", "content_hash"])
+    order = Window.partitionBy("late", "content_hash").orderBy("file_rank", "row_number")
+    once = once.withColumn("_occurrence", F.lit(1))
+    numbered = once.unionByName(repeated.withColumn("_occurrence", F.row_number().over(order)))
+    key = F.concat(F.col("content_hash").cast("string"), F.lit("#"), F.col("_occurrence").cast("string"))
+    state = F.when(F.col("late"), F.lit("late")).otherwise(F.lit("chosen"))
+    return numbered.withColumns({"source_key": key, "state": state}).drop("_occurrence")
+
+
+def _split_repeated(rows: DataFrame, by: list[str]) -> tuple[DataFrame, DataFrame]:
+    """Rows whose values of `by` occur once (or are null), and the others: only these few need a window over wide rows."""
+    counted = rows.groupBy(*by).agg(F.count(F.lit(1)).alias("_rows")).where("_rows > 1")
+    marked = rows.join(counted.select(*by, F.lit(True).alias("_repeated")), by, "left")
+    once, repeated = marked.where(F.col("_repeated").isNull()), marked.where(F.col("_repeated"))
+    return once.drop("_repeated"), repeated.drop("_repeated")
 
 
 def fed_records(obj: SourceObject) -> list[tuple[str, str]]:
@@ -87,7 +117,7 @@ def record_rows(rows: DataFrame, obj: SourceObject, record: str, role: str) -> D
     telling = [name for name in fields.values() if name not in key_columns] or list(fields.values())
     applies = F.lit(False)
     for name in telling:
-        applies = applies | strip_text(F.col(name)).isNotNull()
+        applies = applies | strip_text(F.col(f"{CELL}{name}")).isNotNull()
     return rows.select(
         F.lit(obj.system).alias("system"),
         F.lit(obj.name).alias("object"),
@@ -97,17 +127,22 @@ def record_rows(rows: DataFrame, obj: SourceObject, record: str, role: str) -> D
         "file_id",
         "row_number",
         "state",
-        row_hash(sorted(fields.values())).alias("row_hash"),
+        row_hash([f"{CELL}{name}" for name in sorted(fields.values())]).alias("row_hash"),
         applies.alias("applies"),
-        *[F.col(column).alias(field) for field, column in fields.items()],
+        *[F.col(f"{CELL}{column}").alias(field) for field, column in fields.items()],
     )
 
 
-def mention_id(kind: str) -> Column:
-    """Id of the mention of a harmonised record: hash of kind, system, object, source_key and role."""
-    return F.md5(F.concat_ws("|", F.lit(kind), "system", "object", "source_key", "role"))
+def mention_id(kind: str, role: str | None = None) -> Column:
+    """Id of the mention of a harmonised record: hash of kind, system, object, source_key and role.
+
+    `role` asks for the mention of `kind` in another role of the same row, whether there is one or not.
+    """
+    return F.md5(
+        F.concat_ws("|", F.lit(kind), "system", "object", "source_key", F.lit(role) if role else F.col("role"))
+    )
 
 
 def record_label(record: str, role: str) -> str:
     """Name of a record in the books: with its role where that is not the person."""
-    return record if role == DEFAULT_ROLE else f"{record}@{role}"
+    return record if role == default_role(record) else f"{record}@{role}"

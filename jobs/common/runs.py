@@ -17,12 +17,15 @@ from zoneinfo import ZoneInfo
 from jobs.common.conf import Conf
 from jobs.common.engine import engine_version
 from jobs.common.errors import Busy, UserError
+from jobs.common.faults import telling_faults
 from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace
 
 CLI, AIRFLOW = "jiceng run", "airflow"
-RELEASED = ("complete", "incomplete")
+RELEASED, REFUSED = ("complete", "incomplete"), "refused"
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
 _TRIES = 20
+_LONGEST_PAUSE = 31  # days: longer than any holiday
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def run_number(run_id: str) -> int:
 
 def tonight() -> date:
     """Today's date in Shanghai."""
-    return datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    return datetime.now(_SHANGHAI).date()
 
 
 def parse_night(text: str | None) -> date:
@@ -62,6 +65,22 @@ def parse_night(text: str | None) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise UserError(f"{text!r} is no night; write it as YYYY-MM-DD") from None
+
+
+def check_clock(lake: Lake, night: date) -> None:
+    """Whether a night that nobody named can be the one after the last: a clock that jumps must not shut out the nights between.
+
+    Raises:
+        UserError: it lies behind the last one, or more than a month ahead of it and of the day on which a run was last opened.
+    """
+    rows = lake.rows("ops.run", columns=["night", "started_at"]).to_pylist()
+    last = max((row["night"] for row in rows), default=night)
+    latest = max((row["started_at"].astimezone(_SHANGHAI).date() for row in rows), default=night)
+    if night < last or (night - max(last, latest)).days > _LONGEST_PAUSE:
+        raise UserError(
+            f"by the clock this is night {night}, and the last one worked on is {last}; set the clock right, or name the night "
+            "with --night"
+        )
 
 
 def all_runs(lake: Lake) -> list[Run]:
@@ -128,9 +147,9 @@ def lock(workspace: Workspace, name: str, what: str, shared: bool = False) -> It
     """Hold the kernel lock `name`, which ends with the process; raises Busy when another process holds it.
 
     Stages started alone hold the run's lock `shared`: they do not shut out each other, but whoever works on the whole run.
+    Whoever writes to a workspace holds one, so failures of the machine are told here; raises Fault.
     """
-    workspace.locks.mkdir(parents=True, exist_ok=True)
-    with open(workspace.locks / f"{name}.lock", "a+") as handle:
+    with telling_faults(workspace), _open_lock(workspace, name) as handle:
         if not _take(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
             handle.seek(0)
             raise Busy(f"{what} is busy: held by process {handle.read().strip() or 'unknown'}; wait for its end")
@@ -139,6 +158,11 @@ def lock(workspace: Workspace, name: str, what: str, shared: bool = False) -> It
         handle.write(f"{os.getpid()}\n")
         handle.flush()
         yield
+
+
+def _open_lock(workspace: Workspace, name: str) -> TextIO:
+    workspace.locks.mkdir(parents=True, exist_ok=True)
+    return open(workspace.locks / f"{name}.lock", "a+")
 
 
 def holder(workspace: Workspace, name: str) -> str | None:

@@ -7,7 +7,7 @@ Levels: 1 open, 2 internal, 3 personal, 4 sensitive personal. Only levels 1 and 
 from dataclasses import dataclass
 
 from jobs.common.contracts import Source, SourceObject
-from jobs.common.model import ModelField, Record
+from jobs.common.model import ModelField, Record, table_fields
 
 LAYERS = ("raw", "harmonised", "links", "candidate", "refined", "ops")
 
@@ -83,10 +83,18 @@ _STATIC = (
         _key("name", "path below inbox/<system>/ when it was first taken"),
         _key("night", "night it was first taken", "date"),
         Column("as_of", "date", "day the export speaks of"),
-        _key("status", "waiting (to be landed), accepted, refused or late"),
-        Column("reason", "string", "code of conf/reasons.yml, where refused or late"),
+        _key("status", "waiting (to be landed), accepted, refused, late, held or withdrawn"),
+        Column("reason", "string", "code of conf/reasons.yml, where refused, late, held or withdrawn"),
         Column("detail", "string", "headers, sheets or encodings concerned; never a cell's value"),
         Column("rows_read", "bigint", "rows the parser counted, headers and blanks included"),
+    )),
+    Table("ops.decision", "One row per file about which a person decided, object, and what was decided.",
+          ("system", "object", "sheet", "file_id", "decision"), (
+        _key("decision", "withdraw or accept"),
+        _key("file_id", "sha256 of the bytes"), _key("system", "system of the file"), _key("object", "object of the file"),
+        _key("sheet", "sheet of the file"), _key("after_run", "last run before the decision"),
+        Column("night", "date", "night in which it took effect; null until then"),
+        Column("approved_by", "string", "who decided", level=2), Column("because", "string", "why", level=2),
     )),
     Table("ops.quarantine", "Rows set aside with a reason.", (), (
         *_ROW, _key("stage", "stage that set it aside"), _key("reason", "code of conf/reasons.yml"), _RAW_TEXT,
@@ -110,22 +118,41 @@ _STATIC = (
         Column("record", "string", "record (with @role where it is not the person); null for a file's own terms"),
         _key("term", "term of the books"), _key("rows", "count", "bigint"),
     )),
+    Table("ops.profile", "How the columns of the candidates are filled; counts only.",
+          ("run_id", "table_name", "field", "code"), (
+        _key("run_id", "run that audited"), _key("night", "night of the run", "date"),
+        _key("table_name", "table without its layer"),
+        Column("field", "string", "field that may be empty; null for the table's rows"),
+        Column("code", "string", "one of its codes; null for its rows with a value"), _key("rows", "count", "bigint"),
+    )),
+    Table("ops.rules", "What decides how an object's rows become a record, from which night on.",
+          ("night", "system", "object", "record", "role"), (
+        _key("night", "first night of the rules", "date"), _key("system", "system of the object"),
+        _key("object", "object of the system's contract"), _key("record", "record of the model"),
+        _key("role", "whom the columns speak of"),
+        Column("rules_hash", "string", "hash of contract, model, code lists and cleaning code; null: fed no longer",
+               volatile=True),
+        Column("standing", "bigint", "rows that stood from earlier nights and were cleaned anew; null: none was asked for"),
+    )),
     Table("ops.audit", "Verdict of each rule on an exact table version.", ("run_id", "table_name", "rule"), (
         _key("run_id", "run that audited"), _key("table_name", "table without its layer"),
         Column("version", "bigint", "Delta version that was audited", volatile=True),
         Column("fingerprint", "string", "fingerprint of that version"),
         _key("rule", "expectation and its column, or name of a check of the books"),
-        _key("severity", "critical, warning or info"), _key("success", "whether it holds", "boolean"),
+        _key("severity", "critical, warning or info"),
+        Column("overridable", "boolean", "whether a person may release although it fails"),
+        _key("success", "whether it holds", "boolean"),
         Column("observed", "string", "counts only"), Column("unexpected_rows", "bigint", "rows that break the rule"),
     )),
-    Table("ops.release", "One row per release; the row with the highest sequence in state released is what readers see.",
+    Table("ops.release", "One row per release, and per hold; of those in state released the last is what readers see.",
           ("release_id",), (
-        _key("release_id", "run_id of the run that published it"), _key("sequence", "order of releases", "bigint"),
-        _key("run_id", "run that published it"), _key("night", "night of the run", "date"),
+        _key("release_id", "run_id of the run that published it; with +n where it was returned to"),
+        _key("sequence", "order of releases", "bigint"), _key("run_id", "run whose candidates it is made of"),
+        _key("night", "night of the run", "date"),
         Column("released_at", "timestamp", "when it became visible (UTC)", volatile=True),
-        _key("state", "intent or released"),
+        _key("state", "intent, released, or pruned once its versions are let go; hold, or resumed once it is lifted"),
         Column("tables", "string", "JSON: per table rows, fingerprint, versions of candidate and release", volatile=True),
-        Column("approved_by", "string", "who let it through where the gate did not", level=2),
+        Column("approved_by", "string", "who decided, where a person did", level=2),
         Column("because", "string", "why", level=2),
     )),
     Table("links.mention", "Current mentions: who the records speak of.", ("mention_id",), (
@@ -202,21 +229,6 @@ def _harmonised(record: Record) -> Table:
 
 
 def _entity(layer: str, record: Record) -> Table:
-    fields = _model_columns(record.fields + record.derived)
-    if record.kind:
-        first: tuple[Column, ...] = (_key("entity_id", f"id of the {record.kind}"),)
-        last: tuple[Column, ...] = (_key("mention_count", "current records that speak of it", "bigint"),)
-    else:
-        # The record's own key comes first; what it is called in the source is one of its fields.
-        names = [name for name in record.key if name not in {c.name for c in fields}]
-        first = tuple(_key(name, "system of the record") for name in names)
-        last = tuple(Column(name, "string", f"{kind} it speaks of") for name, kind in record.speaks_of.items())
-        keyed = [c for c in fields if c.name in record.key]
-        first += tuple(Column(c.name, c.type, c.comment, c.level, required=True) for c in keyed)
-        fields = tuple(c for c in fields if c.name not in record.key)
-    return Table(
-        f"{layer}.{record.name}",
-        f"{layer.capitalize()} {record.name}: {record.grain}.",
-        record.key,
-        first + fields + last,
-    )
+    columns = tuple(Column(f.name, f.sql_type, f"{f.zh} / {f.en}", f.level, f.required) for f in table_fields(record))
+    description = f"{layer.capitalize()} {record.name}: {record.grain}."
+    return Table(f"{layer}.{record.name}", description, record.key, columns)

@@ -7,15 +7,16 @@ import sys
 import time
 import traceback
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from jobs.common.conf import Conf, current_conf, snapshot_conf
-from jobs.common.errors import UserError
-from jobs.common.runs import Run, find_run, lock
+from jobs.common.errors import Busy, UserError
+from jobs.common.runs import Run, find_run, lock, open_run
 from jobs.common.schemas import declared_tables
 from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace, open_workspace
@@ -76,6 +77,21 @@ def open_lake(workspace: Workspace, conf: Conf | None = None) -> Lake:
     return Lake(workspace, declared_tables(conf.sources, conf.model))
 
 
+@contextmanager
+def quiet_lake(workspace: Workspace, remedy: str) -> Iterator[Lake]:
+    """The lake while no run works on it; `remedy` says what to do where one is open.
+
+    Raises:
+        Busy: a run is live or open.
+    """
+    with lock(workspace, "run", "this workspace"):
+        lake = open_lake(workspace)
+        current = open_run(lake)
+        if current is not None:
+            raise Busy(f"run {current.run_id} is open under {current.driver}; {remedy}")
+        yield lake
+
+
 def open_context(workspace: Workspace, run_id: str) -> Context:
     """The context of an open run, with the configuration it started with."""
     run = find_run(open_lake(workspace), run_id)
@@ -98,17 +114,23 @@ def peak_memory_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def stage_main(stage: str, work: Callable[..., None], per_source: bool = False) -> None:
+def stage_main(
+    stage: str, work: Callable[..., None], per_source: bool = False, options: Mapping[str, str] | None = None
+) -> None:
     """Command line of one stage: `python -m jobs.<stage> --run-id R [--source S] [--home DIR]`; never returns.
 
-    A stage that works source by source takes the one named, else all that the run has work for.
+    A stage that works source by source takes the one named, else all that the run has work for. `options` are further
+    ones, each with its help, which `work` takes by their names.
     """
     parser = ArgumentParser(prog=f"python -m jobs.{stage}", description=f"Stage {stage} of an open run, alone.")
     parser.add_argument("--run-id", required=True, help="id of the open run, e.g. 2026-01-01.1")
     parser.add_argument("--home", type=Path, help="workspace (default JICENG_HOME, else ./.jiceng)")
     if per_source:
         parser.add_argument("--source", help="system whose files to take (default: all that the run has work for)")
+    for name, explained in (options or {}).items():
+        parser.add_argument(f"--{name}", help=explained)
     arguments = parser.parse_args()
+    told = {name: getattr(arguments, name) for name in (option.replace("-", "_") for option in options or {})}
 
     def body() -> None:
         workspace = open_workspace(arguments.home)
@@ -120,7 +142,7 @@ def stage_main(stage: str, work: Callable[..., None], per_source: bool = False) 
         with lock(workspace, "run", f"run {arguments.run_id}", shared=True):
             for label, place in parts:
                 with lock(workspace, label, f"stage {label}"):
-                    timed(context, label, partial(work, context, *place))
+                    timed(context, label, partial(work, context, *place, **told))
 
     sys.exit(guarded(body))
 

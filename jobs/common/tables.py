@@ -7,9 +7,11 @@ Large frames go through the engine, small ones (`pa.Table`) through delta-rs, so
 
 import fcntl
 import json
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from pyspark.sql import functions as F
 from jobs.common.engine import session
 from jobs.common.errors import UserError
 from jobs.common.schemas import LAYERS, Column, Table
+from jobs.common.table_log import check_log
 from jobs.common.workspace import Workspace
 
 _ARROW = {
@@ -35,8 +38,17 @@ _ARROW = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", "UTC"),
     "boolean": pa.bool_(),
+    "decimal(18,2)": pa.decimal128(18, 2),
 }
 _DELTA = {"bigint": "long"}
+LOG_SETTINGS = {
+    # An engine that tidies the log by itself would take the versions of kept releases away after thirty days.
+    "delta.enableExpiredLogCleanup": "false",
+    # Who opens a table reads all commits since the last checkpoint.
+    "delta.checkpointInterval": "10",
+}
+# What lives for minutes is not worth the time to make it small: half of what a write costs. Spark knows the first alone.
+_SCRATCH_OPTIONS = {"compression": "lz4_raw", "statistics_enabled": "none"}
 
 
 class Lake:
@@ -60,6 +72,9 @@ class Lake:
         """Names of all tables in the lake, declared or not, in the order of the layers."""
         names = [f"{layer}.{p.name}" for layer in LAYERS for p in sorted((self._workspace.lake / layer).glob("*"))]
         return [name for name in names if self.exists(name)]
+
+    def is_empty(self, name: str) -> bool:
+        return not DeltaTable(str(self._ensure(name))).file_uris()
 
     def version(self, name: str) -> int:
         return DeltaTable(str(self._ensure(name))).version()
@@ -101,13 +116,11 @@ class Lake:
         for column in names:
             if column not in found.column_names:  # declared after the version was written
                 found = found.append_column(column, pa.nulls(found.num_rows))
-        found = found.select(names)
-        types = {c.name: _ARROW[c.type] for c in self.declared[name].columns}
-        return found.cast(pa.schema([(n, types[n]) for n in names]))
+        schema = self._arrow_schema(name)
+        return found.select(names).cast(pa.schema([schema.field(column) for column in names]))
 
     def dataset(self, name: str, version: int | None = None) -> ds.Dataset:
-        # DeltaTable.to_pyarrow_table() aborts the interpreter at exit now and then; a dataset never did.
-        path = str(self._ensure(name))
+        path = str(self._ensure(name))  # not to_pyarrow_table(), which aborts the interpreter at exit now and then
         files = pa.fs.SubTreeFileSystem(path, pa.fs.LocalFileSystem())
         return DeltaTable(path, version=version).to_pyarrow_dataset(filesystem=files)
 
@@ -123,8 +136,17 @@ class Lake:
     def scratch(self, run_id: str, label: str, frame: DataFrame) -> DataFrame:
         """`frame` computed once into `runs/<run_id>/scratch/`: neither engine keeps a persisted frame."""
         path = str(self._workspace.scratch_dir(run_id) / label)
-        frame.write.mode("overwrite").parquet(path)
+        frame.write.mode("overwrite").options(**_SCRATCH_OPTIONS).parquet(path)
         return session().read.schema(frame.schema).parquet(path)
+
+    def computed(self, run_id: str, label: str) -> DataFrame | None:
+        """What `scratch` has kept under this label in the run; None where there is nothing."""
+        path = self._workspace.scratch_dir(run_id) / label
+        return session().read.parquet(str(path)) if any(path.glob("*.parquet")) else None
+
+    def count_rows(self, name: str, version: int | None = None) -> int:
+        """Rows of the table, latest or at a version, as its files tell; without the engine."""
+        return int(self.dataset(name, version).count_rows())
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -160,52 +182,86 @@ class Lake:
         committed(name)
         return True
 
-    def merge(self, name: str, changes: DataFrame, run_id: str) -> int:
+    def merge(self, name: str, changes: DataFrame, run_id: str, is_computed: bool = False) -> int:
         """Apply `changes` (declared columns and `_op` = upsert or delete) by the table's key in one commit.
 
-        Returns the number of changed rows; without any there is no commit.
+        `is_computed` tells that they are read from scratch tables, so that reading them twice is cheap. Returns the
+        number of changed rows; without any there is no commit.
         """
-        table = self.declared[name]
         self._check(name, changes.drop("_op").schema)
-        changes = self.scratch(run_id, f"merge-{name}", changes.select(*table.names, "_op"))
-        count = changes.count()
-        if count == 0:
-            return 0
-        path = self._ensure(name)
-        if not DeltaTable(str(path)).file_uris():
+        changes = changes.select(*self.declared[name].names, "_op")
+        if is_computed:
+            return self._apply(name, changes)
+        label = f"merge-{name}"
+        try:
+            return self._apply(name, self.scratch(run_id, label, changes))
+        finally:  # no end of a run comes by where a decision is carried out, and it holds what the table holds
+            shutil.rmtree(self._workspace.scratch_dir(run_id) / label, ignore_errors=True)
+
+    def _apply(self, name: str, changes: DataFrame) -> int:
+        """`merge` of changes that are cheap to read twice."""
+        table, path = self.declared[name], self._ensure(name)
+        if self.is_empty(name):
             fresh = changes.where(F.col("_op") == "upsert").drop("_op")
+            if fresh.limit(1).count() == 0:
+                return 0
             with self._writing(name):
                 fresh.write.format("delta").mode("append").save(str(path))
-            return count
-        changes.createOrReplaceTempView("merge_changes")
-        condition = " and ".join(f"t.`{c}` <=> s.`{c}`" for c in table.key)
-        updates = ", ".join(f"t.`{c}` = s.`{c}`" for c in table.names)
-        names = ", ".join(f"`{c}`" for c in table.names)
-        values = ", ".join(f"s.`{c}`" for c in table.names)
+            return self.count_rows(name)
+        if (count := changes.count()) == 0:
+            return 0
+        # Changed keys lie scattered over all files, so that MERGE would rewrite them as well, at twice the cost.
+        keys = changes.select(*(F.col(c).alias(f"_{c}") for c in table.key))
+        same = [F.col(c.name).eqNullSafe(F.col(f"_{c.name}")) for c in table.columns if c.name in table.key]
+        kept = self.read(name).select(*table.names).join(keys, same, "left_anti")
+        whole = kept.unionByName(changes.where(F.col("_op") == "upsert").drop("_op"))
         with self._writing(name):
-            session().sql(
-                f"merge into delta.`{path}` t using merge_changes s on {condition}"
-                " when matched and s._op = 'delete' then delete"
-                f" when matched then update set {updates}"
-                f" when not matched and s._op = 'upsert' then insert ({names}) values ({values})"
-            ).collect()
+            whole.write.format("delta").mode("overwrite").save(str(path))
         return count
 
     # --- fingerprints --------------------------------------------------------------------------------------------
 
     def fingerprint(self, name: str, version: int | None = None) -> tuple[int, str]:
         """Rows, and `rows-sum of row hashes` over all columns but volatile ones; equal on both engines."""
-        declared = self.declared.get(name)
-        frame = self.read(name, version)
-        volatile = {c.name for c in declared.columns if c.volatile} if declared else set()
-        present = [
-            c for c in (declared.names if declared else frame.columns) if c not in volatile and c in frame.columns
-        ]
-        row = frame.select(
-            F.count(F.lit(1)).alias("n"), F.sum(row_hash(present).cast("decimal(38,0)")).alias("h")
-        ).first()
-        assert row is not None, "an aggregate has one row"
-        return row["n"], f"{row['n']}-{row['h'] or 0}"
+        return self.fingerprints({name: version})[name]
+
+    def fingerprints(
+        self, versions: Mapping[str, int | None], since: Mapping[str, tuple[int, str]] | None = None
+    ) -> dict[str, tuple[int, str]]:
+        """`fingerprint` of several tables, each latest or at a version; one action of the engine for all of them.
+
+        `since` tells of tables an earlier version and its fingerprint: where files have only been added, these are read.
+        """
+        known: dict[str, tuple[int, int]] = {}
+        frames = []
+        for name, version in versions.items():
+            declared = self.declared.get(name)
+            frame = self.read(name, version)
+            if since and name in since and (files := self._added_files(name, since[name][0], version)):
+                rows, sum_of_hashes = since[name][1].split("-", 1)
+                known[name] = int(rows), int(sum_of_hashes)
+                frame = session().read.schema(frame.schema).parquet(*files)
+            volatile = {c.name for c in declared.columns if c.volatile} if declared else set()
+            names = declared.names if declared else frame.columns
+            present = [c for c in names if c not in volatile and c in frame.columns]
+            counted = frame.agg(F.count(F.lit(1)).alias("n"), F.sum(row_hash(present).cast("decimal(38,0)")).alias("h"))
+            frames.append(counted.select(F.lit(name).alias("name"), "n", "h"))
+        found = {}
+        for row in reduce(DataFrame.unionByName, frames).collect() if frames else ():
+            before, sum_before = known.get(row["name"], (0, 0))
+            count = before + row["n"]
+            found[row["name"]] = count, f"{count}-{sum_before + int(row['h'] or 0)}"
+        return found
+
+    def _added_files(self, name: str, since: int, version: int | None) -> list[str]:
+        """Files of a version that an earlier one lacks; empty where that has a file or lacks a column more."""
+        path = str(self._ensure(name))
+        try:
+            earlier, later = (DeltaTable(path, version=v) for v in (since, version))
+        except DeltaError:  # the log tells of the earlier one no longer
+            return []
+        before, now = set(earlier.file_uris()), set(later.file_uris())
+        return sorted(now - before) if before <= now and earlier.schema() == later.schema() else []
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -214,6 +270,7 @@ class Lake:
         path = self.path(name)
         if name in self._as_declared:
             return path
+        check_log(self._workspace, name)
         table = self.declared.get(name)
         if not self.exists(name):
             if table is None:
@@ -298,7 +355,7 @@ def _create(path: Path, table: Table) -> None:
         mode="ignore",
         name=table.name,
         description=table.description,
-        configuration={"delta.dataSkippingStatsColumns": ",".join(statistics)},
+        configuration={"delta.dataSkippingStatsColumns": ",".join(statistics), **LOG_SETTINGS},
     )
 
 
@@ -312,8 +369,8 @@ def _overwrite(name: str, path: str, rows: pa.Table | pa.RecordBatchReader, pred
     try:
         write_deltalake(path, rows, mode="overwrite", predicate=predicate)
     except DeltaError as error:
-        # Its message shows the rows at fault, and no message may.
-        raise RuntimeError(f"{name}: the rows break a rule of the table ({type(error).__name__})") from None
+        # Its message may show the rows at fault, and no message of ours may.
+        raise RuntimeError(f"{name}: the rows could not be written ({type(error).__name__})") from None
 
 
 def _literal(value: Any) -> str:

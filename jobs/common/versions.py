@@ -66,12 +66,14 @@ def version_changes(
         closed: keys whose version of before ends tonight.
         keys: key of a row without `valid_from`.
     """
-    columns = versions.columns
-    before = state_before(versions, night)
-    ends = F.when(F.col("_ends").isNotNull(), F.lit(night)).cast("date")
-    kept = before.join(closed.select(*keys).withColumn("_ends", F.lit(True)), list(keys), "left")
+    columns, tonight = versions.columns, F.lit(night)
+    ending = closed.select(*keys).distinct()
+    tried = versions.where((F.col("valid_from") == tonight) | (F.col("valid_to") == tonight))
+    standing = versions.where(F.col("valid_to").isNull() & (F.col("valid_from") < tonight))
+    touched = tried.unionByName(standing.join(ending, list(keys), "left_semi"))
+    ends = F.when(F.col("_ends").isNotNull(), tonight).cast("date")
+    kept = state_before(touched, night).join(ending.withColumn("_ends", F.lit(True)), list(keys), "left")
     kept = kept.withColumn("valid_to", ends).select(*columns)
-    touched = versions.where(F.col("valid_to").isNull() | (F.col("valid_to") >= F.lit(night)))
     return difference(touched, kept.unionByName(opened.select(*columns)), [*keys, "valid_from"])
 
 

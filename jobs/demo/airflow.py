@@ -53,6 +53,7 @@ def environment(airflow_home: Path, workspace: Path, port: int = 8080) -> dict[s
     return inherited | {
         "AIRFLOW_HOME": str(airflow_home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "dags/plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -66,6 +67,8 @@ def environment(airflow_home: Path, workspace: Path, port: int = 8080) -> dict[s
         "AIRFLOW__API__INSTANCE_NAME": "Jiceng",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "JICENG_HOME": str(workspace),
+        "JICENG_LATE_HOURS": "",  # `dags test` of Airflow 3.3 breaks over a deadline
+        "JICENG_SCHEDULE": "",  # a new Airflow begins the night of today at once, if it is early in the morning
         "JICENG_PYTHON": sys.executable,
         "NO_COLOR": "1",
         "PYTHONUNBUFFERED": "1",
@@ -142,7 +145,7 @@ def serve(settings: dict[str, str], log: Path, ready: Callable[[str], None]) -> 
             [*AIRFLOW, "standalone"], env=settings, stdout=handle, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
-            while process.poll() is None and not _answers(address):
+            while process.poll() is None and not answers(address):
                 time.sleep(1)
             if process.poll() is None:
                 ready(address)
@@ -150,10 +153,11 @@ def serve(settings: dict[str, str], log: Path, ready: Callable[[str], None]) -> 
         except KeyboardInterrupt:
             return 0
         finally:
-            _end_group(process)
+            end_group(process)
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Whether an Airflow is up there."""
     try:
         with urllib.request.urlopen(f"{address}/api/v2/monitor/health", timeout=2) as answer:
             return bool(answer.status == 200)
@@ -161,7 +165,7 @@ def _answers(address: str) -> bool:
         return False
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[bytes]) -> None:
     """Airflow's processes are asked to end, with the tasks they run, and then made to."""
     for number, patience in ((signal.SIGTERM, 20), (signal.SIGKILL, 5)):
         deadline = time.monotonic() + patience

@@ -9,44 +9,62 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.common import credit_code
 from jobs.common.model import ModelField
-from jobs.common.resident_id import check_character, id_birth_date, is_valid_resident_id
+from jobs.common.resident_id import check_character, id_birth_date
 from jobs.common.rows import WHITESPACE, strip_text
+from jobs.harmonise.amounts import clean_decimal, clean_money, doubt_decimal, doubt_money
 
-# Full-width forms and their plain ones: digits, letters and the marks that occur in numbers and dates.
-_FULL = "".join(chr(0xFF01 + i) for i in range(94))
-_HALF = "".join(chr(0x21 + i) for i in range(94))
+# Full-width forms and their plain ones: digits, letters, the marks that occur in numbers and dates, the space. Line ends
+# other than \n are spaces: . matches them on one engine and not on the other.
+_FULL = "".join(chr(0xFF01 + i) for i in range(94)) + "\u3000\r\x85\u2028\u2029"
+_HALF = "".join(chr(0x21 + i) for i in range(94)) + " " * 5
 _DOTS = "[•．・‧･∙●.·]"
 # Ideographs of the planes 0, 2 and 3, and the zero that some names hold.
 _IDEOGRAPHS = "[\\x{3400}-\\x{4DBF}\\x{4E00}-\\x{9FFF}\\x{3007}\\x{20000}-\\x{3FFFF}]+"
 _NAME = f"^{_IDEOGRAPHS}(·{_IDEOGRAPHS})*$"
 _LATIN_NAME = "^[A-Za-z][A-Za-z .'-]*$"
 # Years from 1000 on: engines know a year 0000, which Python and pandas cannot hold.
-_DATE = "^([1-9][0-9]{3})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?([ T].*)?$"
-_COMPACT_DATE = "^([1-9][0-9]{3})([0-9]{2})([0-9]{2})$"
-_TIME = "[ T]([0-9]{1,2}):([0-9]{1,2})(:([0-9]{1,2}))?(\\.[0-9]+)?$"
+_DATE = (
+    "^([1-9][0-9]{3})(?:[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})(?:[日号]?|[日号]?[ T].*|[日号][上下0-9].*)"
+    "|([0-9]{2})([0-9]{2})(?:[ T].*|[0-9]{4}|[0-9]{6})?)$"
+)
+_ZONE = "(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])"
+_TIME = f"[ T日号](上午|下午)? ?([01]?[0-9]|2[0-3]):([0-5]?[0-9])(:([0-5]?[0-9])([.][0-9]+)?)? ?{_ZONE}?$"
+_ISO = "^[1-9][0-9]{3}(-[0-9]{2}){2}[ T][0-9]{2}(:[0-9]{2}){2}([.][0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$"
 _SERIAL = "^[1-9][0-9]{4}$"
 _SCIENTIFIC = "^[0-9](\\.[0-9]+)?E\\+?1[0-9]$"
+_YES = ["是", "是的", "有", "对", "√", "✓", "✔", "☑", "Y", "YES", "T", "TRUE", "1"]
+_NO = ["否", "不是", "无", "没有", "错", "不对", "×", "✕", "✗", "✘", "☒", "X", "N", "NO", "F", "FALSE", "0"]
 
 
 def clean_fields(rows: DataFrame, fields: list[ModelField]) -> DataFrame:
     """Adds `<field>` and `<field>__code` from `<field>__text`, of all fields at once; keeps every row.
 
     Args:
-        rows: with `<field>__text`, and `timezone` in which the source writes its times.
+        rows: with `<field>__text`, `<field>__unit` of money (元 or 万元), and `timezone` in which the source writes its
+            times.
         fields: of any type but code and division, which are looked up instead.
     """
     # Three flat projections instead of three for each field: planning time grows with the depth of a plan.
     plain = {f"{f.name}__plain": _TO_PLAIN[f.type](F.col(f"{f.name}__text")) for f in fields}
     rows = rows.withColumns(plain)
-    rows = rows.withColumns({f.name: _TO_VALUE[f.type](F.col(f"{f.name}__plain")) for f in fields})
+    rows = rows.withColumns({f.name: _value(f, F.col(f"{f.name}__plain")) for f in fields})
     doubts = {f"{f.name}__code": _doubt(f, F.col(f"{f.name}__plain"), F.col(f.name)) for f in fields}
     return rows.withColumns(doubts).drop(*plain)
 
 
+def _value(field: ModelField, plain: Column) -> Column:
+    if field.type == "money":
+        return clean_money(plain, F.col(f"{field.name}__unit"))
+    return _TO_VALUE[field.type](plain)
+
+
 def _doubt(field: ModelField, plain: Column, value: Column) -> Column:
-    if field.type == "resident_id":
-        return doubt_resident_id(plain, value)
+    if field.type == "money":
+        return doubt_money(plain, F.col(f"{field.name}__unit"), value)
+    if field.type in _TO_DOUBT:
+        return _TO_DOUBT[field.type](plain, value)
     nothing = F.lit(None).cast("string")
     if field.type not in _UNREADABLE:
         return nothing
@@ -79,9 +97,12 @@ def clean_resident_id(plain: Column) -> Column:
 
     A 15-digit number is brought to 18: those were given to people born in the 1900s only.
     """
-    first17 = F.concat(F.substring(plain, 1, 6), F.lit("19"), F.substring(plain, 7, 9))
-    upgraded = F.when(id_birth_date(first17).isNotNull(), F.concat(first17, check_character(first17)))
-    return F.when(plain.rlike("^[1-9][0-9]{14}$"), upgraded).when(is_valid_resident_id(plain), plain)
+    century = F.concat(F.substring(plain, 1, 6), F.lit("19"), F.substring(plain, 7, 9))
+    first17 = F.when(plain.rlike("^[1-9][0-9]{14}$"), century).when(
+        plain.rlike("^[1-9][0-9]{16}[0-9X]$"), F.substring(plain, 1, 17)
+    )
+    number = F.when(id_birth_date(first17).isNotNull(), F.concat(first17, check_character(first17)))
+    return F.when((number == plain) | (F.length(plain) == 15), number)
 
 
 def doubt_resident_id(plain: Column, value: Column) -> Column:
@@ -90,7 +111,7 @@ def doubt_resident_id(plain: Column, value: Column) -> Column:
     century = F.concat(F.substring(plain, 1, 6), F.lit("19"), F.substring(plain, 7, 9))
     birth_date = F.when(short, id_birth_date(century)).otherwise(id_birth_date(plain))
     return (
-        F.when(plain.isNull(), F.lit(None).cast("string"))
+        F.when(plain.isNull() | (value == plain), F.lit(None).cast("string"))
         .when(plain.rlike(_SCIENTIFIC), F.lit("id_scientific"))
         .when(plain.rlike("[^0-9X]") | plain.rlike("X."), F.lit("id_characters"))
         .when(~F.length(plain).isin(15, 18), F.lit("id_length"))
@@ -100,33 +121,52 @@ def doubt_resident_id(plain: Column, value: Column) -> Column:
     )
 
 
+def date_text(text: Column) -> Column:
+    """Text of a day or time in plain width, without blanks beside its marks: `2026 年 1 月 1 日`."""
+    return F.regexp_replace(half_width(text), " +([-/.年月日号]) *|([-/.年月]) +", "$1$2")
+
+
+def time_text(text: Column) -> Column:
+    """As `date_text`, its clock with colons: `8时5分`, `8点`, and the one of 12 or 14 digits without any mark."""
+    plain = F.regexp_replace(F.regexp_replace(date_text(text), "分([0-9]{1,2})秒$", ":$1"), "分$", "")
+    plain = F.translate(F.regexp_replace(plain, "[时点]整?$", ":00"), "时点", "::")
+    plain = F.regexp_replace(plain, "^([0-9]{8})T?([0-9]{2})([0-9]{2})$", "$1 $2:$3")
+    return F.regexp_replace(plain, "^([0-9]{8})T?([0-9]{2})([0-9]{2})([0-9]{2})$", "$1 $2:$3:$4")
+
+
+def day_text(text: Column) -> Column:
+    """As `date_text`; a time of ISO 8601 with an offset is that of another place: its day is the one of `timezone`."""
+    plain = date_text(text)
+    local = F.from_utc_timestamp(plain.try_cast("timestamp"), F.col("timezone")).cast("date").cast("string")
+    return F.when(plain.rlike(_ISO), F.coalesce(local, plain)).otherwise(plain)
+
+
 def clean_date(plain: Column) -> Column:
     """A day written with separators, as eight digits, with a time behind it, or as a spreadsheet's serial number."""
-    written = F.concat_ws("-", *_date_parts(plain, _DATE)).try_cast("date")
-    compact = F.concat_ws("-", *_date_parts(plain, _COMPACT_DATE)).try_cast("date")
+    # Of either form, with zeros before month and day, of which the last two digits count: one pass over the pattern.
+    written = F.when(plain.rlike(_DATE), F.regexp_replace(plain, _DATE, "$1-00$2$4-00$3$5"))
+    month = F.substring_index(F.substring_index(written, "-", 2), "-", -1)
+    day = F.substring_index(written, "-", -1)
+    two = F.lit(2)
+    padded = F.concat(F.substring(written, 1, 4), F.lit("-"), F.right(month, two), F.lit("-"), F.right(day, two))
     # Day 0 of the 1900 date system that spreadsheets use, counted with its leap year 1900 that was none.
     serial = F.date_add(F.to_date(F.lit("1899-12-30")), plain.try_cast("int"))
-    return (
-        F.when(plain.rlike(_DATE), written).when(plain.rlike(_COMPACT_DATE), compact).when(plain.rlike(_SERIAL), serial)
-    )
+    return F.coalesce(padded.try_cast("date"), F.when(plain.rlike(_SERIAL), serial))
 
 
 def clean_datetime(plain: Column) -> Column:
-    """Local time of the column `timezone` as UTC; a day without a time is its midnight."""
-    day = clean_date(plain)
-    hour, minute, second = (
-        F.lpad(F.regexp_extract(plain, _TIME, group), 2, "0")
-        for group in (1, 2, 4)  # lpad makes 00 of nothing
-    )
-    clock = F.concat_ws(":", hour, minute, second)
-    well_formed = plain.rlike(_TIME) | ~plain.rlike("[ T]")
-    local = F.concat_ws(" ", day.cast("string"), clock).try_cast("timestamp")
-    return F.when(well_formed & day.isNotNull(), F.to_utc_timestamp(local, F.col("timezone")))
-
-
-def _date_parts(plain: Column, pattern: str) -> list[Column]:
-    widths = {1: 4, 2: 2, 3: 2}
-    return [F.lpad(F.regexp_extract(plain, pattern, group), width, "0") for group, width in widths.items()]
+    """Time of the column `timezone`, or of the offset written behind it, as UTC; a day without a time is its midnight."""
+    # A time that is not understood is none: the day alone would be a guess.
+    plain = F.when(plain.rlike(_TIME) | ~plain.rlike("[ T]|[日号]."), plain)
+    day = clean_date(plain).cast("string")
+    hour, minute, second = (F.lpad(F.regexp_extract(plain, _TIME, group), 2, "0") for group in (2, 3, 5))  # or 00
+    afternoon = F.lpad((hour.try_cast("int") % 12 + 12).cast("string"), 2, "0")
+    hour = F.when(plain.contains("下午"), afternoon).when(plain.contains("上午12"), F.lit("00")).otherwise(hour)
+    # An offset goes with the text, and its time is cast to UTC: the embedded engine knows time zones by their names only.
+    offset = F.regexp_replace(F.regexp_extract(plain, _TIME, 7), "^(...):?(..)$", "$1:$2")
+    written = F.concat(day, F.lit(" "), hour, F.lit(":"), minute, F.lit(":"), second, offset)
+    zone = F.when(offset != "", F.lit("UTC")).otherwise(F.col("timezone"))
+    return F.to_utc_timestamp(written.try_cast("timestamp"), zone)
 
 
 def clean_phone(plain: Column) -> Column:
@@ -142,6 +182,29 @@ def clean_integer(plain: Column) -> Column:
     return F.when(digits.rlike("^[+-]?[0-9]{1,18}$"), digits.try_cast("bigint"))
 
 
+def clean_credit_code(plain: Column) -> Column:
+    """A code of 18 characters whose check character fits, or null. Source: GB 32100-2015."""
+    return F.when(credit_code.is_valid_credit_code(plain), plain)
+
+
+def doubt_credit_code(plain: Column, value: Column) -> Column:
+    """Why a code is not valid, or that the organisation code inside it fails its own check; null where all is well."""
+    return (
+        F.when(plain.isNull(), F.lit(None).cast("string"))
+        .when(value.isNotNull(), F.when(~credit_code.has_organisation_check(plain), F.lit("credit_code_organisation")))
+        .when(plain.rlike("^[0-9]{15}$"), F.lit("registration_number"))
+        .when(plain.rlike(_SCIENTIFIC), F.lit("credit_code_scientific"))
+        .when(plain.rlike("[^0-9A-Z]"), F.lit("credit_code_characters"))
+        .when(F.length(plain) != 18, F.lit("credit_code_length"))
+        .when(~credit_code.has_credit_code_shape(plain), F.lit("credit_code_characters"))
+        .otherwise(F.lit("credit_code_checksum"))
+    )
+
+
+def clean_yes_no(plain: Column) -> Column:
+    return F.when(plain.isin(_YES), F.lit(True)).when(plain.isin(_NO), F.lit(False))
+
+
 def code_key(text: Column) -> Column:
     """How a value is looked up in a code list: plain width, no white space, capitals."""
     return F.upper(without_spaces(half_width(text)))
@@ -150,12 +213,16 @@ def code_key(text: Column) -> Column:
 _TO_PLAIN: dict[str, Callable[[Column], Column]] = {
     "person_name": half_width,
     "resident_id": id_text,
-    "date": half_width,
-    "datetime": half_width,
+    "date": day_text,
+    "datetime": time_text,
     "phone": half_width,
     "integer": half_width,
     "text": strip_text,
     "address": half_width,
+    "credit_code": id_text,
+    "yes_no": code_key,
+    "money": code_key,
+    "decimal": code_key,
 }
 _TO_VALUE: dict[str, Callable[[Column], Column]] = {
     "person_name": clean_person_name,
@@ -166,6 +233,14 @@ _TO_VALUE: dict[str, Callable[[Column], Column]] = {
     "integer": clean_integer,
     "text": lambda plain: plain,
     "address": without_spaces,
+    "credit_code": clean_credit_code,
+    "yes_no": clean_yes_no,
+    "decimal": clean_decimal,
+}
+_TO_DOUBT: dict[str, Callable[[Column, Column], Column]] = {
+    "resident_id": doubt_resident_id,
+    "credit_code": doubt_credit_code,
+    "decimal": doubt_decimal,
 }
 _UNREADABLE = {
     "person_name": "name_unreadable",
@@ -173,4 +248,5 @@ _UNREADABLE = {
     "datetime": "datetime_unreadable",
     "phone": "phone_unreadable",
     "integer": "integer_unreadable",
+    "yes_no": "yes_no_unreadable",
 }

@@ -1,151 +1,195 @@
 """Harmonise: names, types, formats and codes of the model, each row's versions by night.
 
-Reads: `raw.*`, conf. Writes: `harmonised.<record>`, `ops.issue`, `ops.quarantine` (rows without a usable key).
+Reads: `raw.*`, conf. Writes: `harmonised.<record>`, `ops.issue`, `ops.quarantine` (rows without a usable key), `ops.rules`.
 Refuses nothing: a value that could not be understood is null and an issue.
 """
 
-import json
-from datetime import date
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.contracts import SourceObject
-from jobs.common.deliveries import ObjectNight, objects_of_night
+from jobs.common.decisions import mark_worked_out, withdrawn_files
+from jobs.common.engine import side_by_side
 from jobs.common.model import Record
-from jobs.common.rows import RECORD_KEY, fed_records, keyed_rows, record_rows
+from jobs.common.rows import RECORD_KEY, fed_records, record_rows
 from jobs.common.stage import Context
-from jobs.common.versions import compare_states, difference, state_before, union_all, version_changes
+from jobs.common.tables import row_hash
+from jobs.common.versions import compare_states, state_before, union_all, version_changes
 from jobs.harmonise.records import clean_records, list_issues, record_texts
+from jobs.harmonise.rules import RuleState, rule_states, write_rules
+from jobs.harmonise.shares import Share, night_shares
 
-_FILE_KEY = ["system", "object", "file_id", "row_number", "role"]
+_ISSUE_KEY = ["system", "object", "file_id", "row_number", "record", "role", "field", "code"]
+_PLACE = ["system", "object", "file_id", "row_number", "role"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a night finds of one record: cleaned rows by `state`, and the keys whose version ends.
+
+    `state` is new, changed or, where the rules have changed and the row came out as it was, same.
+    """
+
+    record: Record
+    cleaned: DataFrame
+    closed: DataFrame
+    under_new_rules: bool
 
 
 def run(context: Context) -> None:
-    """Key the rows of the night, set aside those without a usable key, clean what is new or changed."""
+    """Key the rows of the night, set aside those without a usable key, clean what is new, changed or under new rules."""
     if context.plan["nothing_new"]:
         return
-    nights = [night for night in objects_of_night(context.lake, context.conf, context.run.night) if night.files]
-    keyed = {}
-    for night in nights:
-        rows = keyed_rows(context.lake, night.obj, night.files)
-        keyed[night.obj.raw_table] = context.lake.scratch(context.run.run_id, f"keyed-{night.obj.raw_table}", rows)
-        quarantine_rows(context, night, keyed[night.obj.raw_table])
-    whole = whole_snapshots(context, nights, keyed)
+    lake, run_id, night = context.lake, context.run.run_id, context.run.night
+    rules = rule_states(lake, context.conf, night)
+    shares = night_shares(context, rules)
+    fed = []
     for record in context.conf.model.values():
-        harmonise_record(context, record, nights, keyed, whole)
+        own = [rule for rule in rules if rule.record == record.name]
+        places = {(rule.system, rule.object) for rule in own}
+        if feeding := [share for share in shares if share.place in places]:
+            fed.append((record, feeding, own))
+    issues = side_by_side(lambda work: harmonise_record(context, *work), fed)
+    if issues:
+        lake.merge("ops.issue", union_all(issues), run_id, is_computed=True)
+    write_rules(lake, rules, night, {share.place: share.standing for share in shares})
+    mark_worked_out(lake, night)
 
 
-def quarantine_rows(context: Context, night: ObjectNight, keyed: DataFrame) -> None:
-    """Rows whose key is missing or taken go to quarantine, with their text."""
-    unusable = keyed.where(F.col("state").isin("key_missing", "key_conflict"))
-    by_file: dict[str, list[dict[str, Any]]] = {file.file_id: [] for file in night.counting}
-    names = [column.name for column in night.obj.columns]
-    for row in unusable.toArrow().to_pylist():
-        by_file[row["file_id"]].append(
-            {
-                "system": night.obj.system,
-                "object": night.obj.name,
-                "sheet": night.obj.sheet,
-                "file_id": row["file_id"],
-                "row_number": row["row_number"],
-                "stage": "harmonise",
-                "reason": row["state"],
-                "raw": json.dumps([row[name] for name in names], ensure_ascii=False),
-            }
-        )
-    # The same bytes may lie under several objects: a workbook with a sheet for each.
-    for file_id, rows in by_file.items():
-        part = {"system": night.obj.system, "object": night.obj.name, "file_id": file_id, "stage": "harmonise"}
-        context.lake.replace_part("ops.quarantine", context.lake.table_of("ops.quarantine", rows), part)
-    count = sum(map(len, by_file.values()))
-    if count:
-        context.log("harmonise", f"{night.obj.system} {night.obj.name}: rows set aside", quarantined=count)
-
-
-def harmonise_record(
-    context: Context,
-    record: Record,
-    nights: list[ObjectNight],
-    keyed: dict[str, DataFrame],
-    whole: list[SourceObject],
-) -> None:
-    """Bring one record's table and issues to the state of the night; its objects are merged in one commit."""
+def harmonise_record(context: Context, record: Record, shares: list[Share], rules: Sequence[RuleState]) -> DataFrame:
+    """Bring one record's table to the state of the night in one commit; returns what changes of its issues."""
+    lake, run_id, night = context.lake, context.run.run_id, context.run.night
     name = f"harmonised.{record.name}"
-    fed = [(n, role) for n in nights for rec, role in fed_records(n.obj) if rec == record.name]
-    if not fed:
-        return
-    lake, night, run_id = context.lake, context.run.night, context.run.run_id
-    versions = lake.read(name).where(_in_scope([n.obj for n, _ in fed]))
-    views = {
-        (n.obj.raw_table, role): record_rows(keyed[n.obj.raw_table], n.obj, record.name, role).where(
-            (F.col("state") == "chosen") & F.col("applies")
-        )
-        for n, role in fed
-    }
-    now = union_all([view.select(*RECORD_KEY, "row_hash") for view in views.values()])
-    states = compare_states(state_before(versions, night), now, RECORD_KEY, "row_hash")
-    states = lake.scratch(run_id, f"states-{record.name}", states)
-    opened_keys = states.where(F.col("state").isin("new", "changed"))
-    texts = [record_texts(views[n.obj.raw_table, role], record, n.obj, role) for n, role in fed]
-    fresh = union_all(texts).join(opened_keys.select(*RECORD_KEY), RECORD_KEY, "left_semi")
-    cleaned = clean_records(lake.scratch(run_id, f"texts-{record.name}", fresh), record, context.conf)
-    cleaned = lake.scratch(run_id, f"cleaned-{record.name}", cleaned)
-    opened = cleaned.withColumn("valid_from", F.lit(night)).withColumn("valid_to", F.lit(None).cast("date"))
-    closed = states.where((F.col("state") == "changed") | ((F.col("state") == "absent") & _in_scope(whole)))
-    changes = version_changes(versions, opened, closed, RECORD_KEY, night)
-    count = lake.merge(name, changes, run_id)
-    write_issues(context, record, [n.obj for n, _ in fed], list_issues(cleaned, record))
+    scope = _in_scope(share.place for share in shares)
+    is_first = lake.is_empty(name)
+    before = state_before(lake.read(name).where(scope), night)
+    found = find_first(context, record, shares) if is_first else find_changed(context, record, shares, rules, before)
+    issues = lake.scratch(run_id, f"issues-{record.name}", issue_changes(context, found, before, scope))
+    dates = {"valid_from": F.lit(night), "valid_to": F.lit(None).cast("date")}
+    opened = found.cleaned.where(F.col("state") != "same").withColumns(dates).select(*lake.declared[name].names)
+    if is_first:
+        changes = opened.withColumn("_op", F.lit("upsert"))
+    else:
+        changes = version_changes(lake.read(name).where(scope), opened, found.closed, RECORD_KEY, night)
+    count = lake.merge(name, changes, run_id, is_computed=is_first)
     context.log("harmonise", record.name, rows_written=count)
+    return issues
 
 
-def write_issues(context: Context, record: Record, objects: list[SourceObject], found: DataFrame) -> None:
-    """Issues open with their row version and close with it."""
-    lake, night = context.lake, context.run.night
-    issues = lake.read("ops.issue").where((F.col("record") == record.name) & _in_scope(objects))
-    versions = lake.read(f"harmonised.{record.name}").where(_in_scope(objects))
-    fresh = found.withColumn("opened", F.lit(night)).withColumn("closed", F.lit(None).cast("date"))
-    kept = issues.where((F.col("opened") < F.lit(night)) & _touchable("closed", night)).drop("closed")
-    ends = versions.where(F.col("valid_from") < F.lit(night)).select(
-        *_FILE_KEY, F.col("valid_from").alias("opened"), F.col("valid_to").alias("closed")
-    )
-    kept = kept.join(ends, [*_FILE_KEY, "opened"], "left")
-    names = lake.declared["ops.issue"].names
-    target = kept.select(*names).unionByName(fresh.select(*names))
-    actual = issues.where(_touchable("closed", night)).select(*names)
-    lake.merge("ops.issue", difference(actual, target, lake.declared["ops.issue"].key), context.run.run_id)
+def find_first(context: Context, record: Record, shares: list[Share]) -> Findings:
+    """All rows are new where the table is empty: the same as `find_changed`, which would compare them with nothing."""
+    views = [(share, role, view.where("applies")) for share, role, view in _views(record, shares)]
+    texts = [record_texts(view, record, share.obj, role) for share, role, view in views]
+    cleaned = clean_records(union_all(texts).withColumn("state", F.lit("new")), record, context.conf)
+    cleaned = context.lake.scratch(context.run.run_id, f"cleaned-{record.name}", cleaned)
+    return Findings(record, cleaned, cleaned.where(F.lit(False)).select(*RECORD_KEY), False)
 
 
-def _touchable(column: str, night: date) -> Column:
-    return F.col(column).isNull() | (F.col(column) >= F.lit(night))
+def find_changed(
+    context: Context, record: Record, shares: list[Share], rules: Sequence[RuleState], before: DataFrame
+) -> Findings:
+    """Compare the rows with the state before the night and clean those that are new, changed or under new rules."""
+    lake, run_id = context.lake, context.run.run_id
+    every = _views(record, shares)
+    views = [(share, role, view.where("applies")) for share, role, view in every]
+    nothing = before.where(F.lit(False)).select(*RECORD_KEY, "row_hash")
+    now = union_all([nothing, *(view.select(*RECORD_KEY, "row_hash") for _, _, view in views)])
+    changed = [rule for rule in rules if rule.has_changed]
+    anew = _in_scope(((rule.system, rule.object, rule.role) for rule in changed), ("system", "object", "role"))
+    states = compare_states(before, now, RECORD_KEY, "row_hash").where((F.col("state") != "unchanged") | anew)
+    states = lake.scratch(run_id, f"states-{record.name}", states)
+    absent = states.where(F.col("state") == "absent")
+    # A row that came and says nothing of the record any longer ends it, whatever the export's mode.
+    silent = union_all([nothing, *(view.where("not applies").select(*nothing.columns) for _, _, view in every)])
+    whole = _in_scope(share.place for share in shares if share.ends_absent)
+    closed = absent.where(whole).unionByName(absent.where(~whole).join(silent, RECORD_KEY, "left_semi"))
+    closed = closed.select(*RECORD_KEY)
+    texts = [record_texts(view, record, share.obj, role) for share, role, view in views]
+    if not texts:  # an object has ceased to feed the record, and no other has anything tonight
+        empty = {f"{f.name}__{part}": F.lit(None).cast("string") for f in record.fields for part in ("text", "code")}
+        cleaned = before.where(F.lit(False)).withColumns({"state": F.lit("new"), **empty})
+        return Findings(record, cleaned, closed, False)
+    worked = union_all(texts).join(states.where(F.col("state") != "absent"), RECORD_KEY)
+    worked = lake.scratch(run_id, f"texts-{record.name}", worked)
+    cleaned = lake.scratch(run_id, f"cleaned-{record.name}", clean_records(worked, record, context.conf))
+    if changed:
+        withdrawn = withdrawn_files(lake)
+        gone = {file_id for share in shares for file_id in withdrawn[share.place]}
+        cleaned = lake.scratch(run_id, f"settled-{record.name}", settle_same(cleaned, record, before, gone))
+    closed = closed.unionByName(cleaned.where(F.col("state") == "changed").select(*RECORD_KEY))
+    # Computed once: what follows reads it several times, and a deep plan would be planned as often.
+    closed = lake.scratch(run_id, f"closed-{record.name}", closed)
+    return Findings(record, cleaned, closed, bool(changed))
 
 
-def _in_scope(objects: list[SourceObject]) -> Column:
-    scope = F.lit(False)
-    for obj in objects:
-        scope = scope | ((F.col("system") == obj.system) & (F.col("object") == obj.name))
-    return scope
+def settle_same(cleaned: DataFrame, record: Record, before: DataFrame, withdrawn: Collection[str] = ()) -> DataFrame:
+    """Rows whose text is unchanged are `same` where their values are, and keep the place of their version; else changed.
 
-
-def whole_snapshots(context: Context, nights: list[ObjectNight], keyed: dict[str, DataFrame]) -> list[SourceObject]:
-    """Objects in which a key's absence ends it: snapshots of which every file was taken and every key read.
-
-    A snapshot without a single row is taken for a failed export, not for the end of everything.
+    A version of a file that was withdrawn is never kept. One row per row in: a key has one version before the night.
     """
-    whole = []
-    for night in nights:
-        files = [file.file_id for file in night.counting]
-        if night.obj.mode != "snapshot" or night.refused or not files:
-            continue
-        part = {"system": night.obj.system, "object": night.obj.name, "file_id": files}
-        reasons = context.lake.rows("ops.quarantine", part, ["reason"]).column("reason").to_pylist()
-        # The key of a row in conflict is known and present; any other row set aside may be the one that seems absent.
-        unread = [reason for reason in reasons if reason != "key_conflict"]
-        empty = keyed[night.obj.raw_table].limit(1).count() == 0
-        if unread or empty:
-            why = "the export has no rows" if empty else "keys unread"
-            context.log("harmonise", f"{night.obj.system} {night.obj.name}: {why}, so nothing ends tonight")
-        else:
-            whole.append(night.obj)
-    return whole
+    names = [field.name for field in record.fields]
+    old = before.select(
+        *RECORD_KEY,
+        row_hash(names).alias("_values"),
+        F.col("file_id").alias("_file_id"),
+        F.col("row_number").alias("_row_number"),
+    )
+    joined = cleaned.join(old, RECORD_KEY, "left")
+    unchanged = F.col("state") == "unchanged"
+    same = unchanged & (F.col("_values") == row_hash(names))
+    if withdrawn:
+        same = same & ~F.col("_file_id").isin(sorted(withdrawn))
+    settled = {
+        "state": F.when(same, F.lit("same")).when(unchanged, F.lit("changed")).otherwise(F.col("state")),
+        "file_id": F.when(same, F.col("_file_id")).otherwise(F.col("file_id")),
+        "row_number": F.when(same, F.col("_row_number")).otherwise(F.col("row_number")),
+    }
+    return joined.select(*[settled.get(name, F.col(name)).alias(name) for name in cleaned.columns])
+
+
+def issue_changes(context: Context, found: Findings, before: DataFrame, scope: Column) -> DataFrame:
+    """Rows for `ops.issue` with `_op`: issues open with their row version and close with it.
+
+    A row cleaned anew that came out as it was keeps its issues, but for those that the new rules find or no longer find.
+    """
+    lake, run_id, night, record = context.lake, context.run.run_id, context.run.night, found.record
+    issues = lake.read("ops.issue").where((F.col("record") == record.name) & scope)
+    issues = issues.withColumnsRenamed({"opened": "valid_from", "closed": "valid_to"})
+    standing = state_before(issues, night)
+    opened = list_issues(found.cleaned.where(F.col("state") != "same"), record)
+    ended = before.join(found.closed, RECORD_KEY, "left_semi").select(*_PLACE)
+    closed = standing.join(ended, _PLACE, "left_semi").select(*_ISSUE_KEY)
+    if found.under_new_rules:
+        same = found.cleaned.where(F.col("state") == "same")
+        still = list_issues(same, record)
+        opened = opened.unionByName(still.join(standing, _ISSUE_KEY, "left_anti"))
+        gone = standing.join(same.select(*_PLACE), _PLACE, "left_semi").join(still, _ISSUE_KEY, "left_anti")
+        closed = closed.unionByName(gone.select(*_ISSUE_KEY))
+    opened = opened.withColumns({"valid_from": F.lit(night), "valid_to": F.lit(None).cast("date")})
+    opened = lake.scratch(run_id, f"issues-opened-{record.name}", opened)
+    closed = lake.scratch(run_id, f"issues-closed-{record.name}", closed)
+    changes = version_changes(issues, opened, closed, _ISSUE_KEY, night)
+    return changes.withColumnsRenamed({"valid_from": "opened", "valid_to": "closed"})
+
+
+def _views(record: Record, shares: list[Share]) -> list[tuple[Share, str, DataFrame]]:
+    """Rows that speak for their key, for each object and role that feeds the record."""
+    speaks = F.col("state") == "chosen"
+    return [
+        (share, role, record_rows(share.rows, share.obj, record.name, role).where(speaks))
+        for share in shares
+        for fed, role in fed_records(share.obj)
+        if fed == record.name
+    ]
+
+
+def _in_scope(places: Iterable[tuple[str, ...]], columns: Sequence[str] = ("system", "object")) -> Column:
+    scope = F.lit(False)
+    for place in places:
+        test = F.lit(True)
+        for column, value in zip(columns, place, strict=True):
+            test = test & (F.col(column) == value)
+        scope = scope | test
+    return scope

@@ -46,11 +46,13 @@ def rows_schema(obj: SourceObject) -> pa.Schema:
     return pa.schema([("row_number", pa.int64())] + [(column.name, pa.string()) for column in obj.columns])
 
 
-def to_rows(obj: SourceObject, numbers: Sequence[int], columns: Sequence[Sequence[str | None]]) -> pa.RecordBatch:
+def to_rows(
+    obj: SourceObject, numbers: Sequence[int], columns: Sequence[Sequence[str | None] | pa.Array]
+) -> pa.RecordBatch:
     """Make `Batch.rows` of columns in the contract's order; an empty text becomes null."""
     arrays: list[pa.Array] = [pa.array(numbers, pa.int64())]
     for column in columns:
-        array = pa.array(column, pa.string())
+        array = column if isinstance(column, pa.Array) else pa.array(column, pa.string())
         arrays.append(pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.string()), array))
     return pa.RecordBatch.from_arrays(arrays, schema=rows_schema(obj))
 

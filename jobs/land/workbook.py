@@ -74,14 +74,20 @@ def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[B
     keys = [at for at, column in zip(layout.positions, obj.columns, strict=True) if column.primary_key]
     # Lone texts wait for the next record: where one follows they are records too, else notes at the end of the sheet.
     waiting: list[Row] = []
-    while True:
+    blanks: list[Rejected] = []  # those at the end of the sheet are no rows of the export
+    while part := list(islice(rows, BATCH_ROWS)):
         landing: list[Row] = []
         quarantined: list[Rejected] = []
         skipped: list[Rejected] = []
         read = 0
-        for number, cells in islice(rows, BATCH_ROWS):
-            read += 1
+        for number, cells in part:
             reason = _row_reason(cells, layout, keys)
+            if reason == "blank":
+                blanks.append(Rejected(number, reason, raw_text(cells)))
+                continue
+            read += len(blanks) + 1
+            skipped += blanks
+            blanks = []
             if reason is None:
                 landing += [*waiting, (number, cells)]
                 waiting = []
@@ -90,8 +96,6 @@ def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[B
             else:
                 rejected = Rejected(number, reason, raw_text(cells))
                 (quarantined if reason == "ragged_row" else skipped).append(rejected)
-        if not read:
-            break
         yield Batch(_landed(landing, obj, layout), quarantined, skipped, read)
     notes = [Rejected(number, "signature", raw_text(cells)) for number, cells in waiting]
     yield Batch(_landed([], obj, layout), [], notes, 0)

@@ -1,35 +1,20 @@
-"""Clusters of mentions: connected components over the accepted edges."""
-
-from typing import Any
+"""Clusters over chains of pairs: connected components, which the engine cannot find because it has no recursion."""
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+Numbers = npt.NDArray[np.int64]
 
-def cluster_mentions(mentions: pa.Table, edges: pa.Table) -> pa.Table:
-    """One row per mention: `mention_id`, `label` (the least mention of its cluster).
 
-    Args:
-        mentions: `mention_id`, unique.
-        edges: accepted pairs `mention_id`, `other_id`, both among the mentions.
-    """
-    ids = mentions.column("mention_id").combine_chunks().sort()
-    left = ids_of(edges.column("mention_id"), ids)
-    right = ids_of(edges.column("other_id"), ids)
-    size = len(ids)
-    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
+def cluster_pairs(left: Numbers, right: Numbers) -> tuple[Numbers, Numbers]:
+    """All numbers that occur, ascending, and for each the least of those that it reaches over any number of pairs."""
+    numbers, positions = np.unique(np.concatenate([left, right]), return_inverse=True)
+    ends = positions.reshape(2, -1)
+    size = len(numbers)
+    graph = coo_matrix((np.ones(ends.shape[1], dtype=np.int8), (ends[0], ends[1])), shape=(size, size))
     _, component = connected_components(graph, directed=False)
-    # Ids are sorted, so that the first position of a component is its least mention.
+    # Numbers ascend, so that the first position of a component is its least number.
     _, first, inverse = np.unique(component, return_index=True, return_inverse=True)
-    return pa.table({"mention_id": ids, "label": ids.take(pa.array(first[inverse]))})
-
-
-def ids_of(column: pa.ChunkedArray, ids: pa.Array) -> Any:
-    """Positions of the values in `ids`; raises ValueError for a value that is not there."""
-    positions = pc.index_in(column.combine_chunks(), ids)
-    if positions.null_count:
-        raise ValueError(f"{positions.null_count} edges end at a mention that is not current")
-    return positions.to_numpy(zero_copy_only=False).astype(np.int64)
+    return numbers, numbers[first[inverse]]

@@ -2,9 +2,11 @@
 
 A cluster takes an id from the entities its mentions belonged to. An entity that fell apart goes on with the part that has
 more of its mentions, at a tie with the part that has its birth mention; of several entities in one cluster the oldest
-goes on and the others redirect to it. A cluster without a past gets a new id: the hash of its least mention and the night.
+goes on and the others redirect to it. A cluster without a past gets a new id: the hash of its root and the night.
 What an earlier run of the same night has given out counts as past too, as it may have been released: such an id goes on
 with its birth mention.
+
+Clusters of all kinds are worked on together: each keeps to its kind, as its mentions do.
 """
 
 from datetime import date
@@ -12,17 +14,23 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.common.versions import union_all
+
 
 def last_assignment(assignments: DataFrame, night: date) -> DataFrame:
     """The entity each mention belonged to last before `night`, also of ended ones; one row per mention.
 
     `was_current` tells whether it was still so when the night began.
+
+    Args:
+        assignments: rows of `links.assignment` with the mention's `number`.
+        night: tonight.
     """
     before = assignments.where(F.col("valid_from") < F.lit(night))
-    newest = Window.partitionBy("mention_id").orderBy(F.col("valid_from").desc())
+    newest = Window.partitionBy("number").orderBy(F.col("valid_from").desc())
     current = F.col("valid_to").isNull() | (F.col("valid_to") >= F.lit(night))
     ranked = before.withColumn("_rank", F.row_number().over(newest)).where(F.col("_rank") == 1)
-    return ranked.select("mention_id", "kind", "entity_id", current.alias("was_current"))
+    return ranked.select("number", "kind", "entity_id", current.alias("was_current"))
 
 
 def follow_redirects(last: DataFrame, redirects: DataFrame) -> DataFrame:
@@ -34,128 +42,100 @@ def follow_redirects(last: DataFrame, redirects: DataFrame) -> DataFrame:
     return joined.withColumn("entity_id", F.coalesce("survivor", "entity_id")).drop("survivor")
 
 
-def assign_entities(clusters: DataFrame, last: DataFrame, births: DataFrame, night: date, kind: str) -> DataFrame:
-    """The entity of each mention tonight; one row per mention of `clusters`.
+def assign_entities(clusters: DataFrame, ids: DataFrame, last: DataFrame, births: DataFrame, night: date) -> DataFrame:
+    """The entity of each cluster tonight: `root`, `kind`, `entity_id`, `mention_id` of the root; one row per cluster.
 
     Args:
-        clusters: `mention_id`, `label`.
+        clusters: `number`, `kind`, `root`, the mention of the cluster that names it.
+        ids: `number`, `mention_id` of the roots at least, unique by number.
         last: from `last_assignment`.
-        births: `entity_id`, `kind`, `born`, `birth_mention`, unique by entity_id, up to tonight.
+        births: `entity_id`, `kind`, `born`, `birth`, the mention's number, `mention_id`; unique by entity_id, up to tonight.
         night: tonight.
-        kind: kind of entity; its first letter starts a new id.
     """
     # An id of tonight follows its birth mention alone, so that no new id can be the same hash.
-    tonight = births.where(F.col("born") == F.lit(night)).select(
-        F.col("birth_mention").alias("mention_id"), "entity_id"
-    )
-    past = last.select("mention_id", "entity_id").unionByName(tonight)
-    known = clusters.join(past, "mention_id").join(births.drop("kind"), "entity_id")
-    votes = known.groupBy("entity_id", "label", "born").agg(
+    tonight = births.where(F.col("born") == F.lit(night)).select(F.col("birth").alias("number"), "entity_id")
+    past = last.select("number", "entity_id").unionByName(tonight)
+    known = clusters.join(past, "number").join(births.select("entity_id", "born", "birth"), "entity_id")
+    votes = known.groupBy("entity_id", "root", "born").agg(
         F.count(F.lit(1)).alias("mentions"),
-        F.max(F.when(F.col("mention_id") == F.col("birth_mention"), 1).otherwise(0)).alias("has_birth"),
+        F.max(F.when(F.col("number") == F.col("birth"), 1).otherwise(0)).alias("has_birth"),
     )
     by_entity = Window.partitionBy("entity_id").orderBy(
-        F.col("mentions").desc(), F.col("has_birth").desc(), F.col("label")
+        F.col("mentions").desc(), F.col("has_birth").desc(), F.col("root")
     )
     goes_on = votes.withColumn("_rank", F.row_number().over(by_entity)).where(F.col("_rank") == 1)
-    oldest = Window.partitionBy("label").orderBy(F.col("born"), F.col("entity_id"))
+    oldest = Window.partitionBy("root").orderBy(F.col("born"), F.col("entity_id"))
     survivors = goes_on.withColumn("_rank", F.row_number().over(oldest)).where(F.col("_rank") == 1)
-    fresh = F.concat(
-        F.lit(kind[0].upper()), F.substring(F.md5(F.concat_ws("|", F.col("label"), F.lit(night.isoformat()))), 1, 24)
-    )
-    assigned = clusters.join(survivors.select("label", "entity_id"), "label", "left")
-    return assigned.select("mention_id", F.lit(kind).alias("kind"), F.coalesce("entity_id", fresh).alias("entity_id"))
+    roots = clusters.where("number = root").select("root", "kind")
+    roots = roots.join(ids.select(F.col("number").alias("root"), "mention_id"), "root")
+    roots = roots.join(survivors.select("root", "entity_id"), "root", "left")
+    fresh = new_entity(F.col("kind"), F.col("mention_id"), night)
+    return roots.select("root", "kind", F.coalesce(F.col("entity_id"), fresh).alias("entity_id"), "mention_id")
 
 
-def list_events(last: DataFrame, now: DataFrame, births: DataFrame, ended: DataFrame, night: date) -> DataFrame:
+def new_entity(kind: Column, root: Column, night: date) -> Column:
+    """Id of an entity born tonight: the first letter of its kind, and a hash of the mention that gives birth to it."""
+    text = F.concat_ws("|", root, F.lit(night.isoformat()))
+    return F.concat(F.upper(F.substring(kind, 1, 1)), F.substring(F.md5(text), 1, 24))
+
+
+def list_events(last: DataFrame, clusters: DataFrame, entities: DataFrame, births: DataFrame, night: date) -> DataFrame:
     """What happened to entities between the state before the night and now; one row per event.
 
     Args:
-        last: from `last_assignment`.
-        now: `mention_id`, `kind`, `entity_id`.
+        last: from `last_assignment`; with a mention, all that were current in its entity.
+        clusters: as for `assign_entities`.
+        entities: from `assign_entities`.
         births: as for `assign_entities`.
-        ended: `entity_id` of entities that had no current mention when the night began.
         night: tonight.
     """
-    entities_now = now.select("kind", "entity_id").distinct()
-    was = last.where("was_current").select("mention_id", F.col("entity_id").alias("old"))
-    moved = was.join(now, "mention_id").groupBy("kind", "old", "entity_id").agg(F.count(F.lit(1)).alias("mentions"))
-    least = now.groupBy("kind", "entity_id").agg(F.min("mention_id").alias("mention_id"))
     tonight = births.where(F.col("born") == F.lit(night))
-    first = least.join(births.where(F.col("born") < F.lit(night)), "entity_id", "left_anti")
-    first = first.join(tonight.select("entity_id", "birth_mention"), "entity_id", "left")
-    born = first.withColumn("mention_id", F.coalesce("birth_mention", "mention_id")).select(
-        "kind",
-        "entity_id",
-        F.lit("birth").alias("event"),
-        _nothing("other_id"),
-        F.lit("new mentions").alias("cause"),
-        "mention_id",
-    )
-    reopened = entities_now.join(ended, "entity_id").select(
-        "kind",
-        "entity_id",
-        F.lit("reopen").alias("event"),
-        _nothing("other_id"),
-        F.lit("a mention came back").alias("cause"),
-        _nothing("mention_id"),
-    )
-    gone = (
-        last.where("was_current")
-        .select("kind", "entity_id")
-        .distinct()
-        .join(entities_now, ["kind", "entity_id"], "left_anti")
-    )
+    first = entities.join(births.where(F.col("born") < F.lit(night)), "entity_id", "left_anti")
+    given = tonight.select("entity_id", F.col("mention_id").alias("_given"))
+    first = first.join(given, "entity_id", "left").withColumn("mention_id", F.coalesce("_given", "mention_id"))
+    born = _event(first, "birth", "new mentions", mention=F.col("mention_id"))
+    lives = last.groupBy("entity_id").agg(F.max("was_current").alias("lives"))
+    reopened = _event(entities.join(lives.where("not lives"), "entity_id"), "reopen", "a mention came back")
+    was = last.where("was_current").select("number", F.col("entity_id").alias("old"))
+    now = clusters.select("number", "root").join(entities, "root")
+    moved = was.join(now, "number").groupBy("kind", "old", "entity_id").agg(F.count(F.lit(1)).alias("mentions"))
+    gone = last.where("was_current").select("kind", "entity_id").distinct()
+    gone = gone.join(entities, ["kind", "entity_id"], "left_anti")
     order = Window.partitionBy("kind", "old").orderBy(F.col("mentions").desc(), F.col("entity_id"))
     into = moved.withColumn("_rank", F.row_number().over(order)).where(F.col("_rank") == 1)
     into = into.select("kind", F.col("old").alias("entity_id"), F.col("entity_id").alias("other_id"))
-    left = gone.join(into, ["kind", "entity_id"], "left")
-    merged_or_ended = left.select(
-        "kind",
-        "entity_id",
-        F.when(F.col("other_id").isNull(), F.lit("end")).otherwise(F.lit("merge")).alias("event"),
-        "other_id",
-        F.when(F.col("other_id").isNull(), F.lit("no current mention"))
-        .otherwise(F.lit("same evidence"))
-        .alias("cause"),
-        _nothing("mention_id"),
-    )
+    merged_or_ended = _fates(gone.join(into, ["kind", "entity_id"], "left"))
     survived = moved.join(gone.withColumnRenamed("entity_id", "old"), ["kind", "old"], "left_anti")
-    split = survived.where(F.col("old") != F.col("entity_id")).select(
-        "kind",
-        F.col("old").alias("entity_id"),
-        F.lit("split").alias("event"),
-        F.col("entity_id").alias("other_id"),
-        F.lit("evidence changed").alias("cause"),
-        _nothing("mention_id"),
-    )
-    events = born.unionByName(reopened).unionByName(merged_or_ended).unionByName(split)
-    events = events.unionByName(_list_withdrawn(tonight.join(entities_now, "entity_id", "left_anti"), now))
-    return events.withColumn("night", F.lit(night))
+    parts = survived.where("old != entity_id")
+    parts = parts.select("kind", F.col("entity_id").alias("other_id"), F.col("old").alias("entity_id"))
+    split = _event(parts, "split", "evidence changed", other=F.col("other_id"))
+    withdrawn = _list_withdrawn(tonight.join(entities, "entity_id", "left_anti"), now)
+    return union_all([born, reopened, merged_or_ended, split, withdrawn]).withColumn("night", F.lit(night))
 
 
 def _list_withdrawn(withdrawn: DataFrame, now: DataFrame) -> DataFrame:
     """Ids that an earlier run of the night gave out and that do not go on: their birth, and what became of them."""
-    birth = withdrawn.select(
-        "kind",
-        "entity_id",
-        F.lit("birth").alias("event"),
-        _nothing("other_id"),
-        F.lit("new mentions").alias("cause"),
-        F.col("birth_mention").alias("mention_id"),
-    )
-    into = now.select(F.col("mention_id").alias("birth_mention"), F.col("entity_id").alias("other_id"))
-    merges = F.col("other_id").isNotNull()
-    fate = withdrawn.join(into, "birth_mention", "left").select(
-        "kind",
-        "entity_id",
-        F.when(merges, F.lit("merge")).otherwise(F.lit("end")).alias("event"),
-        "other_id",
-        F.when(merges, F.lit("same evidence")).otherwise(F.lit("no current mention")).alias("cause"),
-        _nothing("mention_id"),
-    )
-    return birth.unionByName(fate)
+    birth = _event(withdrawn, "birth", "new mentions", mention=F.col("mention_id"))
+    into = now.select(F.col("number").alias("birth"), F.col("entity_id").alias("other_id"))
+    return birth.unionByName(_fates(withdrawn.join(into, "birth", "left")))
 
 
-def _nothing(name: str) -> Column:
-    return F.lit(None).cast("string").alias(name)
+def _fates(gone: DataFrame) -> DataFrame:
+    """A merge into `other_id`, or an end where there is none."""
+    ends = F.col("other_id").isNull()
+    merge = _event(gone.where(~ends), "merge", "same evidence", other=F.col("other_id"))
+    return merge.unionByName(_event(gone.where(ends), "end", "no current mention"))
+
+
+def _event(
+    entities: DataFrame, event: str, cause: str, other: Column | None = None, mention: Column | None = None
+) -> DataFrame:
+    nothing = F.lit(None).cast("string")
+    return entities.select(
+        "kind",
+        "entity_id",
+        F.lit(event).alias("event"),
+        (nothing if other is None else other).alias("other_id"),
+        F.lit(cause).alias("cause"),
+        (nothing if mention is None else mention).alias("mention_id"),
+    )

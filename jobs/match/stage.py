@@ -1,127 +1,214 @@
-"""Match: decide which mentions are the same resident, and carry ids on from the night before.
+"""Match: decide which mentions are the same entity, and carry ids on from the night before.
 
-Reads: `harmonised.*`, `links.*`. Writes: `links.edge`, `links.assignment`, `links.identity_event`, `links.mention`.
-Refuses nothing: what the evidence leaves open is a pair with the decision review.
+Reads: `harmonised.*`, `links.*`, `conf/match.yml`. Writes: `links.edge`, `links.assignment`, `links.identity_event`,
+`links.mention`. Refuses nothing: what the evidence leaves open is a pair with the decision review.
+
+Decisions and clusters are those of all current mentions, whatever the order in which they came. Identities are worked out
+for the clusters that are not what they were, and only what differs is written.
 """
 
-from datetime import date
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.engine import session
-from jobs.common.rows import mention_id
+from jobs.common.engine import session, side_by_side
 from jobs.common.stage import Context
-from jobs.common.versions import compare_states, current, difference, state_before, version_changes
-from jobs.match.clusters import cluster_mentions
-from jobs.match.edges import choose_holders, group_by_id, match_by_id, match_by_phone
+from jobs.common.versions import difference, union_all
+from jobs.match import dwellings, households, organisations, residents
+from jobs.match.decisions import DECISION, accepted
 from jobs.match.identity import assign_entities, follow_redirects, last_assignment, list_events
+from jobs.match.ledger import assignment_changes, edge_changes, mention_changes
+from jobs.match.mentions import KINDS, NUMBERINGS, list_mentions, mention_number
+from jobs.match.scope import compare_clusters, list_scope, standing
 
-KIND = "resident"
+
+@dataclass(frozen=True)
+class Night:
+    """What a night works with: the context and the numbering in which mentions and stored ids are compared."""
+
+    context: Context
+    numbering: int
+
+    def scratch(self, label: str, frame: DataFrame) -> DataFrame:
+        return self.context.lake.scratch(self.context.run.run_id, f"match-{label}", frame)
+
+    def numbered(self, frame: DataFrame, column: str = "mention_id", name: str = "number") -> DataFrame:
+        """Adds the number of the mention in `column`."""
+        return frame.withColumn(name, mention_number(F.col(column), self.numbering))
+
+    def links(self, table: str) -> DataFrame:
+        return self.context.lake.read(f"links.{table}")
+
+    def births(self) -> DataFrame:
+        """Rows of `links.identity_event` up to tonight that say which mention gave birth to an entity."""
+        is_past = F.col("night") <= F.lit(self.context.run.night)
+        return self.links("identity_event").where((F.col("event") == "birth") & is_past)
+
+    def write(self, table: str, changes: DataFrame) -> int:
+        lake, name = self.context.lake, f"links.{table}"
+        # Into an empty table all goes, so that there is nothing small to be computed first.
+        return lake.merge(name, changes, self.context.run.run_id, is_computed=lake.is_empty(name))
 
 
 def run(context: Context) -> None:
-    """Edges, clusters, ids, events and mentions of the night."""
+    """Decisions, clusters, ids, events and mentions of the night."""
     if context.plan["nothing_new"]:
         return
-    lake, run_id, night = context.lake, context.run.run_id, context.run.night
-    mentions = lake.scratch(run_id, "mentions", list_mentions(lake.read(f"harmonised.{KIND}")))
-    edges = match_mentions(context, mentions)
-    clusters = find_clusters(context, mentions, edges)
-    births = lake.scratch(run_id, "births", entities_born(lake.read("links.identity_event"), night))
-    last = lake.scratch(run_id, "last", known_entities(context))
-    now = lake.scratch(run_id, "assigned", assign_entities(clusters, last, births, night, KIND))
-
-    written = lake.merge(
-        "links.edge", difference(lake.read("links.edge"), edges, lake.declared["links.edge"].key), run_id
-    )
-    assignments = lake.read("links.assignment").where(F.col("kind") == KIND)
-    lake.merge("links.assignment", assignment_changes(assignments, now, night), run_id)
-    ended = (
-        last.groupBy("entity_id").agg(F.max("was_current").alias("lives")).where(~F.col("lives")).select("entity_id")
-    )
-    write_events(context, list_events(last, now, births, ended, night))
-    write_mentions(context, mentions, now)
-    context.log("match", KIND, mentions=mentions.count(), edges_changed=written)
+    night, mentions = read_mentions(context)
+    decisions, linked = decide_all(night, mentions)
+    edges = night.numbered(night.numbered(night.links("edge")), "other_id", "other")
+    written = night.write("edge", edge_changes(edges, decisions, mentions))
+    clusters = mentions.select("number", "kind").join(linked, "number", "left")
+    clusters = clusters.select("number", "kind", F.coalesce("label", "number").alias("root"))
+    write_identities(night, mentions, clusters)
+    kinds = mentions.groupBy("kind").agg(F.count(F.lit(1)).alias("mentions")).toArrow().to_pylist()
+    counts = {row["kind"]: row["mentions"] for row in kinds}
+    context.log("match", "mentions", **{kind: counts[kind] for kind in KINDS if kind in counts}, edges_changed=written)
 
 
-def list_mentions(records: DataFrame) -> DataFrame:
-    """One row per current record that names a resident, with what it is recognised by."""
-    return current(records).select(
-        mention_id(KIND).alias("mention_id"),
-        F.lit(KIND).alias("kind"),
-        "system",
-        "object",
-        "source_key",
-        "role",
-        "file_id",
-        "row_number",
-        "name",
-        "birth_date",
-        "id_number",
-        "phone",
-    )
+def read_mentions(context: Context) -> tuple[Night, DataFrame]:
+    """The current mentions of all kinds, in the first numbering that tells them and those of before apart."""
+    lake = context.lake
+    kinds = [kind for kind in KINDS if not lake.is_empty(f"harmonised.{kind}")] or KINDS[:1]
+    no_names = context.conf.yaml("match.yml")["organisation"]["no_names"]
+    for night in (Night(context, numbering) for numbering in NUMBERINGS):
+        frames = [list_mentions(lake.read(f"harmonised.{kind}"), kind, night.numbering, no_names) for kind in kinds]
+        mentions = night.scratch("mentions", union_all(frames))
+        ever = night.numbered(night.links("assignment").select("mention_id"))
+        if is_unambiguous(mentions.select("number", "mention_id").unionByName(ever)):
+            return night, mentions
+    raise RuntimeError("no numbering tells the mentions apart")
 
 
-def match_mentions(context: Context, mentions: DataFrame) -> DataFrame:
-    """All decisions on pairs; unique by mention, other and reason."""
-    lake, run_id = context.lake, context.run.run_id
-    grouped = lake.scratch(run_id, "grouped", group_by_id(mentions))
-    holders = lake.scratch(run_id, "holders", choose_holders(grouped))
-    by_id, by_phone = match_by_id(grouped, holders), match_by_phone(mentions, grouped, holders)
-    return lake.scratch(run_id, "edges", by_id.unionByName(by_phone))
+def is_unambiguous(ids: DataFrame) -> bool:
+    """Whether no two of the mentions have one `number`; a `mention_id` may be there twice."""
+    second = F.xxhash64("mention_id")
+    numbers = ids.groupBy("number").agg(F.min(second).alias("least"), F.max(second).alias("greatest"))
+    return numbers.where("least < greatest").limit(1).count() == 0
 
 
-def find_clusters(context: Context, mentions: DataFrame, edges: DataFrame) -> DataFrame:
-    """`mention_id`, `label`, one row per mention; components are found outside the engine, which has no recursion."""
-    accepted = edges.where(F.col("decision") == "accept").select("mention_id", "other_id").toArrow()
-    table = cluster_mentions(mentions.select("mention_id").toArrow(), accepted)
-    path = context.workspace.scratch_dir(context.run.run_id) / "clusters.parquet"
+def decide_all(night: Night, mentions: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """All decisions on pairs, unique by number, other and reason; and `number`, `label` of mentions with another root."""
+    of = {kind: mentions.where(F.col("kind") == kind) for kind in KINDS}
+    apart = {"resident": decide_residents, "dwelling": decide_dwellings, "organisation": decide_organisations}
+    parts = side_by_side(lambda kind: apart[kind](night, of[kind]), apart)
+    decisions = union_all([part for found in parts for part in found])
+    linked = accepted(decisions).withColumnRenamed("other", "label")
+    further, labels = decide_households(night, of["household"], of["dwelling"], linked)
+    return decisions.unionByName(further), linked.unionByName(labels)
+
+
+# Many small frames, each computed once: what a frame is made of is planned again wherever it is used.
+def decide_residents(night: Night, mentions: DataFrame) -> list[DataFrame]:
+    """All decisions on residents, in parts."""
+    by_id = night.scratch("by-id", residents.group_by_id(mentions))
+    parted = night.scratch("parted", residents.part_names(by_id))
+    unheld = night.scratch("unheld", residents.list_unheld(mentions, parted))
+    held = residents.list_held(by_id, parted)
+    by_three = night.scratch("by-three", residents.match_by_three(unheld, held))
+    by_two = night.scratch("by-two", residents.match_by_two(unheld, held, by_three))
+    return [night.scratch("residents", residents.match_by_id(by_id, parted)), by_three, by_two]
+
+
+def decide_dwellings(night: Night, mentions: DataFrame) -> list[DataFrame]:
+    """All decisions on dwellings, in parts."""
+    placed = night.scratch("placed", dwellings.place_mentions(mentions))
+    roads = night.scratch("roads", dwellings.list_roads(placed))
+    by_compound = night.scratch("compounds", dwellings.match_by_compound(placed, roads))
+    unplaced = night.scratch("unplaced", dwellings.match_unplaced(mentions, placed, roads, by_compound))
+    return [night.scratch("dwellings", dwellings.match_by_road(placed, roads)), by_compound, unplaced]
+
+
+def decide_organisations(night: Night, mentions: DataFrame) -> list[DataFrame]:
+    """All decisions on organisations, in parts."""
+    coded = night.scratch("coded", organisations.group_by_code(mentions))
+    names = night.scratch("names", organisations.list_names(coded))
+    loose = night.scratch("loose", organisations.name_loose(mentions, names))
+    return [night.scratch("organisations", organisations.match_organisations(coded, names, loose))]
+
+
+def decide_households(
+    night: Night, mentions: DataFrame, homes: DataFrame, linked: DataFrame
+) -> tuple[DataFrame, DataFrame]:
+    """As `decide_all`, of households alone; pairs of register entries form chains, which the engine cannot follow."""
+    placed = night.scratch("households", households.place_households(mentions, homes, linked))
+    settled = households.settle_entries(households.compare_entries(placed).toArrow())
+    between = write_arrow(night, "entry-decisions", settled.decisions)
+    between = between.withColumn("kind", F.lit(households.KIND)).select(*DECISION)
+    moved = write_arrow(night, "entry-labels", settled.labels).withColumnRenamed("number", "entry")
+    labels = placed.select("number", "entry").join(moved, "entry", "left")
+    labels = labels.select("number", F.coalesce("label", "entry").alias("label")).where("number != label")
+    return households.match_by_register(placed).unionByName(between), labels
+
+
+def write_arrow(night: Night, label: str, table: pa.Table) -> DataFrame:
+    """A table that was found outside the engine, as a frame."""
+    path = night.context.workspace.scratch_dir(night.context.run.run_id) / f"match-{label}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)  # where no file has landed nothing has made it yet
-    pq.write_table(table.cast(pa.schema([("mention_id", pa.string()), ("label", pa.string())])), path)
+    pq.write_table(table, path)
     return session().read.parquet(str(path))
 
 
-def entities_born(events: DataFrame, night: date) -> DataFrame:
-    """Entities born up to tonight: `entity_id`, `kind`, `born`, `birth_mention`."""
-    born = events.where((F.col("event") == "birth") & (F.col("kind") == KIND) & (F.col("night") <= F.lit(night)))
-    return born.select("entity_id", "kind", F.col("night").alias("born"), F.col("mention_id").alias("birth_mention"))
+def write_identities(night: Night, mentions: DataFrame, clusters: DataFrame) -> None:
+    """Carry ids on for the clusters that are not what they were, and bring the three tables of identity to the night."""
+    tonight, ids = night.context.run.night, mentions.select("number", "mention_id")
+    assignments = night.numbered(night.links("assignment"))
+    before = standing(assignments, tonight).select("number", "kind", "entity_id")
+    compared = night.scratch("compared", compare_clusters(clusters, before))
+    redirects = list_redirects(night)
+    scope = night.scratch("scope", find_scope(night, compared, assignments, redirects))
+    versions = night.scratch("versions", assignments.join(scope, "number", "left_semi"))
+    last = night.scratch("last", follow_redirects(last_assignment(versions, tonight), redirects))
+    births = night.scratch("births", entities_born(night, last))
+    current = compared.where(F.col("root").isNotNull())
+    inside = current.join(scope, "number", "left_semi").select("number", "kind", "root")
+    entities = night.scratch("entities", assign_entities(inside, ids, last, births, tonight))
+    anew = (
+        inside.select("number", "root").join(entities.select("root", "kind", "entity_id"), "root").join(ids, "number")
+    )
+    anew = night.scratch("assigned", anew.select("number", "mention_id", "kind", "entity_id"))
+
+    night.write("assignment", assignment_changes(versions.drop("number"), anew.drop("number"), tonight))
+    events = night.links("identity_event").where(F.col("night") == F.lit(tonight))
+    key = night.context.lake.declared["links.identity_event"].key
+    night.write("identity_event", difference(events, list_events(last, inside, entities, births, tonight), key))
+    assigned = current.select("number", F.col("entity_id").alias("_before"))
+    assigned = assigned.join(anew.select("number", "entity_id"), "number", "left")
+    assigned = assigned.select("number", F.coalesce("entity_id", "_before").alias("entity_id"))
+    names = night.context.lake.declared["links.mention"].names
+    night.write("mention", mention_changes(night.numbered(night.links("mention")), mentions, assigned, names))
 
 
-def known_entities(context: Context) -> DataFrame:
-    """The last entity of each mention before tonight, merges followed to the id that goes on."""
-    lake, night = context.lake, context.run.night
-    events = lake.read("links.identity_event").where((F.col("event") == "merge") & (F.col("night") < F.lit(night)))
-    into = {row["entity_id"]: row["other_id"] for row in events.toArrow().to_pylist()}
+def find_scope(night: Night, compared: DataFrame, assignments: DataFrame, redirects: DataFrame) -> DataFrame:
+    """`number` of the mentions whose entity must be found out, as `list_scope` has it."""
+    tonight = F.lit(night.context.run.night)
+    touched = (F.col("valid_from") == tonight) | (F.col("valid_to") == tonight)
+    tried = assignments.where(touched).select("number")
+    new = compared.where(F.col("root").isNotNull() & F.col("entity_id").isNull()).select("number")
+    past = last_assignment(assignments.join(new, "number", "left_semi"), night.context.run.night)
+    reopened = follow_redirects(past, redirects).select(F.xxhash64("entity_id").alias("entity_key")).distinct()
+    return list_scope(compared, tried, reopened)
+
+
+def entities_born(night: Night, last: DataFrame) -> DataFrame:
+    """Entities of `last` and those born tonight: `entity_id`, `kind`, `born`, `birth`, `mention_id`."""
+    tonight = F.lit(night.context.run.night)
+    births = night.births()
+    known = births.where(F.col("night") < tonight).join(last.select("entity_id").distinct(), "entity_id", "left_semi")
+    born = night.numbered(known.unionByName(births.where(F.col("night") == tonight)), name="birth")
+    return born.select("entity_id", "kind", F.col("night").alias("born"), "birth", "mention_id")
+
+
+def list_redirects(night: Night) -> DataFrame:
+    """`entity_id`, `survivor` of entities that were merged away before tonight, followed to the id that goes on."""
+    merges = night.links("identity_event").where(
+        (F.col("event") == "merge") & (F.col("night") < night.context.run.night)
+    )
+    into = {row["entity_id"]: row["other_id"] for row in merges.toArrow().to_pylist()}
     for old in into:
         while into[old] in into:
             into[old] = into[into[old]]
-    redirects = session().createDataFrame(sorted(into.items()), "entity_id string, survivor string")
-    assignments = lake.read("links.assignment").where(F.col("kind") == KIND)
-    return follow_redirects(last_assignment(assignments, night), redirects)
-
-
-def assignment_changes(assignments: DataFrame, now: DataFrame, night: date) -> DataFrame:
-    """Rows that bring the identity ledger to tonight's state."""
-    states = compare_states(state_before(assignments, night), now, ["mention_id"], "entity_id")
-    opened = now.join(states.where(F.col("state").isin("new", "changed")), "mention_id", "left_semi")
-    opened = opened.withColumn("valid_from", F.lit(night)).withColumn("valid_to", F.lit(None).cast("date"))
-    closed = states.where(F.col("state").isin("changed", "absent"))
-    return version_changes(assignments, opened, closed, ["mention_id"], night)
-
-
-def write_events(context: Context, events: DataFrame) -> None:
-    """Events are those of the night's two states: an earlier try's events of the same night are replaced."""
-    name = "links.identity_event"
-    known = context.lake.read(name).where((F.col("night") == F.lit(context.run.night)) & (F.col("kind") == KIND))
-    context.lake.merge(name, difference(known, events, context.lake.declared[name].key), context.run.run_id)
-
-
-def write_mentions(context: Context, mentions: DataFrame, now: DataFrame) -> None:
-    name = "links.mention"
-    names = context.lake.declared[name].names
-    target = mentions.join(now.select("mention_id", "entity_id"), "mention_id").select(*names)
-    known = context.lake.read(name).where(F.col("kind") == KIND)
-    context.lake.merge(name, difference(known, target, ["mention_id"]), context.run.run_id)
+    return session().createDataFrame(sorted(into.items()), "entity_id string, survivor string")

@@ -1,61 +1,158 @@
-"""Merge: one row per entity, each field from the system that has the say; other records with the ids they speak of.
+"""Merge: one row per entity, each field from the system that has the say; relations between them; other records with the
+ids they speak of.
 
 Reads: `links.*`, `harmonised.*`, conf. Writes: `candidate.*`. Refuses nothing; the gate judges.
 """
 
-from pyspark.sql import DataFrame, Window
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.authority import choose_fields, load_authority, mentioned_records
-from jobs.common.contracts import DEFAULT_ROLE
 from jobs.common.model import Record
+from jobs.common.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
 from jobs.common.stage import Context
 from jobs.common.versions import current, difference
+from jobs.merge import scope
+from jobs.merge.passing import add_entity, choose_statuses, derive_appeal
+from jobs.merge.relations import add_kin, choose_households, choose_relations, detail_pairs, find_heads
 
-LOCAL_ZONE = "Asia/Shanghai"
+
+@dataclass(frozen=True)
+class Work:
+    """What a night's entities are made of: the mentions of those to be worked out and the dwellings their rows name.
+
+    `touched` (`kind`, `entity_id`) are those entities, None where it is all of them.
+    """
+
+    mentions: DataFrame
+    dwellings: DataFrame
+    heads: DataFrame
+    touched: DataFrame | None
 
 
 def run(context: Context) -> None:
-    """Compute each candidate and write the rows that differ."""
+    """Compute each candidate, as far as it may not be what it was, and write the rows that differ."""
     if context.plan["nothing_new"]:
         return
-    for record in context.conf.model.values():
-        name = f"candidate.{record.name}"
-        # Computed once: a plan that is read twice is planned twice, and this one is deep.
-        target = context.lake.scratch(context.run.run_id, f"target-{record.name}", candidate(context, record))
-        known = context.lake.read(name)
-        changes = difference(known, target, context.lake.declared[name].key)
-        context.log("merge", record.name, rows_written=context.lake.merge(name, changes, context.run.run_id))
+    known, copied = scope.last_record(context), scope.copied_mentions(context)
+    scope.begin(context)
+    model = context.conf.model
+    heads = write_relations(context, model["relation"])
+    work = find_work(context, heads, None if known is None else copied ^ set(known["copied"]))
+    # One after the other: each holds its records in memory, and keeps the processors busy by itself.
+    for record in model.values():
+        if not record.pairs:
+            merge_record(context, record, work)
+    scope.keep_record(context, copied)
 
 
-def candidate(context: Context, record: Record) -> DataFrame:
-    """The candidate of one record, as a function of links and harmonised rows."""
+def merge_record(context: Context, record: Record, work: Work) -> None:
+    """Write one record's candidate."""
+    if record.kind:
+        count = write_candidate(context, record, choose_entities(context, record, work), work.touched)
+    else:
+        count = write_candidate(context, record, pass_through(context, record))
+    context.log("merge", record.name, rows_written=count)
+
+
+def write_relations(context: Context, record: Record) -> DataFrame:
+    """Write who is related to whom; returns `to_id`, `head_id`, `member_count` of households."""
+    lake, run_id = context.lake, context.run.run_id
+    stated = state_relations(context, record)
+    heads = lake.scratch(run_id, "heads", find_heads(stated))
+    count = write_candidate(context, record, add_kin(stated, heads, record))
+    context.log("merge", record.name, rows_written=count)
+    return heads
+
+
+def state_relations(context: Context, record: Record) -> DataFrame:
+    """Relations that rows of the sources state, each resident a member of one household."""
+    lake = context.lake
+    mentions = lake.read("links.mention")
+    counted = count_ends(mentions).toArrow().to_pylist()
+    ends = [(row["system"], row["object"], row["kind"], row["role"]) for row in counted]
+    pairs = list_pairs(mentions, list_statements(record.pairs, ends))
+    pairs = detail_pairs(pairs, current(lake.read(f"harmonised.{record.name}")), record)
+    relations = choose_households(choose_relations(pairs, record, load_authority(context.conf, record)))
+    # Computed once: a plan that is read twice is planned twice, and this one is deep.
+    return lake.scratch(context.run.run_id, f"stated-{record.name}", relations)
+
+
+def find_work(context: Context, heads: DataFrame, copied: set[str] | None) -> Work:
+    """The entities to be worked out; all of them where `copied`, the mentions whose id number has changed hands, is None."""
+    lake, run_id = context.lake, context.run.run_id
+    mentions = lake.read("links.mention")
+    dwellings = mentions.where(F.col("kind") == "dwelling")
+    if copied is None:
+        context.log("merge", "working out all entities")
+        return Work(mentions, dwellings, heads, None)
+    households = scope.other_households(lake.read("candidate.household"), heads)
+    touched = lake.scratch(run_id, "merge-touched", scope.touched_entities(context, copied, households))
+    own = lake.scratch(run_id, "merge-mentions", mentions.join(touched, ["kind", "entity_id"], "left_semi"))
+    context.log("merge", "working out entities that may have changed", entities=touched.count())
+    beside = dwellings.join(own.select(*SOURCE_ROW).distinct(), SOURCE_ROW, "left_semi")
+    return Work(own, lake.scratch(run_id, "merge-dwellings", beside), heads, touched)
+
+
+def choose_entities(context: Context, record: Record, work: Work) -> DataFrame:
+    """The rows of a kind's candidate that are to be worked out, as a function of links and harmonised rows."""
     lake = context.lake
     records = current(lake.read(f"harmonised.{record.name}"))
-    if record.kind:
-        entities = lake.read("links.mention").where(F.col("kind") == record.kind).select("mention_id", "entity_id")
-        mentioned = mentioned_records(records, entities, lake.read("links.edge"), record.kind)
-        mentioned = lake.scratch(context.run.run_id, f"mentioned-{record.name}", mentioned)
-        return choose_fields(mentioned, record, load_authority(context.conf, record))
+    mentioned = mentioned_records(records, work.mentions, lake.read("links.edge"), record.name)
+    chosen = choose_fields(mentioned, record, load_authority(context.conf, record))
+    names = [field.name for field in record.derived]
+    if "dwelling_id" in names:
+        chosen = add_dwelling(chosen, work.dwellings)
+    if "member_count" in names:
+        chosen = add_members(chosen, work.heads)
+    return chosen
+
+
+def add_dwelling(chosen: DataFrame, dwellings: DataFrame) -> DataFrame:
+    """Adds `dwelling_id`, the dwelling that the row names whose address was chosen; keeps every row.
+
+    `dwellings`: mentions of dwellings.
+    """
+    named = dwellings.select(F.col("mention_id").alias("_mention"), F.col("entity_id").alias("dwelling_id"))
+    mention = F.md5(F.concat(F.lit("dwelling|"), F.col("row_of_address"), F.lit("|dwelling")))
+    return chosen.withColumn("_mention", mention).join(named, "_mention", "left")
+
+
+def add_members(households: DataFrame, heads: DataFrame) -> DataFrame:
+    """Adds `head_id` and `member_count` (0 where nobody is known to be a member); keeps every row."""
+    joined = households.join(heads.withColumnRenamed("to_id", "entity_id"), "entity_id", "left")
+    return joined.withColumn("member_count", F.coalesce(F.col("member_count"), F.lit(0)).cast("bigint"))
+
+
+def pass_through(context: Context, record: Record) -> DataFrame:
+    """The candidate of records that are about no entity of their own; a row without a number has its key for one."""
+    lake = context.lake
+    records = current(lake.read(f"harmonised.{record.name}"))
+    records = records.withColumn("number", F.coalesce("number", "source_key"))
     for column, kind in record.speaks_of.items():
-        records = add_entity(records, lake.read("links.mention").where(F.col("kind") == kind), column)
-    derive = {"appeal": derive_appeal}.get(record.name)
-    frame = derive(records) if derive else records
-    return frame.select(*lake.declared[f"candidate.{record.name}"].names)
+        mentions = lake.read("links.mention").where(F.col("kind") == kind)
+        records = add_entity(records, mentions, column)
+    if record.name == "appeal":
+        return derive_appeal(records)
+    return choose_statuses(records, load_authority(context.conf, record))
 
 
-def add_entity(records: DataFrame, mentions: DataFrame, column: str) -> DataFrame:
-    """The entity that the same row of the source names as its person; null where it names none. Keeps every row."""
-    person = mentions.where(F.col("role") == DEFAULT_ROLE)
-    person = person.select("system", "object", "source_key", F.col("entity_id").alias(column))
-    return records.join(person, ["system", "object", "source_key"], "left")
+def write_candidate(context: Context, record: Record, target: DataFrame, touched: DataFrame | None = None) -> int:
+    """Bring the candidate to `target` in one commit; returns the rows that differed.
 
-
-def derive_appeal(appeals: DataFrame) -> DataFrame:
-    """Adds `days_to_reply` (local days) and `is_repeated_text` (an earlier appeal of the system has the same text)."""
-    local = [F.to_date(F.from_utc_timestamp(F.col(name), LOCAL_ZONE)) for name in ("replied_at", "asked_at")]
-    same_text = Window.partitionBy("system", F.md5("text")).orderBy(
-        F.col("asked_at").asc_nulls_last(), F.col("number"), F.col("source_key")
-    )
-    repeated = F.col("text").isNotNull() & (F.row_number().over(same_text) > 1)
-    return appeals.withColumns({"days_to_reply": F.datediff(*local).cast("bigint"), "is_repeated_text": repeated})
+    `touched` (`kind`, `entity_id`) are the entities that `target` is about, None where it is all of them.
+    """
+    lake, run_id, name = context.lake, context.run.run_id, f"candidate.{record.name}"
+    table, is_first = lake.declared[name], lake.is_empty(name)
+    if is_first and lake.is_empty(f"harmonised.{record.name}") and not record.pairs:
+        return 0
+    target = lake.scratch(run_id, f"target-{record.name}", target.select(*table.names))
+    if is_first:
+        return lake.merge(name, target.withColumn("_op", F.lit("upsert")), run_id, is_computed=True)
+    known = lake.read(name)
+    if touched is not None:
+        own = touched.where(F.col("kind") == record.name).select("entity_id")
+        known = known.join(own, "entity_id", "left_semi")
+    return lake.merge(name, difference(known, target, table.key), run_id)

@@ -13,7 +13,7 @@ from jobs.sample import names, spoil
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit, Sheet, Value, open_sheet
 from jobs.sample.events import Events
-from jobs.sample.world import World, floored
+from jobs.sample.world import EVERYBODY, World, floored
 
 SYSTEM = "civil_affairs"
 SHEET = "救助名册"
@@ -67,6 +67,11 @@ class Roll:
         others = rng.permutation(adults[adults >= len(CANARIES)])[: wanted - len(CANARIES)]
         self._grant(world, rng, world.first_night, [*range(len(CANARIES)), *np.sort(others).tolist()])
 
+    def welfare(self) -> dict[int, date]:
+        """Since when whom the office supports with the minimum living allowance, as it stands in the roll."""
+        supported = [entry for entry in self.entries if entry.cells[STATUS] in ("低保", "最低生活保障")]
+        return {entry.resident: start for entry in supported if isinstance(start := entry.cells[START], date)}
+
     def _candidates(self, world: World) -> np.ndarray:
         today = np.datetime64(world.first_night, "D")
         adult = (today - world.birth).astype(np.int64) > 18 * 366
@@ -98,9 +103,8 @@ class Roll:
     def _spoil(self, world: World, rng: np.random.Generator, new: list[Entry]) -> None:
         allowed = np.array([entry.resident >= len(CANARIES) for entry in new], dtype=bool)
         ids = [world.id_number[entry.resident] for entry in new]
-        relatives = [
-            entry.spouse if entry.spouse >= 0 else next(iter(world.members(entry.resident)), -1) for entry in new
-        ]
+        others = world.relatives()
+        relatives = [entry.spouse if entry.spouse >= 0 else int(others[entry.resident]) for entry in new]
         fits = spoil.fitting_ids(ids)
         fits["relative_id"] = np.array(relatives, dtype=np.int64) >= 0
         for case, rows in spoil.draw_cases(rng, len(new), _ID_SHARES, allowed, fits).items():
@@ -142,7 +146,7 @@ class Roll:
         died, moved = set(events.died), {*events.moved, *events.married}
         family = {*events.married, *events.widowed}
         for entry in kept:
-            if entry.resident in died:
+            if entry.resident in died and world.death_known[entry.resident] == EVERYBODY:
                 entry.cells[END] = date.fromisoformat(str(world.death[entry.resident]))
             if entry.resident in moved:
                 entry.cells[ADDRESS] = world.home(entry.resident).full_address
@@ -152,7 +156,7 @@ class Roll:
         fresh = fresh[~np.isin(fresh, sorted(struck))]
         self._grant(world, rng, night, np.sort(rng.permutation(fresh)[: floored(len(world), 0.0006)]).tolist())
 
-    def export(self, night: date, deposit: Deposit) -> None:
+    def export(self, world: World, night: date, deposit: Deposit) -> None:
         """Write the roll; sequence numbers are counted anew each night, as clerks do."""
         page = open_sheet(SHEET, night)
         _write_headers(page, night)
@@ -169,9 +173,10 @@ class Roll:
 
         name = f"社会救助对象名册_{night:%Y%m%d}.xlsx"
         deposit.put(night, SYSTEM, name, page.content())
-        deposit.tell(night, SYSTEM, name, rows, [entry.resident for entry in self.entries])
+        deposit.tell(night, SYSTEM, name, rows, world.truth_ids(entry.resident for entry in self.entries))
         pairs = [(row, entry.spouse) for row, entry in zip(rows, self.entries, strict=True) if entry.spouse >= 0]
-        deposit.tell(night, SYSTEM, name, [row for row, _ in pairs], [spouse for _, spouse in pairs], role="spouse")
+        spouses = world.truth_ids(spouse for _, spouse in pairs)
+        deposit.tell(night, SYSTEM, name, [row for row, _ in pairs], spouses, role="spouse")
         deposit.counts.update(case for entry in self.entries for case in entry.cases.values())
         deposit.counts.update({"title_row": 1, "total_row": 1, "signature_row": 1})
 

@@ -20,12 +20,16 @@ TRUTH_HEADER = "night,system,path,row_number,kind,role,truth_id"
 
 @dataclass
 class Deposit:
-    """Where files go, what was counted, and the lines of the truth."""
+    """Where files go, and what was counted; the truth is written on as it is told."""
 
     out: Path
     on_progress: Callable[[str], None]
     counts: Counter[str] = field(default_factory=Counter)
-    truth: list[str] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Make the folder, and in it the truth with its header."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / "truth.csv").write_text(f"{TRUTH_HEADER}\n", encoding="utf-8", newline="\n")
 
     def put(self, night: date, system: str, name: str, content: bytes) -> None:
         """Write one file below the night and the system."""
@@ -35,16 +39,18 @@ class Deposit:
         self.on_progress(f"{night.isoformat()} {system}: {len(content):,} bytes")
 
     def tell(
-        self, night: date, system: str, name: str, rows: Sequence[int], residents: Sequence[int], role: str = "person"
-    ) -> None:
-        """Write down whom the rows of a file speak of."""
-        head = f"{night.isoformat()},{system},{name},"
-        tail = f",resident,{role},T"
-        self.truth += [f"{head}{row}{tail}{resident:06d}" for row, resident in zip(rows, residents, strict=True)]
+        self, night: date, system: str, name: str, rows: Sequence[int], truths: Sequence[str | None],
+        kind: str = "resident", role: str | None = None,
+    ) -> None:  # fmt: skip
+        """Write down of whom or of what the rows of a file speak; None: this row of nobody.
 
-    def write_truth(self) -> None:
-        text = "\n".join([TRUTH_HEADER, *self.truth, ""])
-        (self.out / "truth.csv").write_text(text, encoding="utf-8", newline="\n")
+        Without a role it is that of the row's own entity, as in the contracts.
+        """
+        head = f"{night.isoformat()},{system},{name},"
+        tail = f",{kind},{role or ('person' if kind == 'resident' else kind)},"
+        told = [f"{head}{row}{tail}{truth}\n" for row, truth in zip(rows, truths, strict=True) if truth]
+        with (self.out / "truth.csv").open("a", encoding="utf-8", newline="\n") as file:
+            file.writelines(told)
 
 
 @dataclass

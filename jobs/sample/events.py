@@ -26,6 +26,8 @@ class Events:
     moved: list[int] = field(default_factory=list)
     married: list[int] = field(default_factory=list)
     widowed: list[int] = field(default_factory=list)
+    headed: list[int] = field(default_factory=list)  # relation to the head changed, because the head did
+    tenants_left: list[int] = field(default_factory=list)  # went back to where they are registered
     renamed: list[int] = field(default_factory=list)
     gone: list[int] = field(default_factory=list)  # struck off the population register
     new_phone: list[int] = field(default_factory=list)
@@ -39,6 +41,7 @@ def pass_day(world: World, night: date, seed: int, number: int) -> Events:
     rng = np.random.default_rng([seed, 1, number])
     today = np.datetime64(night, "D")
     _let_die(world, rng, today, events)
+    _let_head_change(world, rng, events)
     _let_marry(world, rng, today, events)
     _let_move(world, rng, events)
     _let_go(world, rng, events)
@@ -67,34 +70,58 @@ def _living(world: World) -> np.ndarray:
 
 def _let_die(world: World, rng: np.random.Generator, today: np.datetime64, events: Events) -> None:
     for resident in _draw(world, rng, np.flatnonzero(_living(world) & (_ages(world, today) > 58)), 0.001):
+        turn = int((~np.isnat(world.death)).sum())
         world.death[resident] = today - np.timedelta64(1, "D")
+        world.death_known[resident] = town.HEARERS[turn % len(town.HEARERS)]
         events.died.append(resident)
         spouse = int(world.spouse[resident])
-        if spouse >= 0:
-            world.spouse[[resident, spouse]] = -1
+        if spouse < 0:
+            continue
+        world.spouse[[resident, spouse]] = -1
+        if world.death_known[resident] & town.POLICE:
             world.marital[spouse] = town.WIDOWED
             events.widowed.append(spouse)
+            _change_head(world, resident, spouse, events)
+
+
+def _change_head(world: World, head: int, spouse: int, events: Events) -> None:
+    """The spouse becomes head of the household; not where parents of the head live, whose relation would have a new name."""
+    household = world.household == world.household[head]
+    parents = np.isin(world.relation[household], (town.RELATIONS.index("父亲"), town.RELATIONS.index("母亲")))
+    together = world.living[head] == world.living[spouse] == world.household[head] == world.household[spouse]
+    if world.relation[head] == 0 and world.relation[spouse] == 1 and together and not parents.any():
+        world.relation[[head, spouse]] = 1, 0
+        events.headed += [head, spouse]
+
+
+def _let_head_change(world: World, rng: np.random.Generator, events: Events) -> None:
+    couples = _living(world) & (world.relation == 0) & (world.spouse >= 0) & (world.living == world.household)
+    with_parents = np.unique(world.household[world.relation >= town.RELATIONS.index("父亲")])
+    couples &= ~np.isin(world.household, with_parents)
+    for head in _draw(world, rng, np.flatnonzero(couples), 0.001):
+        _change_head(world, head, int(world.spouse[head]), events)
 
 
 def _let_marry(world: World, rng: np.random.Generator, today: np.datetime64, events: Events) -> None:
     """Two single heads of a household marry; she moves to his home and becomes the wife in his household."""
     alone = np.bincount(world.household, minlength=len(world.homes))[world.household] == 1
     free = _living(world) & alone & (np.array(world.marital) == town.SINGLE) & (_ages(world, today) > 22)
-    free &= world.relation == 0
+    free &= (world.relation == 0) & (world.living == world.household)
     grooms = _draw(world, rng, np.flatnonzero(free & (world.sex == 1)), 0.001)
     brides = _draw(world, rng, np.flatnonzero(free & (world.sex == 2)), 0.001)
     for groom, bride in zip(grooms, brides, strict=False):
         world.spouse[groom], world.spouse[bride] = bride, groom
-        world.household[bride] = world.household[groom]
+        world.household[bride] = world.living[bride] = world.household[groom]
         world.relation[bride] = town.RELATIONS.index("配偶")
         world.marital[groom] = world.marital[bride] = town.MARRIED
         events.married += [groom, bride]
 
 
 def _let_move(world: World, rng: np.random.Generator, events: Events) -> None:
-    """Whole households move within the town."""
-    heads = _draw(world, rng, np.flatnonzero(_living(world) & (world.relation == 0)), 0.002)
-    for head, home in zip(heads, places.draw_homes(rng, len(heads)), strict=True):
+    """Whole households move within the town, from where they are registered to where they will be."""
+    at_home = world.living == world.household
+    heads = _draw(world, rng, np.flatnonzero(_living(world) & at_home & (world.relation == 0)), 0.002)
+    for head, home in zip(heads, places.draw_homes(rng, len(heads), len(world.homes)), strict=True):
         world.homes[int(world.household[head])] = home
         events.moved += [head, *world.members(head)]
 
@@ -157,10 +184,12 @@ def _let_be_born(world: World, rng: np.random.Generator, today: np.datetime64, e
     world.education += [""] * count
     sons_and_daughters = np.where(sexes == 1, town.RELATIONS.index("子"), town.RELATIONS.index("女"))
     world.household = np.append(world.household, world.household[chosen])
+    world.living = np.append(world.living, world.living[chosen])
     world.relation = np.append(world.relation, sons_and_daughters)
     world.sex = np.append(world.sex, sexes)
     world.birth = np.append(world.birth, births)
     world.death = np.append(world.death, np.full(count, np.datetime64("NaT", "D")))
+    world.death_known = np.append(world.death_known, np.zeros(count, dtype=np.int64))
     world.spouse = np.append(world.spouse, np.full(count, -1))
     world.registered = np.append(world.registered, np.ones(count, dtype=bool))
     world.specimens = np.append(world.specimens, np.zeros(count, dtype=bool))

@@ -5,22 +5,27 @@ Refuses: nothing.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
 
-from jobs.sample import names, spoil
+from jobs.sample import names, places, spoil
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.events import Events
+from jobs.sample.households import YEAR
+from jobs.sample.people import birth_texts, sex_texts
 from jobs.sample.world import World, floored
 
 SYSTEM = "grid"
 KEYS = (
-    "record_id", "name", "id_number", "sex", "birth_date", "phone", "address", "division", "ethnic", "grid_code",
-    "updated_at",
+    "record_id", "name", "id_number", "sex", "birth_date", "phone", "address", "division", "ethnic", "household",
+    "relation", "category", "category_since", "grid_code", "updated_at",
 )  # fmt: skip
-RECORD, NAME, ID, SEX, BIRTH, PHONE, ADDRESS, DIVISION, ETHNIC, GRID, UPDATED = range(len(KEYS))
+(
+    RECORD, NAME, ID, SEX, BIRTH, PHONE, ADDRESS, DIVISION, ETHNIC, HOUSEHOLD, RELATION, CATEGORY, SINCE, GRID, UPDATED,
+) = range(len(KEYS))  # fmt: skip
 
 _ID_SHARES = {
     "missing_id": 0.02, "mistyped_id_digit": 0.005, "mistyped_id_swap": 0.003, "id_15_digits": 0.005,
@@ -37,15 +42,22 @@ Json = str | int | None
 
 
 class Ledger:
-    """The ledger as the grids keep it: the number of each resident's record, and the ids still to be corrected."""
+    """The ledger as the grids keep it: the number of each resident's record, the group of people that grid workers look
+    after in particular, and the ids still to be corrected."""
 
-    def __init__(self, world: World, seed: int) -> None:
+    def __init__(self, world: World, seed: int, welfare: dict[int, date]) -> None:
+        """`welfare` is since when whom the civil affairs office supports: some grid workers note it."""
         rng = np.random.default_rng([seed, 8])
-        wanted = (rng.random(len(world)) < 0.85) | world.specimens
+        wanted = ((rng.random(len(world)) < 0.85) | world.specimens) & ~world.lives_outside()
         self.numbers: dict[int, int] = {}
         self.first = np.flatnonzero(wanted & np.isnat(world.death)).tolist()
         self.mistyped: list[int] = []
         self._enter(self.first)
+        self.groups = draw_groups(world, rng)
+        noted = [resident for resident in welfare if resident in self.numbers and resident >= len(CANARIES)]
+        noted = noted[::2] if len(noted) > 1 else noted
+        self.groups |= {resident: ("低保对象", welfare[resident].isoformat()) for resident in noted}
+        self.on_welfare = set(noted)
 
     def _enter(self, residents: list[int]) -> None:
         for resident in residents:
@@ -67,7 +79,7 @@ class Ledger:
         lines = [
             json.dumps(dict(zip(KEYS, row, strict=True)), ensure_ascii=False) for row in zip(*columns, strict=True)
         ]
-        self._put(night, name, lines, residents, rng, deposit)
+        self._put(world, night, name, lines, residents, rng, deposit)
         if number == 2:
             self._export_late(world, rng, night, deposit)
 
@@ -75,33 +87,36 @@ class Ledger:
         """Who is new, who changed and whose id number was put right: about two of a hundred residents."""
         corrected = self.mistyped[: max(1, len(self.mistyped) // 10)]
         self.mistyped = self.mistyped[len(corrected) :]
-        changed = {*events.moved, *events.married, *events.renamed, *events.new_phone, *corrected}
+        changed = {
+            *events.moved, *events.married, *events.headed, *events.tenants_left, *events.renamed, *events.new_phone,
+            *corrected,
+        }  # fmt: skip
         changed = {resident for resident in changed if resident in self.numbers}
-        absent = np.array(
-            [
-                resident
-                for resident in range(len(world))
-                if resident not in self.numbers and np.isnat(world.death[resident])
-            ],
-            dtype=np.int64,
-        )
+        absent = np.isnat(world.death) & ~world.lives_outside()
+        absent[list(self.numbers)] = False
         room = max(round(len(world) * 0.02) - len(changed) - len(events.born), 1)
-        return sorted({*changed, *events.born, *rng.permutation(absent)[:room].tolist()}), corrected
+        return sorted({*changed, *events.born, *rng.permutation(np.flatnonzero(absent))[:room].tolist()}), corrected
 
     def _columns(self, world: World, residents: list[int], night: date) -> list[list[Json]]:
         """Clean cells, column by column."""
-        homes = [world.homes[household] for household in world.household[residents].tolist()]
-        births = np.datetime_as_string(world.birth[residents]).tolist() if residents else []
+        homes = [world.living_home(resident) for resident in residents]
+        forms = places.stable_forms(places.ADDRESS_FORMS, residents)
+        births = birth_texts(world, residents)
+        groups = [self.groups.get(resident, (None, None)) for resident in residents]
         return [
             [f"G{self.numbers[resident]:07d}" for resident in residents],
             [world.name[resident] for resident in residents],
             [world.id_number[resident] for resident in residents],
-            ["男" if sex == 1 else "女" for sex in world.sex[residents].tolist()],
-            births,
+            list(sex_texts(world, residents)),
+            list(births),
             [world.phone[resident] or None for resident in residents],
-            [home.district_address for home in homes],
+            [home.address(form) for home, form in zip(homes, forms, strict=True)],
             [home.division_code for home in homes],
             [world.ethnic[resident] for resident in residents],
+            [household_number(world, resident) for resident in residents],
+            [world.living_relation(resident) for resident in residents],
+            [group[0] for group in groups],
+            [group[1] for group in groups],
             [
                 f"{home.division_code[6:]}{resident % 9 + 1:02d}"
                 for home, resident in zip(homes, residents, strict=True)
@@ -147,7 +162,7 @@ class Ledger:
             columns[ETHNIC][row] = "汗族"
         counts["community_name"] += len(others["community_name"])
         for row in others["community_name"]:
-            columns[DIVISION][row] = world.home(residents[row]).community_name
+            columns[DIVISION][row] = world.living_home(residents[row]).community.name
         self._spoil_names(world, rng, residents, columns[NAME], allowed, deposit)
 
     def _spoil_names(
@@ -172,8 +187,9 @@ class Ledger:
             counts["spaced_name"] += 1
 
     def _put(
-        self, night: date, name: str, lines: list[str], residents: list[int], rng: np.random.Generator, deposit: Deposit
-    ) -> None:
+        self, world: World, night: date, name: str, lines: list[str], residents: list[int], rng: np.random.Generator,
+        deposit: Deposit,
+    ) -> None:  # fmt: skip
         """Write the lines, a blank one, and broken copies before some of them, as after an interrupted upload."""
         allowed = np.array(residents) >= len(CANARIES)
         broken = spoil.draw_cases(rng, len(lines), {"bad_json_line": 0.001}, allowed)["bad_json_line"]
@@ -188,7 +204,7 @@ class Ledger:
         written.insert(blank, "")
         rows = [place + 1 + (place >= blank) for place in range(len(meant))]
         deposit.put(night, SYSTEM, name, "\n".join([*written, ""]).encode())
-        deposit.tell(night, SYSTEM, name, rows, meant)
+        self._tell(world, night, name, rows, meant, deposit)
         deposit.counts["bad_json_line"] += len(broken)
         deposit.counts["blank_line"] += 1
 
@@ -202,5 +218,46 @@ class Ledger:
         ]
         name = f"grid_{world.first_night:%Y%m%d}_补报.jsonl"
         deposit.put(night, SYSTEM, name, "\n".join([*lines, ""]).encode())
-        deposit.tell(night, SYSTEM, name, range(1, len(lines) + 1), chosen)
+        self._tell(world, night, name, range(1, len(lines) + 1), chosen, deposit)
         deposit.counts["late_file"] += 1
+
+    def _tell(
+        self, world: World, night: date, name: str, rows: Sequence[int], residents: list[int], deposit: Deposit
+    ) -> None:
+        """Whom, which household and which dwelling the lines mean, and the cases that lie in them."""
+        deposit.tell(night, SYSTEM, name, rows, world.truth_ids(residents))
+        deposit.tell(night, SYSTEM, name, rows, world.household_truths(residents, living=True), "household")
+        deposit.tell(night, SYSTEM, name, rows, world.dwelling_truths(residents, living=True), "dwelling")
+        counts = deposit.counts
+        counts["lives_elsewhere"] += world.lives_elsewhere(residents)
+        counts["status_in_two_systems"] += len(self.on_welfare.intersection(residents))
+        counts["number_of_other_system"] += sum(household_number(world, one)[0] == "H" for one in residents)
+        for resident, form in zip(residents, places.stable_forms(places.ADDRESS_FORMS, residents), strict=True):
+            counts[form] += world.living_home(resident).shows(form)
+
+
+def household_number(world: World, resident: int) -> str:
+    """The grid's own number of the household, or for some households that are registered the number of the police."""
+    household = int(world.living[resident])
+    return f"H{household:06d}" if household not in world.others and household % 6 == 4 else f"W{household * 7 + 5:07d}"
+
+
+def draw_groups(world: World, rng: np.random.Generator) -> dict[int, tuple[str | None, str | None]]:
+    """Whom grid workers look after in particular, as what and since when; one group a resident at most."""
+    today = np.datetime64(world.first_night, "D")
+    age = (today - world.birth).astype(np.int64) / YEAR
+    company = np.bincount(world.living, minlength=len(world.homes))[world.living]
+    together = (world.spouse >= 0) & (company == 2)
+    draw = rng.random(len(world))
+    is_in = {
+        "独居": (company == 1) & (age > 65) & (draw < 0.8),
+        "空巢": together & (age > 62) & (draw < 0.5),
+        "失独": together & (age > 50) & (draw > 0.98),
+        "留守儿童": (age < 16) & (draw < 0.015),
+        "残疾": (age >= 16) & (draw > 0.5) & (draw < 0.52),
+    }
+    drawn = np.select(list(is_in.values()), list(is_in), "")
+    lasting = np.minimum(rng.integers(30, 2500, len(world)), (age * YEAR).astype(np.int64))
+    days = np.datetime_as_string(today - lasting.astype("timedelta64[D]")).tolist()
+    chosen = np.flatnonzero(drawn != "")
+    return {place: (str(drawn[place]), days[place]) for place in chosen.tolist() if place >= len(CANARIES)}

@@ -2,8 +2,6 @@
 
 Reads: the world. Writes: `police/户籍人口_<YYYYMMDD>.csv`, on the first night also a half-copied `.part`.
 Refuses: nothing.
-The register keeps its mistakes from night to night, so that a row changes only when something happened to the person or
-when a clerk corrected it.
 """
 
 from datetime import date
@@ -14,7 +12,9 @@ from jobs.sample import names, spoil
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.events import Events
-from jobs.sample.world import RELATIONS, World, floored
+from jobs.sample.people import SEX_LABELS, Cells, birth_texts, sex_texts, spoil_people
+from jobs.sample.roster import Faults, Roster, export_roster, two_lines
+from jobs.sample.world import POLICE, RELATIONS, World, floored
 
 SYSTEM = "police"
 HEADERS = (
@@ -25,7 +25,6 @@ HEADERS = (
     NUMBER, NAME, FORMER_NAME, ID, SEX, ETHNIC, BIRTH, MARITAL, EDUCATION, ADDRESS, DIVISION, PHONE, DEATH, HOUSEHOLD,
     RELATION,
 ) = range(len(HEADERS))  # fmt: skip
-SEX_LABELS = ("", "男", "女")
 
 _ID_SHARES = {
     "missing_id": 0.003, "mistyped_id_digit": 0.0015, "mistyped_id_swap": 0.001, "id_15_digits": 0.003,
@@ -41,203 +40,130 @@ _OTHER_SHARES = {
     "unknown_marital": 0.001,
     "unknown_division": 0.0005,
 }
-_ROW_SHARES = {"duplicate_row": 0.001, "key_conflict": 0.0005, "ragged_line": 0.0005, "missing_key": 0.0005}
+_ADDRESS_SHARES = {"address_no_province": 0.01, "address_dong": 0.01, "quoted_newline": 0.001}
+# The same number once more with an old address and another phone.
+_CONFLICT = {ADDRESS: "江苏省南京市玄武区珠江路1号", PHONE: "025-83000000"}
 
 
 class Register:
-    """The register as the police keep it: one list for each column, and whom each row means."""
+    """The register as the police keep it."""
 
     def __init__(self, world: World, seed: int) -> None:
-        self.columns: list[list[str]] = [[] for _ in HEADERS]
-        self.residents: list[int] = []
-        self.mistyped: list[int] = []  # residents whose id number a clerk may still correct
-        self._add(world, np.flatnonzero(world.registered).tolist())
-        self._spoil(world, np.random.default_rng([seed, 2]))
+        self.roster = Roster(HEADERS)
+        rng = np.random.default_rng([seed, 2])
+        residents = np.flatnonzero(world.registered).tolist()
+        rows = self._add(world, residents)
+        spoil_people(
+            world, rng, self.roster, rows, residents, Cells(NAME, ID, BIRTH, PHONE), _ID_SHARES, _DATE_SHARES,
+            _PHONE_SHARES,
+        )  # fmt: skip
+        self._spoil(world, rng)
 
-    def _add(self, world: World, residents: list[int]) -> None:
+    def _add(self, world: World, residents: list[int]) -> range:
         """Append clean rows."""
-        self.residents += residents
-        births = np.datetime_as_string(world.birth[residents]).tolist() if residents else []
-        deaths = np.datetime_as_string(world.death[residents]).tolist() if residents else []
-        homes = [world.homes[household] for household in world.household[residents].tolist()]
-        new: list[list[str]] = [
+        # One text for a household, however many rows it stands in: a large town needs the memory.
+        addresses = [home.full_address for home in world.homes]
+        numbers = [f"H{household:06d}" for household in range(len(world.homes))]
+        households = world.household[residents].tolist()
+        return self.roster.append(residents, [
             [f"{resident * 7 + 3:010d}" for resident in residents],
             [world.name[resident] for resident in residents],
             [world.former_name[resident] for resident in residents],
             [world.id_number[resident] for resident in residents],
-            [SEX_LABELS[sex] for sex in world.sex[residents].tolist()],
+            sex_texts(world, residents),
             [world.ethnic[resident] for resident in residents],
-            births,
+            birth_texts(world, residents),
             [world.marital[resident] for resident in residents],
             [world.education[resident] for resident in residents],
-            [home.full_address for home in homes],
-            [home.division_code for home in homes],
+            [addresses[household] for household in households],
+            [world.homes[household].division_code for household in households],
             [world.phone[resident] for resident in residents],
-            ["" if death == "NaT" else death for death in deaths],
-            [f"H{household:06d}" for household in world.household[residents].tolist()],
+            [world.death_text(resident, POLICE) for resident in residents],
+            [numbers[household] for household in households],
             [RELATIONS[relation] for relation in world.relation[residents].tolist()],
-        ]
-        for column, cells in zip(self.columns, new, strict=True):
-            column += cells
+        ])  # fmt: skip
 
     def _spoil(self, world: World, rng: np.random.Generator) -> None:
-        """The mistakes with which the register begins; counted anew in every snapshot by `_count`."""
-        rows = len(self.residents)
-        allowed = np.array(self.residents) >= len(CANARIES)
-        ids, births, phones = self.columns[ID], self.columns[BIRTH], self.columns[PHONE]
-        self.spoilt: dict[str, set[int]] = {}
-
-        cases = spoil.draw_cases(rng, rows, _ID_SHARES, allowed, spoil.fitting_ids(ids))
-        for case, own in cases.items():
-            self._mark(case, own, ID, [str(spoil.spoil_id(rng, case, ids[row])) for row in own])
-        self.mistyped = [
-            self.residents[row] for case in ("mistyped_id_digit", "mistyped_id_swap") for row in cases[case]
-        ]
-
-        unpadded = np.array(["-0" in text for text in births], dtype=bool)
-        for case, own in spoil.draw_cases(rng, rows, _DATE_SHARES, allowed, {"date_unpadded": unpadded}).items():
-            days = [date.fromisoformat(births[row]) for row in own]
-            self._mark(case, own, BIRTH, [str(spoil.spoil_date(case, day)) for day in days])
-
-        with_phone = allowed & np.array([bool(phone) for phone in phones], dtype=bool)
-        for case, own in spoil.draw_cases(rng, rows, _PHONE_SHARES, with_phone).items():
-            self._mark(case, own, PHONE, [spoil.spoil_phone(rng, case, phones[row]) for row in own])
-
+        """The other mistakes with which the register begins."""
+        roster, rows = self.roster, len(self.roster)
+        allowed = np.array(roster.subjects) >= len(CANARIES)
         cases = spoil.draw_cases(rng, rows, _OTHER_SHARES, allowed)
         flipped = cases["sex_disagrees_with_id"]
-        self._mark(
-            "sex_disagrees_with_id", flipped, SEX, ["男女"["女男".index(self.columns[SEX][row])] for row in flipped]
-        )
-        self._mark("unknown_code", cases["unknown_ethnic"], ETHNIC, ["汗族"] * len(cases["unknown_ethnic"]))
-        self._mark("unknown_code", cases["unknown_marital"], MARITAL, ["己婚"] * len(cases["unknown_marital"]))
-        self._mark(
-            "unknown_code", cases["unknown_division"], DIVISION, ["320199999999"] * len(cases["unknown_division"])
-        )
+        others = [SEX_LABELS[3 - SEX_LABELS.index(roster.columns[SEX][row])] for row in flipped]
+        roster.spoil("sex_disagrees_with_id", SEX, flipped, others)
+        for case, column, cell in (
+            ("unknown_ethnic", ETHNIC, "汗族"), ("unknown_marital", MARITAL, "己婚"),
+            ("unknown_division", DIVISION, "320199999999"),
+        ):  # fmt: skip
+            roster.spoil("unknown_code", column, cases[case], [cell] * len(cases[case]))
 
-        han = allowed & np.array([names.DOT not in name for name in self.columns[NAME]], dtype=bool)
-        spaced = spoil.draw_cases(rng, rows, {"spaced_name": 0.003}, han & ~world.specimens[self.residents])[
-            "spaced_name"
-        ]
-        self._mark("spaced_name", spaced, NAME, [spoil.spaced_name(self.columns[NAME][row]) for row in spaced])
-        dotted = [row for row, name in enumerate(self.columns[NAME]) if names.DOT in name]
-        for turn, row in enumerate(dotted):
-            if turn % len(names.DOT_VARIANTS):
-                self._mark("dot_variant", [row], NAME, [spoil.vary_dot(self.columns[NAME][row], turn)])
-
-        lines = spoil.draw_cases(rng, rows, {"quoted_newline": 0.001}, allowed)["quoted_newline"]
-        self._mark("quoted_newline", lines, ADDRESS, [_two_lines(self.columns[ADDRESS][row]) for row in lines])
-
-    def _mark(self, case: str, rows: list[int], column: int, cells: list[str]) -> None:
-        """Put spoilt cells in their place and remember whose they are."""
-        for row, cell in zip(rows, cells, strict=True):
-            self.columns[column][row] = cell
-            self.spoilt.setdefault(case, set()).add(self.residents[row])
+        homes = [world.home(resident) for resident in roster.subjects]
+        fits = {"address_dong": np.array([home.block > 0 for home in homes], dtype=bool)}
+        for case, own in spoil.draw_cases(rng, rows, _ADDRESS_SHARES, allowed, fits).items():
+            if case == "quoted_newline":
+                spoilt = [two_lines(roster.columns[ADDRESS][row]) for row in own]
+            else:
+                spoilt = [homes[row].address(case) for row in own]
+            roster.spoil(case, ADDRESS, own, spoilt)
 
     def update(self, world: World, events: Events, deposit: Deposit, seed: int, number: int) -> None:
         """Bring the register to a later night: strike off, correct, write in what happened."""
-        rng = np.random.default_rng([seed, 3, number])
-        gone = set(events.gone)
-        kept = [row for row, resident in enumerate(self.residents) if resident not in gone]
-        deposit.counts["withdrawn_row"] += len(self.residents) - len(kept)
-        self.columns = [[column[row] for row in kept] for column in self.columns]
-        self.residents = [self.residents[row] for row in kept]
+        roster = self.roster
+        deposit.counts["withdrawn_row"] += roster.strike(events.gone)
         self._add(world, events.born)
-        row_of = {resident: row for row, resident in enumerate(self.residents)}
 
-        for resident in (resident for resident in events.died if resident in row_of):
-            self.columns[DEATH][row_of[resident]] = str(world.death[resident])
-        for resident in (resident for resident in (*events.married, *events.widowed) if resident in row_of):
-            row = row_of[resident]
-            self.columns[MARITAL][row] = world.marital[resident]
-            self.columns[HOUSEHOLD][row] = f"H{int(world.household[resident]):06d}"
-            self.columns[RELATION][row] = RELATIONS[int(world.relation[resident])]
-        for resident in (resident for resident in (*events.moved, *events.married) if resident in row_of):
-            row, home = row_of[resident], world.home(resident)
-            self.columns[ADDRESS][row], self.columns[DIVISION][row] = home.full_address, home.division_code
-            self.spoilt["quoted_newline"].discard(resident)
-        for resident in (resident for resident in events.renamed if resident in row_of):
-            row = row_of[resident]
-            self.columns[NAME][row], self.columns[FORMER_NAME][row] = world.name[resident], world.former_name[resident]
-            self.spoilt["spaced_name"].discard(resident)
-        self._correct(world, row_of, rng, deposit)
+        def registered(*lists: list[int]) -> list[int]:
+            return [resident for residents in lists for resident in residents if resident in roster.row_of]
 
-    def _correct(self, world: World, row_of: dict[int, int], rng: np.random.Generator, deposit: Deposit) -> None:
+        for resident in registered(events.died):
+            if world.death_known[resident] & POLICE:
+                roster.write(resident, DEATH, str(world.death[resident]))
+        for resident in registered(events.married, events.widowed):
+            roster.write(resident, MARITAL, world.marital[resident])
+        for resident in registered(events.married, events.headed):
+            roster.write(resident, HOUSEHOLD, f"H{int(world.household[resident]):06d}")
+            roster.write(resident, RELATION, RELATIONS[int(world.relation[resident])])
+        for resident in registered(events.moved, events.married):
+            home = world.home(resident)
+            roster.write(resident, ADDRESS, home.full_address)
+            roster.write(resident, DIVISION, home.division_code)
+        for resident in registered(events.renamed):
+            roster.write(resident, NAME, world.name[resident])
+            roster.write(resident, FORMER_NAME, world.former_name[resident])
+        self._correct(world, np.random.default_rng([seed, 3, number]), deposit)
+
+    def _correct(self, world: World, rng: np.random.Generator, deposit: Deposit) -> None:
         """Put a tenth of the mistyped id numbers right (one at least) and bring some schooling up to date."""
-        self.mistyped = [resident for resident in self.mistyped if resident in row_of]
-        for _ in range(max(min(len(self.mistyped), 1), len(self.mistyped) // 10)):
-            resident = self.mistyped.pop(int(rng.integers(len(self.mistyped))))
-            self.columns[ID][row_of[resident]] = world.id_number[resident]
-            for case in ("mistyped_id_digit", "mistyped_id_swap"):
-                self.spoilt[case].discard(resident)
-            deposit.counts["corrected_row"] += 1
-        grown = [row for row, text in enumerate(self.columns[EDUCATION]) if text == "普通高中毕业"]
-        for row in rng.permutation(np.array(grown, dtype=np.int64))[: floored(len(self.residents), 0.001)]:
-            self.columns[EDUCATION][int(row)] = "大学本科毕业"
-            deposit.counts["corrected_row"] += 1
+        roster = self.roster
+        mistyped = [resident for resident in roster.with_case("mistyped_id") if resident in roster.row_of]
+        chosen = rng.permutation(np.array(mistyped, dtype=np.int64))[: max(1, len(mistyped) // 10)].tolist()
+        for resident in chosen:
+            roster.write(resident, ID, world.id_number[resident])
+        grown = [row for row, text in enumerate(roster.columns[EDUCATION]) if text == "普通高中毕业"]
+        grown = rng.permutation(np.array(grown, dtype=np.int64))[: floored(len(roster), 0.001)].tolist()
+        for row in grown:
+            roster.columns[EDUCATION][row] = "大学本科毕业"
+        deposit.counts["corrected_row"] += len(chosen) + len(grown)
 
-    def export(self, night: date, deposit: Deposit, seed: int, number: int) -> None:
-        """Write the snapshot, with the faults that only an export has.
-
-        A row without a key keeps absent rows from ending, and a ragged one may: every second night has neither.
-        """
+    def export(self, world: World, night: date, deposit: Deposit, seed: int, number: int) -> None:
+        """Write the snapshot."""
         rng = np.random.default_rng([seed, 4, number])
-        rows = [",".join(cells) for cells in zip(*self.columns, strict=True)]
-        shares = {case: share for case, share in _ROW_SHARES.items() if _happens(case, number)}
-        allowed = np.array(
-            [resident >= len(CANARIES) and "\n" not in row for resident, row in zip(self.residents, rows, strict=True)]
-        )
-        cases = spoil.draw_cases(rng, len(rows), shares, allowed)
-        for row in cases.get("missing_key", []):
-            rows[row] = rows[row].removeprefix(self.columns[NUMBER][row])
-        for turn, row in enumerate(cases.get("ragged_line", [])):
-            # A comma too many inside an address nobody quoted, or the end of the line cut off.
-            rows[row] = rows[row].replace("号", "号,", 1) if turn % 2 == 0 else ",".join(rows[row].split(",")[:-3])
-        conflicts = [*cases["key_conflict"], 1] if len(rows) > 1 else []
-        others = [self._conflicting(row) for row in conflicts]
-
-        lines, meant = list(rows), list(self.residents)
-        for row in reversed(cases["duplicate_row"]):  # from the end, so that earlier places still hold
-            lines.insert(row + 1, rows[row])
-            meant.insert(row + 1, self.residents[row])
-        lines += others
-        meant += [self.residents[row] for row in conflicts]
-        blank = len(lines) // 2
-        lines.insert(blank, "")
-        heights = 1 + np.array([line.count("\n") for line in lines])
-        starts = np.concatenate([[0], np.cumsum(heights)[:-1]]) + 2
-        starts = np.delete(starts, blank)
-
+        faults = Faults(range(len(CANARIES)), _CONFLICT, torn=ADDRESS, always=(1,))
+        page = export_roster(rng, self.roster, number, faults, deposit.counts)
         name = f"户籍人口_{night:%Y%m%d}.csv"
-        content = "\r\n".join([",".join(HEADERS), *lines, ""]).encode("gb18030")
+        content = page.text.encode("gb18030")
         deposit.put(night, SYSTEM, name, content)
-        deposit.tell(night, SYSTEM, name, starts.tolist(), meant)
-        self._count(deposit, cases, conflicts)
+        deposit.tell(night, SYSTEM, name, page.numbers, world.truth_ids(page.subjects))
+        households = world.household_truths(page.subjects, living=False)
+        deposit.tell(night, SYSTEM, name, page.numbers, households, "household")
+        dwellings = world.dwelling_truths(page.subjects, living=False)
+        deposit.tell(night, SYSTEM, name, page.numbers, dwellings, "dwelling")
+        self.roster.count_cases(deposit.counts)
+        deposit.counts.update({
+            "former_name": sum(map(bool, self.roster.columns[FORMER_NAME])),
+            "rare_character": sum(text[-1:] in names.RARE_GIVEN_NAMES for text in self.roster.columns[NAME]),
+            "address_full": len(self.roster),
+        })  # fmt: skip
         if number == 0:
             deposit.put(night, SYSTEM, f"{name}.part", content[: len(content) // 2])
             deposit.counts["half_copied_file"] += 1
-
-    def _conflicting(self, row: int) -> str:
-        """The same number once more with an old address and another phone."""
-        cells = [column[row] for column in self.columns]
-        cells[ADDRESS], cells[PHONE] = "江苏省南京市玄武区珠江路1号", "025-83000000"
-        return ",".join(cells)
-
-    def _count(self, deposit: Deposit, cases: dict[str, list[int]], conflicts: list[int]) -> None:
-        counts = deposit.counts
-        present = set(self.residents)
-        for case, residents in self.spoilt.items():
-            counts[case] += len(residents & present)
-        for case, rows in cases.items():
-            counts[case] += len(rows) if case != "key_conflict" else len(conflicts)
-        counts["blank_line"] += 1
-        counts["former_name"] += sum(map(bool, self.columns[FORMER_NAME]))
-        counts["rare_character"] += sum(name[-1:] in names.RARE_GIVEN_NAMES for name in self.columns[NAME])
-
-
-def _happens(case: str, number: int) -> bool:
-    return {"missing_key": number == 0, "ragged_line": number % 2 == 0}.get(case, True)
-
-
-def _two_lines(address: str) -> str:
-    """As typed with Alt+Enter; quoted here, because rows are joined without looking into cells."""
-    return f'"{address}\n（附房）"'

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from jobs.sample.households import floored
 from jobs.sample.ids import id_texts
 from jobs.sample.names import DOT, DOT_VARIANTS
-from jobs.sample.world import floored
 
 FULL_WIDTH = str.maketrans("0123456789X", "０１２３４５６７８９Ｘ")
 _EXCEL_EPOCH = date(1899, 12, 30)
@@ -148,8 +148,8 @@ def spaced_name(name: str) -> str:
     return f"{name[0]}　{name[1:]}" if len(name) == 2 else " ".join(name)
 
 
-def vary_dot(name: str, turn: int) -> str:
-    return name.replace(DOT, DOT_VARIANTS[turn % len(DOT_VARIANTS)])
+def vary_dot(name: str, turn: int, dots: tuple[str, ...] = DOT_VARIANTS) -> str:
+    return name.replace(DOT, dots[turn % len(dots)])
 
 
 def spoil_phone(rng: np.random.Generator, case: str, phone: str) -> str:

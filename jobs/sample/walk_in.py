@@ -9,7 +9,7 @@ from datetime import date
 
 import numpy as np
 
-from jobs.sample import names, spoil
+from jobs.sample import names, places, spoil
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit, Value, open_sheet
 from jobs.sample.world import World
@@ -39,6 +39,7 @@ _DATE_SHARES = {
     "date_excel": 0.35, "date_unpadded": 0.2, "date_compact": 0.1, "date_chinese": 0.05, "date_serial": 0.05,
     "date_impossible": 0.02,
 }  # fmt: skip
+_ADDRESS_FORMS = places.ADDRESS_FORMS | {"address_district": 0.30, "address_street": 0.36}
 _PHONE_SHARES = {
     "number_for_text": 0.4, "phone_prefix": 0.04, "phone_dashes": 0.04, "phone_spaces": 0.04, "phone_landline": 0.04,
 }  # fmt: skip
@@ -51,16 +52,21 @@ def export_walk_in(world: World, night: date, deposit: Deposit, seed: int, numbe
     visits = max(36, round(len(world) * 0.03))
     content, rows, visitors = _write_register(world, rng, night, "LF", visits, deposit.counts)
     deposit.put(night, SYSTEM, name, content)
-    deposit.tell(night, SYSTEM, name, rows, visitors)
+    _tell(world, night, name, rows, visitors, deposit)
     if number == 0:
         copy = f"来访登记_{night:%Y%m%d} - 副本.xlsx"
         deposit.put(night, SYSTEM, copy, content)
-        deposit.tell(night, SYSTEM, copy, rows, visitors)
+        _tell(world, night, copy, rows, visitors, deposit)
         deposit.counts["file_twice"] += 1
     if number == 1:
         content, _, _ = _write_register(world, rng, night, "LG", 36, Counter())
         deposit.put(night, SYSTEM, f"来访登记_{night:%Y%m%d}_二楼.xlsx", content[: len(content) * 3 // 5])
         deposit.counts["corrupt_file"] += 1
+
+
+def _tell(world: World, night: date, name: str, rows: list[int], visitors: list[int], deposit: Deposit) -> None:
+    deposit.tell(night, SYSTEM, name, rows, world.truth_ids(visitors))
+    deposit.tell(night, SYSTEM, name, rows, world.dwelling_truths(visitors, living=True), "dwelling")
 
 
 def _write_register(
@@ -92,9 +98,11 @@ def _draw_visits(
     """The cells of each visit, spoilt as typing by hand spoils them."""
     table: list[list[Value]] = []
     births = [world.birth_text(visitor) for visitor in visitors]
+    forms = places.draw_forms(rng, _ADDRESS_FORMS, len(visitors))
     for place, visitor in enumerate(visitors):
-        home = world.home(visitor)
-        address = home.street if rng.random() < 0.5 else home.district_address
+        home, form = world.living_home(visitor), forms[place]
+        address = home.address(form)
+        counts[form] += home.shows(form)
         table.append([
             f"{desk}{night:%Y%m%d}-{place + 1:03d}", night, _typed_name(world, rng, visitor, counts),
             world.id_number[visitor], births[place], world.phone[visitor], address,
@@ -103,7 +111,7 @@ def _draw_visits(
     count = len(table)
     allowed = np.array(visitors) >= len(CANARIES)
 
-    relatives = [next(iter(world.members(visitor)), -1) for visitor in visitors]
+    relatives = world.relatives()[visitors].tolist()
     fits = spoil.fitting_ids([world.id_number[visitor] for visitor in visitors])
     fits["relative_id"] = np.array(relatives) >= 0
     for case, rows in spoil.draw_cases(rng, count, _ID_SHARES, allowed, fits).items():

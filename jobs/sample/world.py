@@ -4,6 +4,7 @@ Reads: nothing. Writes: nothing. Refuses: fewer residents than a town needs to h
 One resident is one place in every list and array below; that place is the true id.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,37 +12,52 @@ import numpy as np
 
 from jobs.sample import ids, names, places
 from jobs.sample.canaries import CANARIES
+from jobs.sample.households import (
+    CHILD,
+    DAUGHTER,
+    FATHER,
+    HEAD,
+    MOTHER,
+    ONE_PARENT_KIND,
+    RELATIONS,
+    SINGLE_KIND,
+    SON,
+    SPOUSE,
+    YEAR,
+    draw_households,
+    draw_namesake_pairs,
+    draw_sexes_and_births,
+    draw_twins,
+    floored,
+    pair_spouses,
+    place_canaries,
+)  # fmt: skip
+from jobs.sample.residence import draw_residence
+
+__all__ = ["RELATIONS", "World", "build_world", "floored"]
 
 FEWEST_RESIDENTS = 10
-RELATIONS = ("户主", "配偶", "子", "女", "父亲", "母亲")
-_HEAD, _SPOUSE, _SON, _DAUGHTER, _FATHER, _MOTHER = range(6)
-_CHILD = _SON  # in a plan of a household; the sex is drawn
-_YEAR = 365.2425
 
-# Kinds of household: relations, youngest and oldest head, share.
-_KINDS: tuple[tuple[tuple[int, ...], int, int, float], ...] = (
-    ((_HEAD,), 20, 88, 0.22),
-    ((_HEAD, _SPOUSE), 24, 85, 0.26),
-    ((_HEAD, _SPOUSE, _CHILD), 28, 60, 0.26),
-    ((_HEAD, _SPOUSE, _CHILD, _CHILD), 30, 58, 0.10),
-    ((_HEAD, _SPOUSE, _CHILD, _FATHER, _MOTHER), 28, 50, 0.10),
-    ((_HEAD, _CHILD), 30, 60, 0.06),
-)
-_SINGLE, _COUPLE, _TWO_CHILDREN, _ONE_PARENT = 0, 1, 3, 5
+POLICE, HEALTH, SOCIAL_SECURITY = 1, 2, 4
+EVERYBODY = POLICE | HEALTH | SOCIAL_SECURITY
+# Who hears of a death, in turn.
+HEARERS = (HEALTH, SOCIAL_SECURITY, POLICE, EVERYBODY)
 
 SINGLE, MARRIED, WIDOWED, DIVORCED = "未婚", "已婚", "丧偶", "离婚"
 
 
 @dataclass
 class World:
-    """Who lives in the town. `spouse` is a place or -1; `household` is a place in `homes`."""
+    """Who lives in the town. `spouse` is a place or -1; `household` and `living` are places in `homes`."""
 
     first_night: date
-    household: np.ndarray
+    household: np.ndarray  # as registered
+    living: np.ndarray  # where they are: the registered household, or one of those who live elsewhere
     relation: np.ndarray  # place in RELATIONS
     sex: np.ndarray  # 1 male, 2 female
     birth: np.ndarray
     death: np.ndarray
+    death_known: np.ndarray  # which systems have heard of the death: POLICE, HEALTH, SOCIAL_SECURITY added up
     spouse: np.ndarray
     registered: np.ndarray  # in the population register
     name: list[str]
@@ -51,7 +67,8 @@ class World:
     ethnic: list[str]
     marital: list[str]
     education: list[str]
-    homes: list[places.Home]
+    homes: list[places.Home]  # of the registered households, then of the others
+    others: dict[int, int]  # household that is not registered -> its head
     specimens: np.ndarray  # residents whose nasty case must show in the large systems
     taken_stems: set[int]
     taken_phones: set[int]
@@ -61,23 +78,68 @@ class World:
         return len(self.name)
 
     def home(self, resident: int) -> places.Home:
+        """Where the resident is registered."""
         return self.homes[int(self.household[resident])]
+
+    def living_home(self, resident: int) -> places.Home:
+        return self.homes[int(self.living[resident])]
+
+    def lives_outside(self) -> np.ndarray:
+        """Who lives outside the town."""
+        outside: np.ndarray = np.array([home.is_outside for home in self.homes], dtype=bool)[self.living]
+        return outside
+
+    def lives_elsewhere(self, residents: Sequence[int]) -> int:
+        """How many of them do not live where they are registered."""
+        return int((self.living[residents] != self.household[residents]).sum())
+
+    def living_relation(self, resident: int) -> str:
+        """The relation to the head of those one lives with."""
+        if self.others.get(int(self.living[resident])) == resident:
+            return RELATIONS[HEAD]
+        return RELATIONS[int(self.relation[resident])]
 
     def birth_text(self, resident: int) -> str:
         return str(self.birth[resident])
+
+    def death_text(self, resident: int, system: int) -> str:
+        """The day of death as far as a system has heard of it."""
+        return str(self.death[resident]) if self.death_known[resident] & system else ""
 
     def members(self, resident: int) -> list[int]:
         """The others of the household."""
         others = np.flatnonzero(self.household == self.household[resident])
         return [other for other in others.tolist() if other != resident]
 
-    def truth_id(self, resident: int) -> str:
-        return f"T{resident:06d}"
+    def relatives(self) -> np.ndarray:
+        """For each resident the first other of the registered household, or -1."""
+        order = np.argsort(self.household, kind="stable")
+        ordered = self.household[order]
+        first = np.searchsorted(ordered, self.household)
+        second = np.minimum(first + 1, len(order) - 1)
+        other = np.where(order[first] == np.arange(len(order)), second, first)
+        found: np.ndarray = np.where(ordered[other] == self.household, order[other], -1)
+        return np.where(found == np.arange(len(order)), -1, found)
 
+    def heads(self) -> np.ndarray:
+        """For each household its head, or -1."""
+        found = np.full(len(self.homes), -1)
+        heads = np.flatnonzero(self.relation == HEAD)
+        found[self.household[heads]] = heads
+        found[list(self.others)] = list(self.others.values())
+        return found
 
-def floored(count: int, share: float, fewest: int = 1) -> int:
-    """How many of `count` residents or rows a case takes: its share, and at least `fewest` where there are many."""
-    return max(fewest if count >= 30 else 0, round(count * share))
+    def truth_ids(self, residents: Iterable[int]) -> list[str]:
+        return [f"T{resident:06d}" for resident in residents]
+
+    def household_truths(self, residents: Sequence[int], living: bool) -> list[str]:
+        """The household in which each is registered, or with which each lives."""
+        households = (self.living if living else self.household)[residents]
+        return [f"H{household:06d}" for household in households.tolist()]
+
+    def dwelling_truths(self, residents: Sequence[int], living: bool) -> list[str]:
+        households = (self.living if living else self.household)[residents]
+        return [self.homes[household].truth_id for household in households.tolist()]
 
 
 def build_world(residents: int, seed: int, first_night: date) -> World:
@@ -86,13 +148,13 @@ def build_world(residents: int, seed: int, first_night: date) -> World:
         raise ValueError(f"A sample town needs {FEWEST_RESIDENTS} residents or more, not {residents}")
     rng = np.random.default_rng([seed, 0])
     today = np.datetime64(first_night, "D")
-    kind, household, plan = _draw_households(rng, residents)
-    sex, birth = _draw_sexes_and_births(rng, kind, household, plan, today)
-    relation = np.where((plan == _CHILD) & (sex == 2), _DAUGHTER, plan)
-    spouse = _pair_spouses(household, relation)
-    twins = _draw_twins(rng, kind, household, plan, birth)
-    namesakes = _draw_namesake_pairs(rng, kind, household, relation, sex, birth)
-    _place_canaries(sex, birth)
+    kind, household, plan = draw_households(rng, residents)
+    sex, birth = draw_sexes_and_births(rng, kind, household, plan, today)
+    relation = np.where((plan == CHILD) & (sex == 2), DAUGHTER, plan)
+    spouse = pair_spouses(household, relation)
+    twins = draw_twins(rng, kind, household, plan, birth)
+    namesakes = draw_namesake_pairs(rng, kind, household, relation, sex, birth)
+    place_canaries(sex, birth)
 
     ethnic = _draw_ethnics(rng, kind, household)
     surname = _draw_family_surnames(rng, household, relation, sex)
@@ -112,12 +174,18 @@ def build_world(residents: int, seed: int, first_night: date) -> World:
         stems[other] = ids.twin_stem(int(stems[one]), int(sex[other]), taken_stems)
     phone, shared = _draw_family_phones(rng, household, birth, twins, today, taken_phones)
 
+    death, death_known = _draw_recent_deaths(rng, birth, spouse, today)
+    homes = places.draw_homes(rng, int(household[-1]) + 1, int(household[-1]) + 1)
+    homes[: len(CANARIES)] = [places.Home(road, 2, 1, 1, "101") for road in range(len(CANARIES))]
+    grown = np.isin(relation, (SON, DAUGHTER)) & ((today - birth).astype(np.int64) > 20 * YEAR)
+    elsewhere = draw_residence(rng, household, relation == HEAD, grown & np.isnat(death), homes)
     world = World(
-        first_night=first_night, household=household, relation=relation, sex=sex, birth=birth,
-        death=_draw_recent_deaths(rng, birth, spouse, today), spouse=spouse,
+        first_night=first_night, household=household, living=elsewhere.living, relation=relation, sex=sex,
+        birth=birth, death=death, death_known=death_known, spouse=spouse,
         registered=np.ones(residents, dtype=bool), name=name, former_name=former, id_number=ids.id_texts(stems),
         phone=phone, ethnic=ethnic, marital=_draw_maritals(rng, kind, household, relation, birth, today),
-        education=_draw_educations(rng, birth, today), homes=places.draw_homes(rng, int(household[-1]) + 1),
+        education=_draw_educations(rng, birth, today), homes=homes + elsewhere.homes,
+        others=dict(enumerate(elsewhere.heads, start=len(homes))),
         specimens=np.zeros(residents, dtype=bool), taken_stems=taken_stems, taken_phones=taken_phones, cases={},
     )  # fmt: skip
     for place, canary in enumerate(CANARIES):
@@ -126,91 +194,10 @@ def build_world(residents: int, seed: int, first_night: date) -> World:
     dotted = [place for place, text in enumerate(world.name) if names.DOT in text]
     world.specimens[[*range(len(CANARIES)), *dotted, *rare, *np.ravel(twins), *np.ravel(namesakes)]] = True
     world.specimens[[place for place, text in enumerate(former) if text]] = True
+    world.specimens[death_known > 0] = True
     world.registered[(rng.random(residents) < 0.01) & ~world.specimens] = False
     world.cases = {"twins": len(twins), "namesakes": len(namesakes), "shared_phone": shared}
     return world
-
-
-def _draw_households(rng: np.random.Generator, residents: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The kind of each household, and the household and the planned relation of each resident."""
-    kinds = rng.choice(len(_KINDS), size=residents, p=[share for *_, share in _KINDS])
-    kinds[: len(CANARIES)] = _SINGLE
-    sizes = np.array([len(relations) for relations, *_ in _KINDS])[kinds]
-    household = np.repeat(np.arange(residents), sizes)[:residents]
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    plans = np.zeros((len(_KINDS), 5), dtype=np.int64)
-    for number, (relations, *_) in enumerate(_KINDS):
-        plans[number, : len(relations)] = relations
-    return kinds, household, plans[kinds[household], np.arange(residents) - starts[household]]
-
-
-def _draw_sexes_and_births(
-    rng: np.random.Generator, kind: np.ndarray, household: np.ndarray, plan: np.ndarray, today: np.datetime64
-) -> tuple[np.ndarray, np.ndarray]:
-    """Heads by kind; the others by their distance from the head, children never after today."""
-    count = len(household)
-    youngest = np.array([low for _, low, _, _ in _KINDS])[kind]
-    oldest = np.array([high for _, _, high, _ in _KINDS])[kind]
-    head_age = (youngest + rng.random(count) * (oldest - youngest))[household]
-    head_sex = np.where(rng.random(count) < np.where(kind == _SINGLE, 0.5, 0.8), 1, 2)[household]
-    own_draw = rng.random(count)
-    family_draw = rng.random(count)[household]
-    child_gap = 22 + family_draw * (np.minimum(head_age, 36) - 22.05)
-    second = np.zeros(count, dtype=bool)
-    second[1:] = (plan[1:] == _CHILD) & (plan[:-1] == _CHILD) & (household[1:] == household[:-1])
-    child_age = head_age - child_gap
-    child_age = np.where(second, np.where(child_age > 6, child_age - 1.5 - 4 * own_draw, child_age + 2), child_age)
-    age = np.select(
-        [plan == _HEAD, plan == _SPOUSE, plan == _CHILD],
-        [head_age, np.maximum(head_age - 4 + 6 * own_draw, 22), child_age],
-        head_age + 22 + 10 * own_draw,
-    )
-    sex = np.select(
-        [plan == _HEAD, plan == _SPOUSE, plan == _FATHER, plan == _MOTHER],
-        [head_sex, 3 - head_sex, 1, 2],
-        rng.integers(1, 3, count),
-    )
-    return sex, today - (age * _YEAR).astype(np.int64).astype("timedelta64[D]") - np.timedelta64(1, "D")
-
-
-def _pair_spouses(household: np.ndarray, relation: np.ndarray) -> np.ndarray:
-    spouse = np.full(len(household), -1)
-    for one, other in ((_HEAD, _SPOUSE), (_FATHER, _MOTHER)):
-        pairs = np.flatnonzero((relation[:-1] == one) & (relation[1:] == other) & (household[:-1] == household[1:]))
-        spouse[pairs], spouse[pairs + 1] = pairs + 1, pairs
-    return spouse
-
-
-def _draw_twins(
-    rng: np.random.Generator, kind: np.ndarray, household: np.ndarray, plan: np.ndarray, birth: np.ndarray
-) -> list[tuple[int, int]]:
-    """Make the children of some families with two twins: one birthday (id numbers and phone follow)."""
-    pairs = np.flatnonzero((plan[:-1] == _CHILD) & (plan[1:] == _CHILD) & (household[:-1] == household[1:]))
-    chosen = rng.permutation(pairs)[: floored(len(household), 0.002)]
-    birth[chosen + 1] = birth[chosen]
-    return [(one, one + 1) for one in sorted(chosen.tolist())]
-
-
-def _draw_namesake_pairs(
-    rng: np.random.Generator, kind: np.ndarray, household: np.ndarray, relation: np.ndarray, sex: np.ndarray,
-    birth: np.ndarray,
-) -> list[tuple[int, int]]:  # fmt: skip
-    """Give heads without children, close in age and of one sex, the same birthday (the same name follows)."""
-    free = np.flatnonzero((relation == _HEAD) & (kind[household] <= _COUPLE))
-    free = free[free >= len(CANARIES)]
-    by_age = free[np.lexsort((birth[free], sex[free]))]
-    starts = np.arange(0, len(by_age) - 1, 2)
-    starts = starts[sex[by_age[starts]] == sex[by_age[starts + 1]]]
-    chosen = np.sort(rng.permutation(starts)[: floored(len(household), 0.002)])
-    pairs = list(zip(by_age[chosen].tolist(), by_age[chosen + 1].tolist(), strict=True))
-    for one, other in pairs:
-        birth[other] = birth[one]
-    return pairs
-
-
-def _place_canaries(sex: np.ndarray, birth: np.ndarray) -> None:
-    sex[: len(CANARIES)] = [canary.sex for canary in CANARIES]
-    birth[: len(CANARIES)] = [canary.birth_date for canary in CANARIES]
 
 
 def _draw_ethnics(rng: np.random.Generator, kind: np.ndarray, household: np.ndarray) -> list[str]:
@@ -231,10 +218,10 @@ def _draw_family_surnames(
     surname = names.draw_surnames(rng, len(household))
     first = np.searchsorted(household, household)
     second = np.minimum(first + 1, len(household) - 1)
-    mother_heads = (sex[first] == 2) & (relation[second] == _SPOUSE) & (household[second] == household)
-    child = (relation == _SON) | (relation == _DAUGHTER)
+    mother_heads = (sex[first] == 2) & (relation[second] == SPOUSE) & (household[second] == household)
+    child = (relation == SON) | (relation == DAUGHTER)
     surname[child] = surname[np.where(mother_heads, second, first)][child]
-    surname[relation == _FATHER] = surname[first][relation == _FATHER]
+    surname[relation == FATHER] = surname[first][relation == FATHER]
     return surname
 
 
@@ -282,7 +269,7 @@ def _draw_former_names(
 def _draw_regions(rng: np.random.Generator, birth: np.ndarray, ethnic: list[str], today: np.datetime64) -> np.ndarray:
     """Where the id number was given out: here mostly, for the young nearly always; Uyghurs in Xinjiang."""
     count = len(birth)
-    young = (today - birth).astype(np.int64) < 20 * _YEAR
+    young = (today - birth).astype(np.int64) < 20 * YEAR
     here = rng.random(count) < np.where(young, 0.9, 0.6)
     regions = np.where(here, int(places.DISTRICT_CODE), rng.choice(np.array(places.OTHER_REGIONS), count))
     dotted = np.array(ethnic) == names.DOTTED_ETHNIC
@@ -299,7 +286,7 @@ def _draw_family_phones(
     """
     count = len(household)
     own = np.array(ids.draw_phones(rng, count, taken))
-    age = (today - birth).astype(np.int64) / _YEAR
+    age = (today - birth).astype(np.int64) / YEAR
     first = np.searchsorted(household, household)
     large = np.flatnonzero(np.bincount(household) > 1)
     families = rng.permutation(large)[: floored(len(large), 0.08)]
@@ -312,36 +299,38 @@ def _draw_family_phones(
 
 def _draw_recent_deaths(
     rng: np.random.Generator, birth: np.ndarray, spouse: np.ndarray, today: np.datetime64
-) -> np.ndarray:
-    """A few residents died within the last year and still stand in the register."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """A few residents died within the last year and still stand in the register; not every system has heard of it."""
     death = np.full(len(birth), np.datetime64("NaT", "D"))
-    old = np.flatnonzero(((today - birth).astype(np.int64) > 60 * _YEAR) & (spouse < 0))
+    known = np.zeros(len(birth), dtype=np.int64)
+    old = np.flatnonzero(((today - birth).astype(np.int64) > 60 * YEAR) & (spouse < 0))
     old = old[old >= len(CANARIES)]
-    chosen = rng.permutation(old)[: floored(len(birth), 0.001)]
+    chosen = rng.permutation(old)[: floored(len(birth), 0.002, fewest=len(HEARERS))]
     death[chosen] = today - rng.integers(5, 360, len(chosen)).astype("timedelta64[D]")
-    return death
+    known[chosen] = np.resize(HEARERS, len(chosen))
+    return death, known
 
 
 def _draw_maritals(
     rng: np.random.Generator, kind: np.ndarray, household: np.ndarray, relation: np.ndarray, birth: np.ndarray,
     today: np.datetime64,
 ) -> list[str]:  # fmt: skip
-    age = (today - birth).astype(np.int64) / _YEAR
+    age = (today - birth).astype(np.int64) / YEAR
     draw = rng.random(len(birth))
     alone = np.where(
         age > 65, np.where(draw < 0.7, WIDOWED, DIVORCED), np.where((age < 30) | (draw < 0.6), SINGLE, DIVORCED)
     )
-    paired = np.isin(relation, (_SPOUSE, _FATHER, _MOTHER))
-    family_head = (relation == _HEAD) & (kind[household] != _SINGLE)
-    paired |= family_head & (kind[household] != _ONE_PARENT)
-    parted = family_head & (kind[household] == _ONE_PARENT)
-    child = np.isin(relation, (_SON, _DAUGHTER))
+    paired = np.isin(relation, (SPOUSE, FATHER, MOTHER))
+    family_head = (relation == HEAD) & (kind[household] != SINGLE_KIND)
+    paired |= family_head & (kind[household] != ONE_PARENT_KIND)
+    parted = family_head & (kind[household] == ONE_PARENT_KIND)
+    child = np.isin(relation, (SON, DAUGHTER))
     marital: list[str] = np.select([paired, parted, child], [MARRIED, DIVORCED, SINGLE], alone).tolist()
     return marital
 
 
 def _draw_educations(rng: np.random.Generator, birth: np.ndarray, today: np.datetime64) -> list[str]:
-    age = (today - birth).astype(np.int64) / _YEAR
+    age = (today - birth).astype(np.int64) / YEAR
     adult = np.array(
         ["硕士研究生毕业", "大学本科毕业", "大学专科毕业", "中等专科毕业", "普通高中毕业", "初中毕业", "小学毕业"]
     )

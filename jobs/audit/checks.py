@@ -1,0 +1,123 @@
+"""Every candidate by its suite, with Great Expectations: the one module that loads it, which takes seconds.
+
+Reads: `candidate.*`, `expectations/`. Writes nothing but scratch. Refuses nothing: a check that crashed has failed.
+"""
+
+import os
+from functools import cache
+from typing import Any
+
+os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before the import: nothing is sent anywhere
+
+import great_expectations as gx
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.audit.flags import add_flags
+from jobs.audit.rules import EXPECTATIONS
+from jobs.audit.suites import TOTALS, Rule, build_suite, load_suite
+from jobs.common.model import Record
+from jobs.common.releases import release_before
+from jobs.common.stage import Context
+from jobs.common.versions import union_all
+
+# Counts, but none of the values that break a rule.
+_COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+_CRASHED, _DID_NOT_RUN = "the check crashed", "the check did not run"
+
+
+def audit_tables(context: Context) -> list[dict[str, Any]]:
+    """One row per rule and candidate, at the version it has now."""
+    lake, model = context.lake, context.conf.model
+    versions = {name: lake.version(f"candidate.{name}") for name in model}
+    fingerprints = lake.fingerprints({f"candidate.{name}": version for name, version in versions.items()})
+    kinds = [name for name, record in model.items() if record.kind]
+    entities = union_all(
+        [
+            lake.read(f"candidate.{name}", versions[name]).select(F.lit(name).alias("kind"), "entity_id")
+            for name in kinds
+        ]
+    )
+    before = release_before(lake, context.run.run_id)
+    last = {name: entry["rows"] for name, entry in before.tables.items()} if before else {}
+    verdicts = []
+    for record in model.values():
+        frame = add_flags(lake.read(f"candidate.{record.name}", versions[record.name]), record, entities, context.conf)
+        # A suite asks its frame many times.
+        frame = lake.scratch(context.run.run_id, f"audited-{record.name}", frame)
+        common = {
+            "run_id": context.run.run_id,
+            "table_name": record.name,
+            "version": versions[record.name],
+            "fingerprint": fingerprints[f"candidate.{record.name}"][1],
+        }
+        verdicts += [{**common, **verdict} for verdict in audit_table(context, record, frame, last.get(record.name))]
+    return verdicts
+
+
+def audit_table(
+    context: Context, record: Record, frame: DataFrame, last_rows: int | None = None
+) -> list[dict[str, Any]]:
+    """The verdict of each rule of one suite: rule, severity, overridable, success, observed, unexpected_rows.
+
+    Args:
+        context: of the run.
+        record: whose suite.
+        frame: the candidate with its flags.
+        last_rows: of the table in the release that readers see; None where there is none.
+    """
+    rules = load_suite(EXPECTATIONS / f"{record.name}.yml", frame.columns, context.conf, last_rows)
+    results = check_rules(frame, record.name, rules)
+    return [
+        {
+            "rule": rule.name,
+            "severity": rule.severity,
+            # Nobody may let through what nobody has looked at.
+            "overridable": rule.overridable and results[rule.name]["observed"] not in (_CRASHED, _DID_NOT_RUN),
+            **results[rule.name],
+        }
+        for rule in rules
+    ]
+
+
+@cache
+def _gx_context() -> Any:
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    return context
+
+
+def check_rules(frame: DataFrame, name: str, rules: list[Rule]) -> dict[str, dict[str, Any]]:
+    """Result of each rule by its name: success, observed, unexpected_rows; a check that crashed has failed."""
+    source = _gx_context().data_sources.add_or_update_spark(name, persist=False)
+    batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
+    suite = build_suite(name, rules)
+    outcome = batch.get_batch({"dataframe": frame}).validate(suite, result_format=_COUNTS_ONLY)
+    found = {_rule_of(result): _summary(result) for result in outcome.results}
+    missing = {"success": False, "observed": _DID_NOT_RUN, "unexpected_rows": None}
+    return {rule.name: found.get(rule.name, missing) for rule in rules}
+
+
+def _rule_of(result: Any) -> str:
+    name: str = result.expectation_config.meta["rule"]
+    return name
+
+
+def _summary(result: Any) -> dict[str, Any]:
+    raised = (result.exception_info or {}).get("raised_exception") or any(
+        isinstance(entry, dict) and entry.get("raised_exception") for entry in (result.exception_info or {}).values()
+    )
+    if raised:
+        return {"success": False, "observed": _CRASHED, "unexpected_rows": None}
+    details = result.result or {}
+    unexpected, rows = details.get("unexpected_count"), details.get("element_count")
+    observed = None if unexpected is None else f"{unexpected} of {rows}"
+    if result.expectation_config.type == TOTALS:  # of the others the observed value may be somebody's
+        observed = _describe_total(details["observed_value"], result.expectation_config.kwargs)
+    return {"success": bool(result.success), "observed": observed, "unexpected_rows": unexpected}
+
+
+def _describe_total(rows: int, bounds: Any) -> str:
+    least, most = bounds.get("min_value"), bounds.get("max_value")
+    return f"{rows:,} rows; " + (f"at least {least:,}" if most is None else f"{least:,} to {most:,}")

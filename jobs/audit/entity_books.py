@@ -1,0 +1,114 @@
+"""The books of entities: what became of current records, mentions and pairs in the candidates."""
+
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.audit.entries import entry
+from jobs.common.model import ENDS, Record
+from jobs.common.relations import MEMBER, End, count_ends, derive_kin, list_pairs, list_statements
+from jobs.common.rows import RECORD_KEY
+from jobs.common.stage import Context
+from jobs.common.versions import current, union_all
+
+_SAME_STATUS = ["resident_id", "status_code", "start_date"]
+
+
+def entity_terms(context: Context, records: dict[str, int]) -> list[dict[str, Any]]:
+    """What becomes of each record in its candidate.
+
+    Of a kind: mentions (current records), links (mentions in `links.mention`), entities (that have one), candidate.
+    Of relations: pairs (two mentions of one row), of these supporting (they are counted by a relation), self (both ends are
+    one entity), other_household (of a resident who is a member of another one); and candidate, of these stated (by a
+    pair) and derived (from who heads a household).
+    Of statuses: records, candidate, repeated (another system records the same). Of appeals: records, candidate.
+
+    Args:
+        context: whose tables are counted.
+        records: current rows of each record.
+    """
+    lake = context.lake
+    ends, entities = count_links(lake.read("links.mention"))
+    found, frames = [], []
+    for record in context.conf.model.values():
+        counts = {"records": records[record.name]}
+        if record.kind:
+            links = sum(rows for end, rows in ends.items() if end[2] == record.kind)
+            counts = {"mentions": records[record.name], "links": links, "entities": entities.get(record.kind, 0)}
+        elif record.pairs:
+            counts = {}
+            frames += relation_terms(context, record, list(ends))
+        elif record.speaks_of:
+            frames.append(repeated_records(context, record))
+        counts["candidate"] = lake.count_rows(f"candidate.{record.name}")
+        found += [entry(term, rows, record.name) for term, rows in counts.items()]
+    if frames:
+        found += [
+            entry(row["term"], row["rows"] or 0, row["record"]) for row in union_all(frames).toArrow().to_pylist()
+        ]
+    return found
+
+
+def count_links(mentions: DataFrame) -> tuple[dict[End, int], dict[str, int]]:
+    """Mentions by (system, object, kind, role), and entities by kind."""
+    nothing = F.lit(None).cast("string")
+    of_kinds = mentions.groupBy("kind", "entity_id").agg(F.count(F.lit(1)).alias("mentions"))
+    of_kinds = of_kinds.groupBy("kind").agg(F.count(F.lit(1)).alias("mentions"))
+    of_kinds = of_kinds.select(
+        nothing.alias("system"), nothing.alias("object"), "kind", nothing.alias("role"), "mentions"
+    )
+    ends: dict[End, int] = {}
+    entities: dict[str, int] = {}
+    for row in count_ends(mentions).unionByName(of_kinds).toArrow().to_pylist():
+        if row["system"] is None:
+            entities[row["kind"]] = row["mentions"]
+        else:
+            ends[row["system"], row["object"], row["kind"], row["role"]] = row["mentions"]
+    return ends, entities
+
+
+def relation_terms(context: Context, record: Record, ends: list[End]) -> list[DataFrame]:
+    """`record`, `term`, `rows` of pairs and of the relations that they and households make."""
+    lake = context.lake
+    relations = lake.read(f"candidate.{record.name}")
+    members = relations.where(F.col("relation_code") == MEMBER)
+    homes = members.select("relation_code", "from_id", F.col("to_id").alias("home"))
+    pairs = list_pairs(lake.read("links.mention"), list_statements(record.pairs, ends))
+    pairs = pairs.join(homes, ["relation_code", "from_id"], "left")
+    is_self = F.col("from_id") == F.col("to_id")
+    of_pairs = {"pairs": F.lit(True), "self": is_self, "other_household": ~is_self & (F.col("home") != F.col("to_id"))}
+    is_stated = F.col("mention_count") > 0
+    heads = lake.read("candidate.household").where(F.col("head_id").isNotNull())
+    kin = derive_kin(members, heads.select(F.col("entity_id").alias("to_id"), "head_id"))
+    kin = kin.join(relations.where(is_stated), list(ENDS), "left_anti")
+    said = relations.agg(
+        F.sum("mention_count").alias("supporting"), F.sum(F.when(is_stated, 1).otherwise(0)).alias("stated")
+    )
+    counted = [
+        pairs.agg(*[F.sum(F.when(test, 1).otherwise(0)).alias(term) for term, test in of_pairs.items()]),
+        said,
+        kin.agg(F.count(F.lit(1)).alias("derived")),
+    ]
+    return [_terms(frame, record) for frame in counted]
+
+
+def repeated_records(context: Context, record: Record) -> DataFrame:
+    """`record`, `term`, `rows` of records that are no row of the candidate because another row of it says the same."""
+    lake = context.lake
+    mentions = lake.read("links.mention").where(F.col("kind") == record.speaks_of["resident_id"])
+    named = mentions.select(*RECORD_KEY, F.col("entity_id").alias("resident_id"))
+    records = current(lake.read(f"harmonised.{record.name}")).join(named, RECORD_KEY)
+    records = records.withColumn("number", F.coalesce("number", "source_key"))
+    candidate = lake.read(f"candidate.{record.name}")
+    repeated = records.join(candidate.select(*record.key), list(record.key), "left_anti")
+    repeated = repeated.join(candidate.select(*_SAME_STATUS), _SAME_STATUS, "left_semi")
+    return _terms(repeated.agg(F.count(F.lit(1)).alias("repeated")), record)
+
+
+def _terms(counted: DataFrame, record: Record) -> DataFrame:
+    """A row for each column of the one row; a frame for each of them would work out what is counted as often."""
+    said = [F.struct(F.lit(term).alias("term"), F.col(term).cast("bigint").alias("rows")) for term in counted.columns]
+    return counted.select(F.explode(F.array(*said)).alias("said")).select(
+        F.lit(record.name).alias("record"), "said.term", "said.rows"
+    )

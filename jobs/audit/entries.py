@@ -1,0 +1,14 @@
+"""Rows of `ops.ledger` as the parts of the books make them, without run and night."""
+
+from typing import Any
+
+FILE = ["file_id", "system", "object", "sheet"]
+
+
+def entry(
+    term: str, rows: int, record: str | None = None, file: tuple[str | None, ...] | None = None
+) -> dict[str, Any]:
+    """One term; `file` is (system, object, sheet, file_id) as `file_key` gives it."""
+    system, obj, sheet, file_id = file or (None, None, None, None)
+    place = {"file_id": file_id, "system": system, "object": obj, "sheet": sheet}
+    return {**place, "record": record, "term": term, "rows": rows}

@@ -1,0 +1,88 @@
+"""Columns that the audit adds to a candidate, for rules that Great Expectations cannot say, or only at a cost.
+
+`<field>_is_valid` of id numbers and credit codes; `<field>_is_known` of divisions and of lists of many codes, whose
+values would be most of what Great Expectations handles; `<field>_exists` of ids: the entity is in its kind's candidate.
+All are null where the field is. Of relations `has_two_ends` (they are not one entity) and `member_id` (the first end of
+`member`).
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.common.codes import load_codes
+from jobs.common.conf import Conf
+from jobs.common.credit_code import is_valid_credit_code
+from jobs.common.divisions import LISTS, load_divisions
+from jobs.common.model import Record, table_fields
+from jobs.common.relations import MEMBER
+from jobs.common.resident_id import is_valid_resident_id
+
+_VALID = {"resident_id": is_valid_resident_id, "credit_code": is_valid_credit_code}
+MANY = 200  # codes from which on a list is no set of values to Great Expectations, and shares of its codes say little
+
+
+def code_lists(conf: Conf) -> list[str]:
+    """Names of the lists of conf/codes that hold codes."""
+    names = {file.removesuffix(".csv") for file in conf.below("codes", ".csv")}
+    return sorted(names - (set(LISTS) - {"divisions"}))
+
+
+def code_set(conf: Conf, name: str) -> list[str]:
+    """The codes of a list of conf/codes."""
+    path = conf.path(f"codes/{name}.csv")
+    if name == "divisions":
+        return sorted({division.code for division in load_divisions(path)})
+    return [code for code, _, _ in load_codes(path)]
+
+
+def flag_names(record: Record, conf: Conf) -> list[str]:
+    """The columns that `add_flags` adds."""
+    names = [f"{name}_exists" for name in _references(record)]
+    names += [f"{field.name}_is_valid" for field in record.fields if field.type in _VALID]
+    names += [f"{name}_is_known" for name in _long_lists(record, conf)]
+    return names + (["has_two_ends", "member_id"] if record.pairs else [])
+
+
+def add_flags(frame: DataFrame, record: Record, entities: DataFrame, conf: Conf) -> DataFrame:
+    """Adds the flags of a candidate; keeps every row.
+
+    Args:
+        frame: the candidate.
+        record: its record.
+        entities: `kind`, `entity_id`, unique: the rows of all candidates of kinds.
+        conf: whose code lists count.
+    """
+    for name, kind in _references(record).items():
+        known = entities.select(F.col("entity_id").alias(name), F.col("kind").alias("_kind"))
+        frame = frame.join(known, name, "left")
+        wanted = F.lit(kind) if kind else F.col(name.replace("_id", "_kind"))
+        found = F.coalesce(F.col("_kind") == wanted, F.lit(False))
+        frame = frame.withColumn(f"{name}_exists", F.when(F.col(name).isNotNull(), found)).drop("_kind")
+    flags: dict[str, Column] = {}
+    for field in record.fields:
+        if field.type in _VALID:
+            value = F.col(field.name)
+            flags[f"{field.name}_is_valid"] = F.when(value.isNotNull(), _VALID[field.type](value))
+    for name, codes in _long_lists(record, conf).items():
+        flags[f"{name}_is_known"] = F.col(name).isin(*codes)
+    if record.pairs:
+        flags["has_two_ends"] = F.col("from_id") != F.col("to_id")
+        flags["member_id"] = F.when(F.col("relation_code") == MEMBER, F.col("from_id"))
+    return frame.withColumns(flags) if flags else frame
+
+
+def _references(record: Record) -> dict[str, str | None]:
+    """Columns that hold the id of an entity, with its kind; null where the column `<end>_kind` tells it."""
+    named: dict[str, str | None] = {field.name: field.refers for field in table_fields(record) if field.refers}
+    return named | (dict.fromkeys(("from_id", "to_id")) if record.pairs else {})
+
+
+def _long_lists(record: Record, conf: Conf) -> dict[str, list[str]]:
+    """Fields of divisions, and of lists of many codes, with their codes."""
+    found = {}
+    for field in record.fields:
+        name = "divisions" if field.type == "division" else field.codes
+        codes = code_set(conf, name) if name else []
+        if name == "divisions" or len(codes) > MANY:
+            found[field.name] = codes
+    return found

@@ -1,0 +1,136 @@
+"""The books of rows: what became of each landed row, for every record that its object feeds."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.audit.entries import FILE, entry
+from jobs.common.contracts import SourceObject
+from jobs.common.deliveries import ObjectNight
+from jobs.common.rows import RECORD_KEY, fed_records, keyed_rows, record_label, record_rows
+from jobs.common.stage import Context
+from jobs.common.standing import standing_rows
+from jobs.common.versions import current, union_all
+
+_PLACE = [*FILE, "is_standing", "record", "term"]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Keyed rows of an object and the (record, role) pairs of which they are counted."""
+
+    obj: SourceObject
+    rows: DataFrame
+    fed: list[tuple[str, str]]
+    is_standing: bool
+
+
+def row_terms(context: Context, nights: list[ObjectNight], delivered: set[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """new, changed, unchanged, duplicate, quarantined, not_applicable and late of each file and record; and of each object
+    whose rules have changed, of its rows that stand from earlier nights, with `standing`, which harmonise counted.
+
+    The keys of the rows are those that harmonise has found tonight, if it has left them; that they are all the rows is what
+    the equation proves, as `landed` is counted in the raw table.
+    """
+    tonight = {night.obj.raw_table: night_rows(context, night) for night in nights if night.files}
+    parts = [
+        _Part(night.obj, tonight[night.obj.raw_table], fed_records(night.obj), False) for night in nights if night.files
+    ]
+    standing, entries = _standing_parts(context, tonight)
+    by_record: dict[str, list[DataFrame]] = defaultdict(list)
+    for part in parts + standing:
+        for record, role in part.fed:
+            view = record_rows(part.rows, part.obj, record, role)
+            label, is_standing = F.lit(record_label(record, role)), F.lit(part.is_standing)
+            view = view.select(*RECORD_KEY, "sheet", "file_id", "row_number", "state", "row_hash", "applies")
+            by_record[record].append(view.withColumns({"record": label, "is_standing": is_standing}))
+    if not by_record:
+        return entries
+    # One plan for all records: each action of the engine has a fixed cost.
+    judged = union_all([judge_rows(context, union_all(views), record) for record, views in sorted(by_record.items())])
+    counted = judged.groupBy(*_PLACE).agg(F.count(F.lit(1)).alias("rows")).toArrow().to_pylist()
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for row in counted:
+        place = tuple(row[name] for name in FILE)
+        if row["is_standing"]:
+            counts[None, *place[1:], row["record"], row["term"]] += row["rows"]
+        elif place in delivered:  # by place, not by content: another system may have received the same bytes
+            counts[*place, row["record"], row["term"]] += row["rows"]
+    for (file_id, system, obj, sheet, record, term), rows in sorted(counts.items(), key=str):
+        entries.append(entry(term, rows, record, (system, obj, sheet, file_id)))
+    return entries
+
+
+def night_rows(context: Context, night: ObjectNight) -> DataFrame:
+    """Keyed rows of the night's files of an object."""
+    lake, run_id = context.lake, context.run.run_id
+    kept = lake.computed(run_id, f"keyed-{night.obj.raw_table}")
+    if kept is not None:
+        return kept
+    return lake.scratch(run_id, f"books-{night.obj.raw_table}", keyed_rows(lake, night.obj, night.files))
+
+
+def _standing_parts(context: Context, tonight: dict[str, DataFrame]) -> tuple[list[_Part], list[dict[str, Any]]]:
+    """Rows that stand under rules that changed tonight, and their `standing` terms."""
+    lake, run = context.lake, context.run
+    rules = [row for row in lake.rows("ops.rules").to_pylist() if row["night"] <= run.night]
+    parts, entries = [], []
+    for obj in (obj for source in context.conf.sources.values() for obj in source.objects):
+        own = [row for row in rules if (row["system"], row["object"]) == (obj.system, obj.name)]
+        changed = [row for row in own if row["night"] == run.night and row["standing"] is not None]
+        fed = [(row["record"], row["role"]) for row in changed]
+        fed = [place for place in fed if place in fed_records(obj)]
+        if not fed:
+            continue
+        place = (obj.system, obj.name, obj.sheet, None)
+        for row in changed:
+            if (row["record"], row["role"]) in fed:
+                label = record_label(row["record"], row["role"])
+                entries.append(entry("standing", row["standing"], label, place))
+        records = [row["record"] for row in own]
+        found = standing_rows(lake, run.run_id, obj, records, run.night, tonight.get(obj.raw_table))
+        if found is not None:
+            parts.append(_Part(obj, found[0], fed, True))
+    return parts, entries
+
+
+def judge_rows(context: Context, rows: DataFrame, record: str) -> DataFrame:
+    """Adds `term`, which names what became of the row; a row of which nothing became stays `unaccounted`.
+
+    One row per row in: a key has one current version, and a position is quarantined once.
+
+    Args:
+        context: whose tables are asked.
+        rows: views of one record, from `record_rows`, with the label `record` and `is_standing`.
+        record: name of the record.
+    """
+    lake, night = context.lake, F.lit(context.run.night)
+    versions = lake.read(f"harmonised.{record}")
+    born = F.when(F.col("valid_from") == night, F.concat_ws("|", "file_id", "row_number"))
+    now = current(versions).select(*RECORD_KEY, F.col("row_hash").alias("v_hash"), "valid_from", born.alias("born_at"))
+    earlier = (
+        versions.where(F.col("valid_from") < night).select(*RECORD_KEY).distinct().withColumn("known", F.lit(True))
+    )
+    # Only what was born tonight can have been known before.
+    tonight = now.where(F.col("valid_from") == night).join(earlier, RECORD_KEY, "left")
+    standing = now.where(F.col("valid_from") < night).withColumn("known", F.lit(True))
+    aside = lake.read("ops.quarantine").where(F.col("stage") == "harmonise")
+    aside = aside.select("system", "object", "file_id", "row_number").distinct().withColumn("aside", F.lit(True))
+    joined = rows.join(F.broadcast(aside), ["system", "object", "file_id", "row_number"], "left")
+    joined = joined.join(tonight.unionByName(standing), RECORD_KEY, "left")
+    same = F.col("v_hash") == F.col("row_hash")
+    born_here = F.coalesce(F.col("born_at") == F.concat_ws("|", "file_id", "row_number"), F.lit(False))
+    term = (
+        F.when(F.col("aside").isNotNull(), F.lit("quarantined"))
+        .when(F.col("state") == "late", F.lit("late"))
+        .when(~F.col("applies"), F.lit("not_applicable"))
+        .when(same & born_here & F.col("known").isNull(), F.lit("new"))
+        .when(same & born_here, F.lit("changed"))
+        .when(same & (F.col("state") == "chosen") & (F.col("valid_from") < night), F.lit("unchanged"))
+        .when(same & (F.col("state") == "duplicate"), F.lit("duplicate"))
+        .otherwise(F.lit("unaccounted"))
+    )
+    return joined.withColumn("term", term).select(*_PLACE)

@@ -1,0 +1,113 @@
+"""The departments' exports over thirty nights: when the last one came, how many rows, how many in doubt or set aside.
+
+Reads: `ops.run`, `ops.delivery`, `ops.file`, `ops.ledger`, `ops.issue`, `ops.quarantine`. Writes: nothing.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from jobs.cli.pages.charts import bars
+from jobs.cli.pages.frame import NIGHTS, View, last_of_each_night, last_runs, render
+from jobs.common.deliveries import deliveries_with_status
+from jobs.common.runs import Run
+
+_Place = tuple[str, str]  # system, object
+_Counts = Counter[tuple[_Place, date]]
+
+
+def sources_page(view: View) -> str:
+    """A row for each object of each system, with its nights as bars."""
+    runs = last_runs(view.lake)
+    deliveries = [row for row in deliveries_with_status(view.lake) if row["night"] in runs]
+    if not deliveries:
+        return render("no_run.html", page="sources", waiting={})
+    nights = list(runs)
+    landed = _landed(view, runs)
+    counted = {"rows": landed, "issues": _issues(view), "set_aside": _set_aside(view, deliveries)}
+    systems = []
+    for system in sorted({*view.conf.sources, *(row["system"] for row in deliveries)}):
+        own = [row for row in deliveries if row["system"] == system]
+        source = view.conf.sources.get(system)
+        declared = [obj.name for obj in source.objects] if source else []
+        names = list(dict.fromkeys([*declared, *sorted({row["object"] for row in own if row["object"]})]))
+        objects = [_object((system, name), own, nights, counted) for name in names]
+        strays = sum(row["status"] == "refused" and not row["object"] for row in own)
+        expected = source.expected if source else None
+        title = source.title if source else ""
+        systems.append({"system": system, "title": title, "expected": expected, "objects": objects, "strays": strays})
+    return render("sources.html", page="sources", systems=systems, nights=nights, **_why(view, nights[-1], deliveries))
+
+
+def _object(
+    place: _Place, own: list[dict[str, Any]], nights: list[date], counted: Mapping[str, _Counts]
+) -> dict[str, Any]:
+    """One object: its last export, and of each measure the nights, the last figure and the drawing."""
+    rows = [row for row in own if row["object"] == place[1]]
+    taken = [row for row in rows if row["status"] in ("accepted", "late")]
+    came = {row["night"] for row in taken}
+    labels = [f"{night:%m-%d}" for night in nights]
+    measures = {}
+    for name, counts in counted.items():
+        values = [counts[place, night] if night in came or counts[place, night] else None for night in nights]
+        last = next((value for value in reversed(values) if value is not None), None)
+        left: list[int | None] = [None] * (NIGHTS - len(nights))  # so that a night is as wide in every workspace
+        measures[name] = {"last": last, "chart": bars([""] * len(left) + labels, left + values)}
+    is_last_night = bool(taken) and taken[-1]["night"] == nights[-1]
+    return {
+        "object": place[1],
+        "last": taken[-1] if taken else None,
+        "is_last_night": is_last_night,
+        "refused": sum(row["status"] == "refused" for row in rows),
+        "held": sum(row["status"] == "held" for row in rows),
+        "measures": measures,
+    }
+
+
+def _landed(view: View, runs: Mapping[date, list[Run]]) -> _Counts:
+    run_ids = [run.run_id for of_night in runs.values() for run in of_night]
+    rows = view.lake.rows("ops.ledger", {"run_id": run_ids, "term": "landed", "record": None}).to_pylist()
+    found: _Counts = Counter()
+    for night, of_night in last_of_each_night(dict(runs), rows).items():
+        for row in of_night:
+            found[(row["system"], row["object"]), night] += row["rows"]
+    return found
+
+
+def _issues(view: View) -> _Counts:
+    names = ["system", "object", "opened"]
+    found: _Counts = Counter()
+    for row in view.lake.rows("ops.issue", columns=names).group_by(names).aggregate([([], "count_all")]).to_pylist():
+        found[(row["system"], row["object"]), row["opened"]] += row["count_all"]
+    return found
+
+
+def _set_aside(view: View, deliveries: list[dict[str, Any]]) -> _Counts:
+    """Rows set aside, each on every night on which its file was handed over."""
+    names = ["system", "object", "file_id"]
+    rows = view.lake.rows("ops.quarantine", columns=names).group_by(names).aggregate([([], "count_all")]).to_pylist()
+    of_file = {(row["system"], row["object"], row["file_id"]): row["count_all"] for row in rows}
+    came = {(row["system"], row["object"], row["file_id"], row["night"]) for row in deliveries}
+    found: _Counts = Counter()
+    for system, name, file_id, night in came:
+        found[(system, name), night] += of_file.get((system, name, file_id), 0)
+    return found
+
+
+def _why(view: View, night: date, deliveries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Why rows were set aside and values doubted on the last night, by object, the most frequent first."""
+    files = sorted({row["file_id"] for row in deliveries if row["night"] == night})
+    aside = view.lake.rows("ops.quarantine", {"file_id": files}, ["system", "object", "reason"])
+    doubted = view.lake.rows("ops.issue", {"opened": night}, ["system", "object", "record", "field", "code"])
+    reasons: Counter[tuple[str, ...]] = Counter(tuple(row.values()) for row in aside.to_pylist())
+    codes: Counter[tuple[str, ...]] = Counter(tuple(row.values()) for row in doubted.to_pylist())
+    return {
+        "reasons": [(*place, rows, _told(view, "row", place[-1])) for place, rows in reasons.most_common()],
+        "codes": [(*place, rows, _told(view, "issue", place[-1])) for place, rows in codes.most_common()],
+    }
+
+
+def _told(view: View, kind: str, code: str) -> dict[str, str]:
+    """The sentence of a reason or code."""
+    return dict(view.conf.reasons[kind].get(code) or {"zh": code, "en": ""})

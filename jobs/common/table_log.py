@@ -1,0 +1,80 @@
+"""The log of a Delta table after a bad end: a last commit that was cut short, as a power failure leaves it.
+
+The engines take an empty commit for one that changes nothing, so that a night would go on from the state before it without a
+word; a truncated one they refuse in words of their own. Reads: `_delta_log`. Writes: nothing, but for `set_aside`.
+Refuses: a table whose last commit is torn.
+"""
+
+import json
+from pathlib import Path
+
+from jobs.common.errors import Fault
+from jobs.common.workspace import Workspace
+
+# What nothing else tells: which file came when, and what a person decided.
+_NOT_COMPUTED = ("ops.delivery", "ops.decision")
+
+
+def check_log(workspace: Workspace, name: str) -> None:
+    """Raises Fault where the last commit of the table is torn; a table that does not exist is whole."""
+    layer, _, table = name.partition(".")
+    torn = torn_commit(workspace.lake / layer / table)
+    if torn is not None:
+        raise Fault(describe_torn(workspace, name, torn))
+
+
+def torn_tables(workspace: Workspace) -> dict[str, Path]:
+    """The torn last commit of each table that has one, by the table's name."""
+    found = {name: torn_commit(path) for name, path in table_paths(workspace).items()}
+    return {name: file for name, file in found.items() if file is not None}
+
+
+def torn_commit(path: Path) -> Path | None:
+    """The file of a table's last commit where it is not whole; else None."""
+    last = max((file for file in (path / "_delta_log").glob("*.json") if file.stem.isdigit()), default=None)
+    return None if last is None or _is_whole(last) else last
+
+
+def describe_torn(workspace: Workspace, name: str, file: Path) -> str:
+    """One sentence: table, file, remedy."""
+    remedy = "`jiceng run --again` sets it aside and works through the last night once more"
+    if name in _NOT_COMPUTED:
+        remedy = f"nothing else tells what it held: restore lake/{name.replace('.', '/')} from a backup"
+    place = f"{file.relative_to(workspace.home)} ({file.stat().st_size:,} bytes)"
+    return f"{name} has a torn last commit, as after a power failure: {place}; {remedy}"
+
+
+def set_aside(workspace: Workspace) -> list[str]:
+    """Move torn last commits to `runs/.torn/`, so that each table is what its last whole commit left; names the tables.
+
+    Raises:
+        Fault: a torn commit held what cannot be computed again.
+    """
+    moved = []
+    while torn := torn_tables(workspace):  # behind one there may be another
+        for name in _NOT_COMPUTED:
+            check_log(workspace, name)
+        for name, file in torn.items():
+            target = workspace.runs / ".torn" / name
+            target.mkdir(parents=True, exist_ok=True)
+            # A checksum or checkpoint of the same version would speak of a commit that there is no longer. The commit itself
+            # goes last, so that who is interrupted here finds it once more.
+            for other in sorted(file.parent.glob(f"{file.stem}.*"), key=lambda path: path == file):
+                other.rename(target / other.name)
+            moved.append(name)
+    return moved
+
+
+def _is_whole(commit: Path) -> bool:
+    """Whether every line of a commit is JSON, and there is one."""
+    try:
+        lines = commit.read_text(encoding="utf-8").splitlines()
+        return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines if line.strip())
+    except ValueError:
+        return False
+
+
+def table_paths(workspace: Workspace) -> dict[str, Path]:
+    """Folders of all tables, by name."""
+    folders = [log.parent for log in sorted(workspace.lake.glob("*/*/_delta_log"))]
+    return {f"{folder.parent.name}.{folder.name}": folder for folder in folders}

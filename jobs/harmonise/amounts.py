@@ -1,0 +1,99 @@
+"""Column rules of amounts: money in yuan and plain numbers, both DECIMAL(18,2), read exactly.
+
+The decimal point is moved in the text: engines agree on digits, not on the division or rounding of numbers. What has
+more than two decimals is not rounded but null, with a code. Texts come as `clean.code_key` writes them: plain width,
+capitals, no white space.
+"""
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+_NUMBER = "[+-]?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\\.[0-9]*)?"
+_POWERS = {"百": 2, "千": 3, "万": 4, "亿": 8}  # powers of ten; 百万 and 千万 are their sums
+_CURRENCY = "(RMB|CNY|人民币)"
+_MONEY = f"^{_CURRENCY}?:?[￥¥]?{_NUMBER}(百|千|万|百万|千万|亿)?([元圆]整?)?{_CURRENCY}?[元圆]?$"
+# Other currencies by their words, codes and signs; 币 and the like are left to stand for nothing by themselves.
+_FOREIGN = (
+    "美元|美金|港元|港币|港纸|澳门元|澳门币|新台币|台币|欧元|日元|日圆|英镑|韩元|韩圆|卢布|法郎|马克|泰铢|加元|加币|澳元|澳币|新加坡元|新元|"
+    "USD|HKD|MOP|TWD|EUR|JPY|GBP|KRW|RUB|CHF|THB|CAD|AUD|SGD|[$€£₩₽]"
+)
+_SQUARE_METRES = "(㎡|平方米|平方公尺|平米|M2|M²)"
+_AREA = f"^{_NUMBER}{_SQUARE_METRES}?$"
+# As many zeros behind the last digit as the largest power of ten moves the point, and two decimals more.
+_ZEROS = "0" * 10
+
+
+def clean_money(plain: Column, unit: Column) -> Column:
+    """Amount in yuan; null where it is not understood, has more than two decimals in yuan, or is too large.
+
+    Args:
+        plain: `3,500.00`, `￥985`, `100万元`, `1.2亿元`, `500.000000万人民币`.
+        unit: 元 or 万元, what a number counts that has no unit beside it.
+    """
+    # Asked of the number, not around the whole: the engine works out once what stands under no condition.
+    number = F.when(plain.rlike(_MONEY), _money_number(plain))
+    return _move_point(number, _power(plain, unit))
+
+
+def doubt_money(plain: Column, unit: Column, value: Column) -> Column:
+    """Why an amount is null though something is written; null where it is not."""
+    return (
+        F.when(plain.isNull() | value.isNotNull(), F.lit(None).cast("string"))
+        .when(plain.rlike(_FOREIGN), F.lit("money_currency"))
+        .when(~plain.rlike(_MONEY), F.lit("money_unreadable"))
+        .when(_is_too_large(_money_number(plain), _power(plain, unit)), F.lit("money_range"))
+        .otherwise(F.lit("money_places"))
+    )
+
+
+def clean_decimal(plain: Column) -> Column:
+    """Number with at most two decimals, with or without square metres behind it."""
+    return _move_point(F.when(plain.rlike(_AREA), _area_number(plain)), F.lit(0))
+
+
+def doubt_decimal(plain: Column, value: Column) -> Column:
+    """Why a number is null though something is written; null where it is not."""
+    return (
+        F.when(plain.isNull() | value.isNotNull(), F.lit(None).cast("string"))
+        .when(~plain.rlike(_AREA), F.lit("decimal_unreadable"))
+        .when(_is_too_large(_area_number(plain), F.lit(0)), F.lit("decimal_range"))
+        .otherwise(F.lit("decimal_places"))
+    )
+
+
+def _money_number(plain: Column) -> Column:
+    return F.regexp_replace(plain, "[^0-9.-]", "")
+
+
+def _area_number(plain: Column) -> Column:
+    return F.regexp_replace(plain, f"[,+]|{_SQUARE_METRES}$", "")
+
+
+def _power(plain: Column, unit: Column) -> Column:
+    """Power of ten by the unit beside the number, else by the column's own."""
+    default = F.when((unit == "万元") & ~plain.rlike("[元圆]"), F.lit(4)).otherwise(F.lit(0))
+    zeros = F.regexp_replace(plain, "[^百千万亿]", "")
+    for word, power in _POWERS.items():
+        zeros = F.replace(zeros, F.lit(word), F.lit("0" * power))
+    return F.coalesce(F.nullif(F.length(zeros), F.lit(0)), default)
+
+
+def _parts(number: Column) -> tuple[Column, Column]:
+    """Digits before the point, with their sign, and behind it, with zeros after the last."""
+    point = F.when(number.contains("."), F.lit("")).otherwise(F.lit("."))
+    pointed = F.concat(number, point, F.lit(_ZEROS))
+    return F.substring_index(pointed, ".", 1), F.substring_index(pointed, ".", -1)
+
+
+def _move_point(number: Column, power: Column) -> Column:
+    """The number times the power of ten; null with more than two decimals then, or with more digits than the type holds."""
+    before, behind = _parts(number)
+    exact = F.substr(behind, power + 3).rlike("^0*$")
+    moved = F.concat(before, F.substr(behind, F.lit(1), power), F.lit("."), F.substr(behind, power + 1, F.lit(2)))
+    return F.when(exact, moved).try_cast("decimal(18,2)")
+
+
+def _is_too_large(number: Column, power: Column) -> Column:
+    before, behind = _parts(number)
+    digits = F.regexp_replace(F.concat(before, F.substr(behind, F.lit(1), power)), "^-?0*", "")
+    return F.length(digits) > 16

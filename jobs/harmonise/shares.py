@@ -1,0 +1,132 @@
+"""The rows of a night, object by object: their keys, those set aside, and whether a key's absence ends it.
+
+Reads: `raw.*`, `ops.*`, and of objects under changed rules `harmonised.*`. Writes: `ops.quarantine`. Refuses: nothing.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.common.contracts import SourceObject
+from jobs.common.decisions import WITHDRAW, fresh_decisions
+from jobs.common.deliveries import ObjectNight, known_files, objects_of_night
+from jobs.common.engine import side_by_side
+from jobs.common.rows import CELL, keyed_rows
+from jobs.common.stage import Context
+from jobs.common.standing import standing_rows
+from jobs.common.versions import union_all
+from jobs.harmonise.rules import RuleState
+
+_POSITION = ["file_id", "row_number"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """One object's rows of the night from `keyed_rows`: those of tonight's files, and where the rules have changed those
+    that stand from earlier nights (`standing`: how many, None: not asked). `ends_absent` tells that a key which is not
+    among them has ended.
+    """
+
+    obj: SourceObject
+    rows: DataFrame
+    ends_absent: bool
+    standing: int | None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.obj.system, self.obj.name
+
+
+def night_shares(context: Context, rules: Sequence[RuleState]) -> list[Share]:
+    """The share of every object that received a file tonight or whose rules have changed."""
+    lake, conf = context.lake, context.conf
+    delivered = {night.obj.raw_table: night for night in objects_of_night(lake, conf, context.run.night) if night.files}
+    landed = {place[:2] for place, file in known_files(lake).items() if file["night"] < context.run.night}
+    again = {(r.system, r.object) for r in rules if r.has_changed or r.was_tried} & landed
+    again |= {(row["system"], row["object"]) for row in fresh_decisions(lake, context.run.night, WITHDRAW)}
+
+    def share(obj: SourceObject) -> Share | None:
+        own = [rule for rule in rules if (rule.system, rule.object) == (obj.system, obj.name)]
+        is_again = (obj.system, obj.name) in again
+        return object_share(context, obj, delivered.get(obj.raw_table), [r.record for r in own] if is_again else [])
+
+    objects = [obj for source in conf.sources.values() for obj in source.objects]
+    concerned = [obj for obj in objects if obj.raw_table in delivered or (obj.system, obj.name) in again]
+    return [found for found in side_by_side(share, concerned) if found is not None]
+
+
+def object_share(context: Context, obj: SourceObject, night: ObjectNight | None, again: Sequence[str]) -> Share | None:
+    """The share of one object; None where it has no rows.
+
+    Args:
+        context: of the run.
+        obj: the object.
+        night: what it received tonight.
+        again: the records for which rows that stand are cleaned anew, all that the object feeds or has fed; or none.
+    """
+    lake, run_id = context.lake, context.run.run_id
+    tonight, whole = None, False
+    if night is not None:
+        tonight = lake.scratch(run_id, f"keyed-{obj.raw_table}", keyed_rows(lake, obj, night.files))
+        set_aside(context, obj, [file.file_id for file in night.counting], tonight)
+        whole = is_whole(context, night, tonight)
+    rows = [] if tonight is None else [tonight]
+    count = None
+    if again and not whole:
+        standing, count = standing_rows(lake, run_id, obj, again, context.run.night, tonight), 0
+        if standing is not None:
+            set_aside(context, obj, standing[1], standing[0], adds=True)
+            rows.append(standing[0])
+            count = standing[0].count()
+            context.log(
+                "harmonise", f"{obj.system} {obj.name}: rules or files changed, standing rows cleaned anew", rows=count
+            )
+    return Share(obj, union_all(rows), whole or bool(again), count) if rows else None
+
+
+def set_aside(context: Context, obj: SourceObject, files: Sequence[str], keyed: DataFrame, adds: bool = False) -> None:
+    """Rows whose key is missing or taken go to quarantine with their text, file by file.
+
+    `adds` keeps what a file has there already: then `keyed` is only a part of its rows.
+    """
+    lake = context.lake
+    unusable = keyed.where(F.col("state").isin("key_missing", "key_conflict"))
+    place = {"system": obj.system, "object": obj.name, "sheet": obj.sheet, "stage": "harmonise"}
+    by_file: dict[str, list[dict[str, object]]] = {file_id: [] for file_id in files}
+    names = [f"{CELL}{column.name}" for column in obj.columns]
+    for row in unusable.toArrow().to_pylist():
+        raw = json.dumps([row[name] for name in names], ensure_ascii=False)
+        position = {name: row[name] for name in _POSITION}
+        by_file[row["file_id"]].append({**place, **position, "reason": row["state"], "raw": raw})
+    for file_id, rows in by_file.items():
+        # The same bytes may lie under several objects: a workbook with a sheet for each.
+        part = {"system": obj.system, "object": obj.name, "file_id": file_id, "stage": "harmonise"}
+        if adds:
+            numbers = {row["row_number"] for row in rows}
+            rows += [row for row in lake.rows("ops.quarantine", part).to_pylist() if row["row_number"] not in numbers]
+        lake.replace_part("ops.quarantine", lake.table_of("ops.quarantine", rows), part)
+    count = sum(map(len, by_file.values()))
+    if count and not adds:
+        context.log("harmonise", f"{obj.system} {obj.name}: rows set aside", quarantined=count)
+
+
+def is_whole(context: Context, night: ObjectNight, keyed: DataFrame) -> bool:
+    """Whether a key's absence ends it: in a snapshot of which every file was taken and every key read.
+
+    A snapshot without a single row is taken for a failed export, not for the end of everything.
+    """
+    files = [file.file_id for file in night.counting]
+    if night.obj.mode != "snapshot" or night.refused or not files:
+        return False
+    part = {"system": night.obj.system, "object": night.obj.name, "file_id": files}
+    reasons = context.lake.rows("ops.quarantine", part, ["reason"]).column("reason").to_pylist()
+    # The key of a row in conflict is known and present; any other row set aside may be the one that seems absent.
+    unread = [reason for reason in reasons if reason != "key_conflict"]
+    empty = keyed.limit(1).count() == 0
+    if unread or empty:
+        why = "the export has no rows" if empty else "keys unread"
+        context.log("harmonise", f"{night.obj.system} {night.obj.name}: {why}, so nothing ends tonight")
+    return not (unread or empty)

@@ -1,0 +1,284 @@
+"""Maintain: keep the lake small and quick, so that the thousandth night takes as long as the second.
+
+Reads: `conf/retention.yml`, `ops.*`, `harmonised.*`, the files of every table. Writes: `raw.*` (rows of old files on which
+nothing stands go), `ops.release` (which are kept no longer), the files and logs of every table,
+`runs/<run_id>/maintenance.json`. No other row changes, and the
+versions that kept releases name stay readable. Refuses: a workspace where a run is live or open (exit code 4).
+"""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from jobs.common.conf import Conf, current_conf, snapshot_conf
+from jobs.common.contracts import SourceObject
+from jobs.common.deliveries import deliveries_with_status
+from jobs.common.errors import UserError
+from jobs.common.releases import INTENT, PRUNED, PUBLISHED, Release, all_releases, published_releases, write_release
+from jobs.common.runs import Run, all_runs
+from jobs.common.stage import guarded, open_lake, quiet_lake
+from jobs.common.table_files import Extent, compact_files, measure_files, remove_unread, settle_log, shorten_log
+from jobs.common.tables import Lake
+from jobs.common.workspace import Workspace, open_workspace
+
+COLUMNS = ["table", "rows_removed", "files", "files_after", "bytes", "bytes_after"]
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long is kept what can be had again: raw rows and releases in nights worked on, unread files in hours."""
+
+    raw_nights: int
+    release_nights: int
+    grace_hours: int
+
+
+def run(
+    workspace: Workspace,
+    keep_nights: int | None = None,
+    dry_run: bool = False,
+    on_table: Callable[[str], None] = lambda name: None,
+) -> list[dict[str, Any]]:
+    """One row per table: raw rows removed, files and bytes before and after; of a dry run what would be so.
+
+    Args:
+        workspace: where.
+        keep_nights: raw rows and releases of so many nights instead of what `conf/retention.yml` says.
+        dry_run: change nothing. What compaction leaves behind is not foreseen.
+        on_table: called with the name of each table before it is worked on.
+
+    Raises:
+        Busy: a run is live or open.
+    """
+    with quiet_lake(workspace, "maintain once it is closed") as lake:
+        retention = read_retention(current_conf(workspace), keep_nights)
+        runs = all_runs(lake)
+        before = {name: measure_files(lake.path(name)) for name in lake.existing()}
+        removed = thin_raw(workspace, runs, retention.raw_nights, dry_run) if runs else {}
+        begin = first_night(runs, retention.release_nights)
+        pins = pinned_versions(lake, begin)
+        if not dry_run:
+            prune_releases(lake, prunable_releases(lake, begin))
+        rows = []
+        for name, was in before.items():
+            on_table(name)
+            now = tidy_table(lake, name, pins[name], retention.grace_hours, dry_run)
+            sizes = {"files": was.files, "files_after": now.files, "bytes": was.bytes, "bytes_after": now.bytes}
+            rows.append({"table": name, "rows_removed": removed.get(name, 0), **sizes})
+        return rows
+
+
+def prune(workspace: Workspace, keep_nights: int | None = None, dry_run: bool = False) -> list[Release]:
+    """Let the releases go that are kept no longer, with the files that only they read; returns them.
+
+    Arguments and errors as of `run`, which does the same among other things.
+    """
+    with quiet_lake(workspace, "prune once it is closed") as lake:
+        retention = read_retention(current_conf(workspace), keep_nights)
+        begin = first_night(all_runs(lake), retention.release_nights)
+        going = prunable_releases(lake, begin)
+        if not dry_run:
+            prune_releases(lake, going)
+            pins = pinned_versions(lake, begin)
+            for name in (name for name in lake.existing() if name.startswith(("candidate.", "refined."))):
+                remove_unread(lake, name, pins[name], retention.grace_hours)
+        return going
+
+
+def read_retention(conf: Conf, keep_nights: int | None = None) -> Retention:
+    """What `conf/retention.yml` says; `keep_nights` overrides both counts of nights. Raises UserError."""
+    told = conf.yaml("retention.yml")
+    names = list(Retention.__dataclass_fields__)
+    if not isinstance(told, dict) or set(told) != set(names):
+        raise UserError(f"{conf.path('retention.yml')} must tell {', '.join(names)}, and nothing else")
+    if keep_nights is not None:
+        told = told | {"raw_nights": keep_nights, "release_nights": keep_nights}
+    for name, least in zip(names, (1, 1, 0), strict=True):
+        if type(told[name]) is not int or told[name] < least:
+            raise UserError(f"{name} is {told[name]!r}; it must be a whole number from {least} on")
+    return Retention(**told)
+
+
+def first_night(runs: list[Run], nights: int) -> date:
+    """The first of the last `nights` nights that were worked on."""
+    worked = sorted({run.night for run in runs})
+    return worked[-nights:][0] if worked else date.min
+
+
+# --- raw rows ---------------------------------------------------------------------------------------------------------
+
+
+def thin_raw(workspace: Workspace, runs: list[Run], nights: int, dry_run: bool = False) -> dict[str, int]:
+    """Remove raw rows of files older than `nights` on which no current record stands; returns how many by table.
+
+    A file that comes again is landed anew from the archive. Judged by the configuration of the last run, so that a replay
+    finds the same; what was done is kept beside that run's summary for it.
+    """
+    last = runs[-1]
+    conf = snapshot_conf(workspace, last.config_hash)
+    lake = open_lake(workspace, conf)
+    begin, removed = first_night(runs, nights), {}
+    for obj in (obj for source in conf.sources.values() for obj in source.objects):
+        if lake.exists(obj.raw_table):
+            removed[obj.raw_table] = thin_table(lake, obj, begin, last.night, dry_run)
+    if not dry_run:
+        _record(workspace, last, nights)
+    return removed
+
+
+def thin_table(lake: Lake, obj: SourceObject, begin: date, last_night: date, dry_run: bool) -> int:
+    """Thin one raw table, in one commit or none; returns how many rows went."""
+    places = {"system": obj.system, "object": obj.name}
+    landed = {row["file_id"] for row in lake.rows("ops.file", places | {"status": ["accepted", "late"]}).to_pylist()}
+    old = landed - files_in_use(lake, obj, begin)
+    if not old:
+        return 0
+    standing = standing_rows(lake, obj, old, last_night)
+    raw = lake.dataset(obj.raw_table)
+    counts = {file_id: raw.count_rows(filter=ds.field("file_id") == file_id) for file_id in sorted(old)}
+    going = {file_id: count - len(standing[file_id]) for file_id, count in counts.items()}
+    thinned = [file_id for file_id, count in going.items() if count]
+    if thinned and not dry_run:
+        schema = lake.empty(obj.raw_table).schema
+        kept = _kept_rows(raw, schema, {file_id: standing[file_id] for file_id in thinned})
+        lake.replace_part(obj.raw_table, pa.RecordBatchReader.from_batches(schema, kept), {"file_id": thinned})
+    return sum(going.values())
+
+
+def files_in_use(lake: Lake, obj: SourceObject, begin: date) -> set[str]:
+    """Files whose rows all stay: those handed over since `begin`, and all parts of the newest snapshot, however old."""
+    rows = [row for row in deliveries_with_status(lake) if (row["system"], row["object"]) == (obj.system, obj.name)]
+    landed = [row for row in rows if row["status"] in ("accepted", "late")]
+    newest = max((row["as_of"] for row in landed), default=date.min)
+    is_snapshot = obj.mode == "snapshot"
+    return {row["file_id"] for row in landed if row["night"] >= begin or (is_snapshot and row["as_of"] == newest)}
+
+
+def standing_rows(lake: Lake, obj: SourceObject, files: set[str], last_night: date) -> dict[str, np.ndarray]:
+    """Row numbers by file that a current record stands on, or one that ended on the last night, which may be run again."""
+    found: dict[str, list[np.ndarray]] = defaultdict(list)
+    condition = (ds.field("system") == obj.system) & (ds.field("object") == obj.name)
+    condition &= ds.field("valid_to").is_null() | (ds.field("valid_to") >= pa.scalar(last_night))
+    for name in lake.existing():
+        if name.startswith("harmonised."):
+            scan = lake.dataset(name).scanner(columns=["file_id", "row_number"], filter=condition)
+            for batch in scan.to_batches():
+                ids = batch.column("file_id").dictionary_encode()
+                numbers, codes = batch.column("row_number").to_numpy(), ids.indices.to_numpy()
+                for code, file_id in enumerate(ids.dictionary.to_pylist()):
+                    if file_id in files:
+                        found[file_id].append(numbers[codes == code])
+    nothing = np.array([], np.int64)
+    return {file_id: np.unique(np.concatenate([nothing, *found[file_id]])) for file_id in files}
+
+
+def _kept_rows(raw: ds.Dataset, schema: pa.Schema, standing: dict[str, np.ndarray]) -> Iterator[pa.RecordBatch]:
+    """The rows of some files that stay, file by file."""
+    for file_id, numbers in standing.items():
+        for batch in raw.scanner(columns=schema.names, filter=ds.field("file_id") == file_id).to_batches():
+            kept = batch.filter(pa.array(np.isin(batch.column("row_number").to_numpy(), numbers)))
+            yield from pa.Table.from_batches([kept]).cast(schema).to_batches()
+
+
+def _record(workspace: Workspace, last: Run, nights: int) -> None:
+    path = maintenance_path(workspace, last.run_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".tmp")
+    partial.write_text(json.dumps({"raw_nights": min(nights, recorded_nights(workspace, last.run_id) or nights)}))
+    partial.rename(path)
+
+
+def maintenance_path(workspace: Workspace, run_id: str) -> Path:
+    return workspace.run_dir(run_id) / "maintenance.json"
+
+
+def recorded_nights(workspace: Workspace, run_id: str) -> int | None:
+    """How many nights of raw rows were kept when the workspace was maintained after this run; None where it was not."""
+    path = maintenance_path(workspace, run_id)
+    return int(json.loads(path.read_text())["raw_nights"]) if path.exists() else None
+
+
+# --- files and logs ---------------------------------------------------------------------------------------------------
+
+
+def prunable_releases(lake: Lake, begin: date) -> list[Release]:
+    """Published releases of nights before `begin`, but for the one that readers see."""
+    return [release for release in published_releases(all_releases(lake))[:-1] if release.night < begin]
+
+
+def prune_releases(lake: Lake, going: Iterable[Release]) -> None:
+    """Mark releases as kept no longer, so that nobody is promised what their versions held."""
+    for release in going:
+        write_release(lake, replace(release, state=PRUNED))
+
+
+def pinned_versions(lake: Lake, begin: date) -> dict[str, set[int]]:
+    """Versions of each table that a kept release names: those of nights from `begin` on, the visible one, any intent."""
+    going = {release.release_id for release in prunable_releases(lake, begin)}
+    kept = [r for r in all_releases(lake) if r.state in (INTENT, PUBLISHED) and r.release_id not in going]
+    pins: dict[str, set[int]] = defaultdict(set)
+    for release in kept:
+        for name, entry in release.tables.items():
+            if "version" in entry:
+                pins[f"refined.{name}"].add(entry["version"])
+            pins[f"candidate.{name}"].add(entry["candidate_version"])
+            for source, version in entry["sources"].items():
+                pins[source].add(version)
+    return pins
+
+
+def tidy_table(lake: Lake, name: str, kept: set[int], grace_hours: int, dry_run: bool) -> Extent:
+    """Put a table's small files together, remove those that nobody reads, shorten its log; returns what is left."""
+    if not dry_run:
+        settle_log(lake, name)
+        compact_files(lake, name)
+    gone = [tidy(lake, name, kept, grace_hours, dry_run) for tidy in (remove_unread, shorten_log)]
+    left = measure_files(lake.path(name))
+    if not dry_run:
+        return left
+    return Extent(left.files - sum(part.files for part in gone), left.bytes - sum(part.bytes for part in gone))
+
+
+def summarise(rows: list[dict[str, Any]], dry_run: bool) -> str:
+    """What was done, or would be, in one line."""
+    total = {name: sum(row[name] for row in rows) for name in COLUMNS[1:]}
+    done = "would leave" if dry_run else "left"
+    return (
+        f"{len(rows)} tables: {done} {total['files_after']:,} of {total['files']:,} files and "
+        f"{total['bytes_after'] / 1e6:,.1f} of {total['bytes'] / 1e6:,.1f} MB; raw rows removed: {total['rows_removed']:,}"
+    )
+
+
+def main() -> None:
+    parser = ArgumentParser(prog="python -m jobs.maintain", description="Keep the lake of a workspace small and quick.")
+    parser.add_argument("--home", type=Path, help="workspace (default JICENG_HOME, else ./.jiceng)")
+    parser.add_argument("--keep-nights", type=int, help="nights of raw rows and releases (default: conf/retention.yml)")
+    parser.add_argument("--dry-run", action="store_true", help="tell what would go, and change nothing")
+    arguments = parser.parse_args()
+
+    def body() -> None:
+        workspace = open_workspace(arguments.home)
+        rows = run(workspace, arguments.keep_nights, arguments.dry_run)
+        for row in rows:
+            print(
+                f"maintain   {row['table']}  (files {row['files']:,} → {row['files_after']:,}  bytes "
+                f"{row['bytes']:,} → {row['bytes_after']:,}  rows_removed {row['rows_removed']:,})",
+                flush=True,
+            )
+        print(f"maintain   {summarise(rows, arguments.dry_run)}", flush=True)
+
+    sys.exit(guarded(body))
+
+
+if __name__ == "__main__":
+    main()

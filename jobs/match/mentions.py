@@ -1,0 +1,155 @@
+"""Mentions of all kinds in one frame, with what each is recognised by as whole numbers.
+
+Comparing numbers costs a third of comparing texts, and a night compares millions. A key is the hash of its parts, of 64
+bits: in three of a million towns with ten million keys two of them are the same. A mention's number is the beginning of its
+id, so that the least number is the least id; whoever uses numbers makes sure first that they are unique.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.common.contracts import default_role
+from jobs.common.rows import WHITESPACE, mention_id
+from jobs.common.tables import row_hash
+from jobs.common.versions import current
+
+# In the order of the evidence: who lives where is known before who is one household.
+KINDS = ("resident", "dwelling", "organisation", "household")
+IDENTITY = ["mention_id", "kind", "system", "object", "source_key", "role", "file_id", "row_number"]
+# Full-width letters, digits and marks, and the brackets that stand for round ones.
+_FULL = "".join(chr(0xFF01 + i) for i in range(94)) + "【】〔〕[]{}"
+_HALF = "".join(chr(0x21 + i) for i in range(94)) + "()()()()"
+# A number is read from so many hexadecimal digits of an id: as many as fit into a bigint.
+_DIGITS = 15
+NUMBERINGS = range(32 - _DIGITS + 1)
+
+
+def mention_number(mention: Column, numbering: int = 0) -> Column:
+    """The mention's number: `_DIGITS` hexadecimal digits of its id, from the beginning or, in another numbering, further on."""
+    return F.conv(F.substring(mention, numbering + 1, _DIGITS), 16, 10).cast("bigint")
+
+
+def key_of(*parts: str) -> Column:
+    """Hash of columns that must all be there; null where one is null."""
+    return F.when(_all_there(parts), F.xxhash64(*parts))
+
+
+def plain_name(text: Column) -> Column:
+    """An organisation's name in capitals, half width, with one kind of brackets and without white space."""
+    return F.upper(F.regexp_replace(F.translate(text, _FULL, _HALF), WHITESPACE, ""))
+
+
+def list_mentions(records: DataFrame, kind: str, numbering: int, no_names: Sequence[str]) -> DataFrame:
+    """One row per current record of `kind`: `number`, the columns of `IDENTITY` and those of `EVIDENCE`.
+
+    Args:
+        records: `harmonised.<kind>`.
+        kind: kind of entity.
+        numbering: which numbering of mentions is used.
+        no_names: what stands in the place of an organisation's name where there is none.
+    """
+    named = current(records).withColumns({"kind": F.lit(kind), "mention_id": mention_id(kind)})
+    # A household has a field of this name, which its evidence reads.
+    number = mention_number(F.col("mention_id"), numbering).alias("number")
+    return named.select(number, *IDENTITY, *evidence(kind, numbering, no_names))
+
+
+def evidence(kind: str, numbering: int, no_names: Sequence[str]) -> list[Column]:
+    """The columns of `EVIDENCE` of a harmonised record; those of other kinds are null."""
+    by_kind: dict[str, Callable[[], dict[str, Column]]] = {
+        "resident": _resident_evidence,
+        "dwelling": _dwelling_evidence,
+        "organisation": partial(_organisation_evidence, no_names),
+        "household": partial(_household_evidence, numbering),
+    }
+    own = by_kind[kind]()
+    return [own.get(name, F.lit(None)).cast(type).alias(name) for name, type in EVIDENCE.items()]
+
+
+# What mentions are recognised by; each kind has its own and shares some.
+EVIDENCE = {
+    "id_key": "bigint",  # resident: id number
+    "name_key": "bigint",  # resident, organisation: name
+    "birth_key": "bigint",  # resident: birth date
+    "three_key": "bigint",  # resident: name, birth date and phone
+    "two_key": "bigint",  # resident: name and phone
+    "fits": "boolean",  # resident: the birth date is the one inside the id number
+    "county_key": "bigint",  # dwelling, household: county of the division
+    "road_place": "bigint",  # dwelling: address by road and number, without the county
+    "compound_place": "bigint",  # dwelling: address within a compound, without the county
+    "house_key": "bigint",  # dwelling: system and house number
+    "code_key": "bigint",  # organisation: credit code
+    "former_key": "bigint",  # organisation: former name
+    "system_key": "bigint",  # household: system
+    "register_key": "bigint",  # household: system and household number
+    "household_key": "bigint",  # household: household number
+    "person": "bigint",  # household: number of the mention of a resident in the same row
+    "place": "bigint",  # household: number of the mention of a dwelling in the same row
+}
+
+
+def _resident_evidence() -> dict[str, Column]:
+    return {
+        "id_key": key_of("id_number"),
+        "name_key": key_of("name"),
+        "birth_key": key_of("birth_date"),
+        "three_key": key_of("name", "birth_date", "phone"),
+        "two_key": key_of("name", "phone"),
+        "fits": F.date_format("birth_date", "yyyyMMdd") == F.substring("id_number", 7, 8),
+    }
+
+
+def _dwelling_evidence() -> dict[str, Column]:
+    """Parts that are not written count as such: room 5 of a house is another than room 5 of its building 3.
+
+    A road or a compound alone is where many dwellings are.
+    """
+    inside = ["building", "unit", "room"]
+    numbered = _all_there(["road", "road_number"])
+    inhabited = F.col("compound").isNotNull() & (F.col("building").isNotNull() | F.col("room").isNotNull())
+    return {
+        "county_key": _county_key(),
+        "road_place": F.when(numbered, row_hash(["road", "road_number", *inside])),
+        "compound_place": F.when(inhabited, row_hash(["compound", *inside])),
+        "house_key": key_of("system", "house_number"),
+    }
+
+
+def _organisation_evidence(no_names: Sequence[str]) -> dict[str, Column]:
+    def name_key(column: str) -> Column:
+        plain = plain_name(F.col(column))
+        is_none = plain.isin("", *(plain_name(F.lit(name)) for name in no_names))
+        return F.when(~is_none, F.xxhash64(plain))
+
+    return {"code_key": key_of("credit_code"), "name_key": name_key("name"), "former_key": name_key("former_name")}
+
+
+def _household_evidence(numbering: int) -> dict[str, Column]:
+    def same_row(kind: str) -> Column:
+        """Number of the row's own mention of `kind`; whether there is such a mention it does not tell."""
+        own = mention_number(mention_id(kind, default_role(kind)), numbering)
+        return F.when(F.col("role") == default_role("household"), own)
+
+    return {
+        "county_key": _county_key(),
+        "system_key": key_of("system"),
+        "register_key": key_of("system", "number"),
+        "household_key": key_of("number"),
+        "person": same_row("resident"),
+        "place": same_row("dwelling"),
+    }
+
+
+def _county_key() -> Column:
+    """Key of the county: the first six digits of the division."""
+    return F.when(F.col("division_code").isNotNull(), F.xxhash64(F.substring("division_code", 1, 6)))
+
+
+def _all_there(names: Sequence[str]) -> Column:
+    whole = F.col(names[0]).isNotNull()
+    for name in names[1:]:
+        whole = whole & F.col(name).isNotNull()
+    return whole

@@ -1,0 +1,64 @@
+"""One night in a process of its own, so that its memory is its own: `python -m tests.bench.night --night D --home H`.
+
+Reads: a workspace. Writes: what `jiceng run` writes, and where asked for a JSON file with the seconds of every action.
+"""
+
+import json
+import time
+from argparse import ArgumentParser
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobs.common.workspace import Workspace
+
+_STARTED = time.perf_counter()
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--night", type=date.fromisoformat, required=True)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--actions", type=Path, help="JSON: seconds of every action of the engine")
+    parser.add_argument("--landing", action="store_true", help="extract and land alone, and leave the run open")
+    arguments = parser.parse_args()
+    # What is imported from here on takes seconds, which are told on their own.
+    from jobs.cli.nightly import run_night
+    from jobs.common.workspace import open_workspace
+
+    workspace = open_workspace(arguments.home)
+    if arguments.landing:
+        land_alone(workspace, arguments.night)
+        return
+    if not arguments.actions:
+        run_night(workspace, arguments.night)
+        return
+    from tests.bench.actions import OUTSIDE, Actions
+
+    actions = Actions()
+    actions.stages["imports"] = time.perf_counter() - _STARTED
+    actions.watch()
+    try:
+        run_night(workspace, arguments.night)
+    finally:
+        actions.stages[OUTSIDE] = time.perf_counter() - _STARTED - sum(actions.stages.values())
+        seen = {"stages": actions.stages, "actions": actions.as_rows()}
+        arguments.actions.write_text(json.dumps(seen), encoding="utf-8")
+
+
+def land_alone(workspace: "Workspace", night: date) -> None:
+    """The first stages without what `jiceng run` loads beside them."""
+    from jobs import start
+    from jobs.cli.nightly import list_steps
+    from jobs.common.runs import CLI
+    from jobs.common.stage import open_context, timed
+
+    context = open_context(workspace, start.run(workspace, night, CLI).run.run_id)
+    for label, work in list_steps(context):
+        if label.startswith(("extract.", "land.")):
+            timed(context, label, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""How fast files of each format land in raw tables, beside the parser alone.
+
+Reads: exports of a night, the seconds in which they landed. Writes: nothing.
+"""
+
+import csv
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.csv
+import python_calamine
+
+from jobs.common.conf import current_conf
+from jobs.common.contracts import SourceObject
+from jobs.common.workspace import Workspace
+
+_REPEATS = 3
+Parser = Callable[[SourceObject, Path], int]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One source: megabytes of its files, the seconds in which they landed, and those of each parser alone."""
+
+    system: str
+    format: str
+    megabytes: float
+    landed: float
+    bare: dict[str, float]
+
+
+def compare_parsers(exports: Path, land_seconds: dict[str, float]) -> list[Speed]:
+    """Speeds of all sources that handed something over; `land_seconds` by system."""
+    conf = current_conf(Workspace(exports / "no-workspace"))
+    found = []
+    for system, source in sorted(conf.sources.items()):
+        files = [
+            (obj, path)
+            for obj in source.objects
+            for path in sorted((exports / system).glob(obj.path))
+            if path.suffix != ".part"
+        ]
+        if not files or system not in land_seconds:
+            continue
+        format = files[0][0].format
+        bare = {name: _seconds(parse, files) for name, parse in _PARSERS[format].items()}
+        megabytes = sum(path.stat().st_size for _, path in files) / 1e6
+        found.append(Speed(system, format, megabytes, land_seconds[system], bare))
+    return found
+
+
+def _seconds(parse: Parser, files: list[tuple[SourceObject, Path]]) -> float:
+    """Median seconds for all files; one that the parser cannot read counts as long as it took to find out."""
+    taken = []
+    for _ in range(_REPEATS):
+        began = time.perf_counter()
+        for obj, path in files:
+            try:
+                parse(obj, path)
+            except (OSError, ValueError, python_calamine.CalamineError):
+                continue
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def _with_pyarrow(obj: SourceObject, path: Path) -> int:
+    table = pyarrow.csv.read_csv(
+        path,
+        read_options=pyarrow.csv.ReadOptions(encoding=obj.encoding),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter=obj.delimiter, newlines_in_values=True, invalid_row_handler=lambda row: "skip"
+        ),
+    )
+    return int(table.num_rows)
+
+
+def _with_csv(obj: SourceObject, path: Path) -> int:
+    with open(path, encoding=obj.encoding, newline="") as handle:
+        return sum(1 for _ in csv.reader(handle, delimiter=obj.delimiter))
+
+
+def _with_json(obj: SourceObject, path: Path) -> int:
+    count = 0
+    with open(path, encoding=obj.encoding) as handle:
+        for line in handle:
+            try:
+                count += bool(json.loads(line))
+            except ValueError:
+                continue  # some lines are broken on purpose
+    return count
+
+
+def _with_calamine(obj: SourceObject, path: Path) -> int:
+    sheet = python_calamine.CalamineWorkbook.from_path(path).get_sheet_by_name(obj.sheet)
+    return len(sheet.to_python(skip_empty_area=False))
+
+
+_PARSERS: dict[str, dict[str, Parser]] = {
+    "csv": {"pyarrow.csv": _with_pyarrow, "csv module": _with_csv},
+    "jsonl": {"json.loads": _with_json},
+    "xlsx": {"python-calamine": _with_calamine},
+}
+
+
+def describe_speeds(speeds: list[Speed]) -> str:
+    """Markdown: MB/s of landing and of each parser alone, and what share of its speed landing has."""
+    lines = [
+        "| source | format | MB | landed MB/s | parser alone | MB/s | share |",
+        "|---|---|--:|--:|---|--:|--:|",
+    ]
+    for speed in speeds:
+        for name, seconds in speed.bare.items():
+            lines.append(
+                f"| {speed.system} | {speed.format} | {speed.megabytes:.1f} | {speed.megabytes / speed.landed:.1f} "
+                f"| {name} | {speed.megabytes / seconds:.1f} | {seconds / speed.landed:.0%} |"
+            )
+    return "\n".join(lines)

@@ -1,0 +1,141 @@
+"""From the rows of an export to a record: what the contract says of a column, and one issue for each doubtful value."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.testing import assertDataFrameEqual
+
+from jobs.common.conf import Conf
+from jobs.common.contracts import Column, Feed, SourceObject
+from jobs.harmonise.records import clean_records, list_issues, record_texts
+
+JOBS = Path(__file__).resolve().parents[1] / "jobs"
+
+
+def export(record: str, role: str, *columns: tuple[str, dict[str, object]]) -> SourceObject:
+    """An object whose columns have the names of the fields that they feed."""
+    fed = tuple(
+        Column(**{"name": name, "header": name, "required": False, "primary_key": False, "level": 4,
+                  "feeds": (Feed(record, role, name),), **settings})
+        for name, settings in columns
+    )  # fmt: skip
+    return SourceObject(
+        "market",
+        "enterprise",
+        "csv",
+        "*.csv",
+        "utf-8",
+        ",",
+        "",
+        1,
+        0,
+        "snapshot",
+        None,
+        "Asia/Shanghai",
+        "name",
+        0.5,
+        fed,
+    )
+
+
+def clean(
+    spark: SparkSession, conf: Conf, record: str, obj: SourceObject, rows: list[tuple[str | None, ...]]
+) -> DataFrame:
+    names = [column.name for column in obj.columns]
+    role = obj.columns[0].feeds[0].role
+    frame = spark.createDataFrame(
+        [(f"K{number}", number, *row) for number, row in enumerate(rows, 1)],
+        ", ".join(["source_key string", "row_number bigint", *(f"{name} string" for name in names)]),
+    )
+    position = {"system": "market", "object": "enterprise", "sheet": "", "role": role, "file_id": "f", "row_hash": ""}
+    frame = frame.withColumns({name: F.lit(value) for name, value in position.items()})
+    return clean_records(record_texts(frame, conf.model[record], obj, role), conf.model[record], conf)
+
+
+@pytest.mark.parametrize(("settings", "yuan"), [({}, Decimal("500.00")), ({"unit": "万元"}, Decimal("5000000.00"))])
+def test_bare_number_counts_in_the_unit_of_the_contract(
+    spark: SparkSession, conf: Conf, settings: dict[str, object], yuan: Decimal
+) -> None:
+    obj = export("organisation", "organisation", ("name", {}), ("registered_capital_yuan", settings))
+
+    found = clean(spark, conf, "organisation", obj, [("甲店", "500"), ("乙店", "500元"), ("丙店", None)])
+
+    assert {row["name"]: row["registered_capital_yuan"] for row in found.collect()} == {
+        "甲店": yuan,
+        "乙店": Decimal("500.00"),
+        "丙店": None,
+    }
+    assert not {"registered_capital_yuan__unit", "timezone", "required"} & set(found.columns)
+
+
+def test_each_doubtful_value_is_an_issue_and_nothing_else(spark: SparkSession, conf: Conf) -> None:
+    obj = export(
+        "resident",
+        "person",
+        *[(name, {}) for name in ("id_number", "birth_date", "sex_code", "division_code", "has_family_doctor")],
+        ("name", {"required": True}),
+    )
+    rows = [
+        ("11010519491231002X", "1949-12-31", "女", "玄武区", "是", "王芳"),  # all well
+        ("11010519491231002X", "1949-12-30", "男", "白下区", "也许", ""),
+        ("110105491231002", "昨天", "9", "鼓楼区", None, "王芳"),
+        (None, None, None, None, None, "王芳"),
+    ]
+    expected = [
+        (2, "id_number", "id_birth_date_differs", "11010519491231002X"),
+        (2, "id_number", "id_sex_differs", "11010519491231002X"),
+        (2, "division_code", "division_former", "白下区"),
+        (2, "has_family_doctor", "yes_no_unreadable", "也许"),
+        (2, "name", "required_empty", ""),
+        (3, "id_number", "id_15_upgraded", "110105491231002"),
+        (3, "birth_date", "date_unreadable", "昨天"),
+        (3, "division_code", "ambiguous_division", "鼓楼区"),
+    ]
+
+    cleaned = clean(spark, conf, "resident", obj, rows)
+    issues = list_issues(cleaned, conf.model["resident"])
+
+    assert issues.columns == [
+        "system",
+        "object",
+        "sheet",
+        "file_id",
+        "row_number",
+        "record",
+        "role",
+        "field",
+        "code",
+        "raw",
+    ]
+    assertDataFrameEqual(
+        issues.select("row_number", "field", "code", "raw"),
+        spark.createDataFrame(expected, "row_number bigint, field string, code string, raw string"),
+    )
+    assert {row["birth_date"] for row in cleaned.collect()} == {date(1949, 12, 31), date(1949, 12, 30), None}
+
+
+def test_record_of_no_person_has_issues_of_its_fields(spark: SparkSession, conf: Conf) -> None:
+    obj = export("organisation", "organisation", ("credit_code", {}), ("registered_capital_yuan", {"unit": "万元"}))
+    rows = [("91110000600037341L", "100"), ("110000012345678", "50万美元")]
+    expected = [
+        (2, "credit_code", "registration_number", "110000012345678"),
+        (2, "registered_capital_yuan", "money_currency", "50万美元"),
+    ]
+
+    issues = list_issues(clean(spark, conf, "organisation", obj, rows), conf.model["organisation"])
+
+    assertDataFrameEqual(
+        issues.select("row_number", "field", "code", "raw"),
+        spark.createDataFrame(expected, "row_number bigint, field string, code string, raw string"),
+    )
+
+
+def test_list_of_issues_holds_none_that_nothing_gives(conf: Conf) -> None:
+    modules = [*sorted((JOBS / "harmonise").glob("*.py")), JOBS / "common" / "divisions.py"]
+    source = "".join(path.read_text("utf-8") for path in modules)
+
+    assert {code for code in conf.reasons["issue"] if f'"{code}"' not in source} == set()

@@ -1,0 +1,195 @@
+"""A file taken back out: the records are as if it had never come, whatever came before and after it.
+
+Where a twin is named, the same nights are worked on in an office that withdraws a file and in one that never saw it.
+"""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from office import Office, export, open_office, simple_contract
+
+from jobs import maintain
+from jobs.common.stage import open_lake
+
+Nights = dict[str, tuple[str, ...] | None]  # what is handed in on each night; None: nothing
+
+
+def hand_in(office: Office, night: str, lines: tuple[str, ...] | None) -> None:
+    if lines is not None:
+        office.hand_in(f"desk/messages_{night.replace('-', '')}.csv", lines)
+
+
+def work(office: Office, nights: Nights) -> None:
+    for night, lines in nights.items():
+        hand_in(office, night, lines)
+        assert office.run(night).code == 0, night
+
+
+def file_of(office: Office, night: str) -> str:
+    name = f"messages_{night.replace('-', '')}.csv"
+    rows = open_lake(office.workspace).rows("ops.file", {"system": "desk", "name": name}, ["file_id"])
+    return str(rows.column("file_id")[0].as_py())
+
+
+def withdraw(office: Office, night: str) -> None:
+    answer = office.jiceng("withdraw", file_of(office, night)[:12], "--because", "wrong street")
+    assert answer.code == 0, answer.err
+    assert f"desk/messages_{night.replace('-', '')}.csv (message) is withdrawn" in answer.err
+
+
+def current(office: Office, record: str = "appeal") -> set[tuple[str, str | None]]:
+    """Key and word of every current record, of which none rests on a withdrawn file."""
+    field, lake = {"appeal": "subject", "resident": "name"}[record], open_lake(office.workspace)
+    rows = lake.rows(f"harmonised.{record}", {"valid_to": None, "system": "desk"}).to_pylist()
+    assert not {row["file_id"] for row in rows} & {row["file_id"] for row in lake.rows("ops.decision").to_pylist()}
+    return {(row["source_key"], row[field]) for row in rows}
+
+
+def published(office: Office, record: str = "appeal") -> list[dict[str, object]]:
+    """Released rows without what tells ids from one another."""
+    rows = open_lake(office.workspace).arrow(f"refined.{record}").to_pylist()
+    bare = [{name: value for name, value in row.items() if name != "entity_id"} for row in rows]
+    return sorted(bare, key=repr)
+
+
+def new_office(home: Path, contract: str) -> Office:
+    office = open_office(home)
+    office.declare("desk", contract)
+    return office
+
+
+ONE, TWO, THREE, FOUR = (f"2026-01-0{day}" for day in (1, 2, 3, 4))
+# How the exports relate, what comes on which night, which night's file is withdrawn before the last one, and what is left.
+CASES: dict[str, tuple[str, Nights, str, set[tuple[str, str]]]] = {
+    "a snapshot in the middle": (
+        "snapshot", {ONE: ("1 甲", "2 乙"), TWO: ("1 丙",), THREE: ("2 乙",), FOUR: None}, TWO, {("2", "乙")},
+    ),
+    "the only one": ("snapshot", {ONE: ("1 甲", "2 乙"), TWO: None}, ONE, set()),
+    "with a newer one tonight": (
+        "snapshot", {ONE: ("1 甲", "2 乙"), TWO: ("3 丙",), THREE: ("2 丁", "3 丙")}, TWO, {("2", "丁"), ("3", "丙")},
+    ),
+    "an increment changed since": (
+        "incremental", {ONE: ("1 甲", "2 乙"), TWO: ("2 丙", "3 丁"), THREE: ("3 戊",), FOUR: None}, TWO,
+        {("1", "甲"), ("2", "乙"), ("3", "戊")},
+    ),
+    "the first increment, with a newer one tonight": (
+        "incremental", {ONE: ("1 甲", "2 乙"), TWO: ("2 丙",), THREE: ("4 己",)}, ONE, {("2", "丙"), ("4", "己")},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_key_is_as_the_remaining_files_left_it(tmp_path: Path, case: str) -> None:
+    mode, nights, bad, left = CASES[case]
+    office = new_office(tmp_path / "office", simple_contract("desk", mode))
+    *earlier, last = nights
+    work(office, {night: nights[night] for night in earlier})
+    withdraw(office, bad)
+    work(office, {last: nights[last]})
+    assert current(office) == left
+    assert {(row["number"], row["subject"]) for row in published(office)} == left
+    (row,) = open_lake(office.workspace).rows("ops.decision").to_pylist()
+    assert (row["night"].isoformat(), row["because"]) == (last, "wrong street")
+
+
+def test_in_its_own_night(tmp_path: Path) -> None:
+    """The night is run again, and nothing of it is left, in the first night neither."""
+    office = new_office(tmp_path / "office", simple_contract("desk"))
+    work(office, {ONE: ("1 甲",)})
+    withdraw(office, ONE)
+    assert office.run(ONE).code == 0
+    assert current(office) == set()
+    assert open_lake(office.workspace).rows("harmonised.appeal").num_rows == 0
+    work(office, {TWO: ("1 甲", "2 乙"), THREE: ("2 丙",)})
+    withdraw(office, THREE)
+    assert office.run(THREE).code == 0
+    assert current(office) == {("1", "甲"), ("2", "乙")}
+    again = office.run(THREE)
+    assert "nothing new" in again.err
+
+
+def test_rows_without_a_key_and_the_people_they_name(tmp_path: Path) -> None:
+    nights: Nights = {
+        ONE: ("1 王小明", "2 李红"),
+        TWO: ("1 王小明", "3 赵云"),
+        THREE: ("1 王小明", "4 孙芳"),
+        FOUR: None,
+    }
+    contract = simple_contract("desk", "incremental", key=False)
+    office, twin = (new_office(tmp_path / name, contract) for name in ("office", "twin"))
+    work(office, {night: nights[night] for night in (ONE, TWO, THREE)})
+    born = set(open_lake(office.workspace).rows("refined.resident").column("entity_id").to_pylist())
+    withdraw(office, TWO)
+    work(office, {FOUR: None})
+    work(twin, {night: lines for night, lines in nights.items() if night != TWO})
+    assert current(office, "resident") == current(twin, "resident")
+    assert published(office, "resident") == published(twin, "resident")
+    assert set(open_lake(office.workspace).rows("refined.resident").column("entity_id").to_pylist()) < born
+
+
+def test_after_maintenance_the_rows_it_needs_come_from_the_archive(tmp_path: Path) -> None:
+    office = new_office(tmp_path / "office", simple_contract("desk", "incremental"))
+    work(office, {ONE: ("1 甲", "2 乙"), TWO: ("1 丙", "2 丁"), THREE: ("3 戊",)})
+    maintain.run(office.workspace, keep_nights=1)
+    raw = open_lake(office.workspace).rows("raw.desk__message", {"file_id": file_of(office, ONE)})
+    assert raw.num_rows == 0
+    withdraw(office, TWO)
+    work(office, {FOUR: None})
+    assert current(office) == {("1", "甲"), ("2", "乙"), ("3", "戊")}
+
+
+def test_it_stays_out_when_it_comes_again_and_status_says_so(tmp_path: Path) -> None:
+    office = new_office(tmp_path / "office", simple_contract("desk"))
+    work(office, {ONE: ("1 甲",), TWO: ("9 坏",)})
+    withdraw(office, TWO)
+    office.hand_in("desk/messages_20260103.csv", export(("9 坏",)))
+    assert office.run(THREE).code == 0
+    assert current(office) == {("1", "甲")}
+    told = {(row["name"], row["state"]) for row in office.status() if row["what"] == "file"}
+    assert told == {("desk/messages_20260103.csv", "withdrawn")}
+    lake = open_lake(office.workspace)
+    assert lake.rows("raw.desk__message", {"file_id": file_of(office, TWO)}).num_rows == 0
+
+
+def test_what_cannot_be_withdrawn_is_refused(tmp_path: Path) -> None:
+    office = new_office(tmp_path / "office", simple_contract("desk"))
+    answer = office.jiceng("withdraw", "0" * 64)
+    assert (answer.code, "no night has been worked on yet" in answer.err) == (2, True)
+    work(office, {ONE: ("1 甲",)})
+    for name in ("0" * 64, file_of(office, ONE)[:7]):
+        answer = office.jiceng("withdraw", name)
+        assert (answer.code, "no file begins with" in answer.err) == (2, True)
+    withdraw(office, ONE)
+    answer = office.jiceng("withdraw", file_of(office, ONE))
+    assert (answer.code, "has been withdrawn already" in answer.err) == (2, True)
+
+
+def test_whatever_came_before_and_after(tmp_path: Path) -> None:
+    compare_with_twin(tmp_path, "incremental", 1)
+
+
+def compare_with_twin(folder: Path, mode: str, seed: int) -> None:
+    """Five random nights; one of the files is withdrawn after a random night."""
+    draw = random.Random(f"{mode}{seed}")
+    days = [f"2026-01-0{day}" for day in range(1, 6)]
+    nights: Nights = {}
+    for night in days:
+        keys = draw.sample(range(1, 7), draw.randint(1, 5))
+        nights[night] = tuple(f"{key} {draw.choice('甲乙丙')}" for key in sorted(keys)) if draw.random() < 0.8 else None
+    nights[days[0]] = nights[days[0]] or ("1 甲",)
+    handed = [night for night in days[:-1] if nights[night]]
+    bad = draw.choice(handed)
+    after = draw.choice([night for night in days[:-1] if night >= bad])
+    office, twin = (new_office(folder / name, simple_contract("desk", mode)) for name in ("office", "twin"))
+    for night in days:
+        work(office, {night: nights[night]})
+        if night == after:
+            withdraw(office, bad)
+    # The same bytes may have come under several names: all of them are one file, which has never come.
+    same = [night for night in handed if night != bad and nights[night] == nights[bad]]
+    work(twin, {night: lines for night, lines in nights.items() if night != bad and night not in same})
+    assert current(office) == current(twin)
+    assert published(office) == published(twin)
+    shutil.rmtree(folder / "office")
