@@ -489,8 +489,10 @@ def worked_out(town: Town, run_id: str) -> list[Any]:
     return [e.get("entities") for e in entries if e["stage"] == "merge" and e["message"].startswith("working out")]
 
 
-def test_a_night_works_out_what_has_changed_and_all_gives_the_same(town: Town, tmp_path: Path) -> None:
-    """The candidates that nights have left step by step are those of a merge that works out everything at once."""
+def test_a_night_works_out_what_has_changed_and_all_in_parts_gives_the_same(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The candidates that nights have left step by step are those of a merge that works out all, as of a large town."""
     counts = [worked_out(town, f"{night}.1") for night in town.nights]
     whole = sum(len(town.rows(f"refined.{kind}")) for kind in KINDS)
     assert counts[0] == [None]
@@ -499,7 +501,9 @@ def test_a_night_works_out_what_has_changed_and_all_gives_the_same(town: Town, t
     last = f"{town.nights[-1]}.1"
     before = {name: copy.lake.version(f"candidate.{name}") for name in copy.conf.model}
     run = next(run for run in all_runs(copy.lake) if run.run_id == last)
+    monkeypatch.setattr("jobs.merge.stage._MENTIONS_AT_ONCE", 500)
     merge.run(Context(copy.workspace, copy.conf, copy.lake, run))
+    assert (copy.workspace.scratch_dir(last) / "target-resident-2").exists()
     assert worked_out(copy, last)[1:] == [None]  # once more in the same run: nothing is taken for granted
     assert {name: copy.lake.version(f"candidate.{name}") for name in copy.conf.model} == before
 

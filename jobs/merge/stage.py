@@ -4,7 +4,7 @@ ids they speak of.
 Reads: `links.*`, `harmonised.*`, conf. Writes: `candidate.*`. Refuses nothing; the gate judges.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -13,10 +13,13 @@ from jobs.common.authority import choose_fields, load_authority, mentioned_recor
 from jobs.common.model import Record
 from jobs.common.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
 from jobs.common.stage import Context
-from jobs.common.versions import current, difference
+from jobs.common.versions import current, difference, union_all
 from jobs.merge import scope
 from jobs.merge.passing import add_entity, choose_statuses, derive_appeal
 from jobs.merge.relations import add_kin, choose_households, choose_relations, detail_pairs, find_heads
+
+# While values are chosen the engine holds those of so many mentions at most: memory must not grow with the town.
+_MENTIONS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,13 @@ def run(context: Context) -> None:
 
 def merge_record(context: Context, record: Record, work: Work) -> None:
     """Write one record's candidate."""
-    if record.kind:
-        count = write_candidate(context, record, choose_entities(context, record, work), work.touched)
+    lake = context.lake
+    if lake.is_empty(f"candidate.{record.name}") and lake.is_empty(f"harmonised.{record.name}"):
+        count = 0
+    elif record.kind:
+        count = write_candidate(context, record, choose_in_parts(context, record, work), work.touched)
     else:
-        count = write_candidate(context, record, pass_through(context, record))
+        count = write_candidate(context, record, compute(context, record, pass_through(context, record)))
     context.log("merge", record.name, rows_written=count)
 
 
@@ -62,7 +68,7 @@ def write_relations(context: Context, record: Record) -> DataFrame:
     lake, run_id = context.lake, context.run.run_id
     stated = state_relations(context, record)
     heads = lake.scratch(run_id, "heads", find_heads(stated))
-    count = write_candidate(context, record, add_kin(stated, heads, record))
+    count = write_candidate(context, record, compute(context, record, add_kin(stated, heads, record)))
     context.log("merge", record.name, rows_written=count)
     return heads
 
@@ -94,6 +100,25 @@ def find_work(context: Context, heads: DataFrame, copied: set[str] | None) -> Wo
     context.log("merge", "working out entities that may have changed", entities=touched.count())
     beside = dwellings.join(own.select(*SOURCE_ROW).distinct(), SOURCE_ROW, "left_semi")
     return Work(own, lake.scratch(run_id, "merge-dwellings", beside), heads, touched)
+
+
+def choose_in_parts(context: Context, record: Record, work: Work) -> DataFrame:
+    """`choose_entities`, computed, as many entities at a time as the engine may hold."""
+    mentions = work.mentions.where(F.col("kind") == record.name)
+    parts = 1 + mentions.count() // _MENTIONS_AT_ONCE
+    part = F.pmod(F.xxhash64("entity_id"), F.lit(parts))
+    shares = [mentions.where(part == number) for number in range(parts)] if parts > 1 else [mentions]
+    chosen = [
+        compute(context, record, choose_entities(context, record, replace(work, mentions=share)), f"-{number}")
+        for number, share in enumerate(shares)
+    ]
+    return union_all(chosen)
+
+
+def compute(context: Context, record: Record, target: DataFrame, label: str = "") -> DataFrame:
+    """Rows of a candidate, computed once."""
+    names = context.lake.declared[f"candidate.{record.name}"].names
+    return context.lake.scratch(context.run.run_id, f"target-{record.name}{label}", target.select(*names))
 
 
 def choose_entities(context: Context, record: Record, work: Work) -> DataFrame:
@@ -140,19 +165,15 @@ def pass_through(context: Context, record: Record) -> DataFrame:
 
 
 def write_candidate(context: Context, record: Record, target: DataFrame, touched: DataFrame | None = None) -> int:
-    """Bring the candidate to `target` in one commit; returns the rows that differed.
+    """Bring the candidate to `target`, which is computed, in one commit; returns the rows that differed.
 
     `touched` (`kind`, `entity_id`) are the entities that `target` is about, None where it is all of them.
     """
     lake, run_id, name = context.lake, context.run.run_id, f"candidate.{record.name}"
-    table, is_first = lake.declared[name], lake.is_empty(name)
-    if is_first and lake.is_empty(f"harmonised.{record.name}") and not record.pairs:
-        return 0
-    target = lake.scratch(run_id, f"target-{record.name}", target.select(*table.names))
-    if is_first:
+    if lake.is_empty(name):
         return lake.merge(name, target.withColumn("_op", F.lit("upsert")), run_id, is_computed=True)
     known = lake.read(name)
     if touched is not None:
         own = touched.where(F.col("kind") == record.name).select("entity_id")
         known = known.join(own, "entity_id", "left_semi")
-    return lake.merge(name, difference(known, target, table.key), run_id)
+    return lake.merge(name, difference(known, target, lake.declared[name].key), run_id)
