@@ -6,6 +6,7 @@ Refuses: a table whose last commit is torn.
 """
 
 import json
+import os
 from pathlib import Path
 
 from jobs.common.errors import Fault
@@ -31,8 +32,17 @@ def torn_tables(workspace: Workspace) -> dict[str, Path]:
 
 def torn_commit(path: Path) -> Path | None:
     """The file of a table's last commit where it is not whole; else None."""
-    last = max((file for file in (path / "_delta_log").glob("*.json") if file.stem.isdigit()), default=None)
+    last = _last_file(path)
     return None if last is None or _is_whole(last) else last
+
+
+def last_commit(path: Path) -> tuple[str, int, int] | None:
+    """What tells the last commit of a table from any other, by its file alone: name, node and instant; None without one."""
+    last = _last_file(path)
+    if last is None:
+        return None
+    found = last.stat()
+    return last.name, found.st_ino, found.st_mtime_ns
 
 
 def describe_torn(workspace: Workspace, name: str, file: Path) -> str:
@@ -63,6 +73,14 @@ def set_aside(workspace: Workspace) -> list[str]:
                 other.rename(target / other.name)
             moved.append(name)
     return moved
+
+
+def _last_file(path: Path) -> Path | None:
+    log = path / "_delta_log"
+    if not log.is_dir():
+        return None
+    last = max((name for name in os.listdir(log) if name.endswith(".json") and name[:-5].isdigit()), default=None)
+    return None if last is None else log / last
 
 
 def _is_whole(commit: Path) -> bool:

@@ -6,12 +6,11 @@ Large frames go through the engine, small ones (`pa.Table`) through delta-rs, so
 """
 
 import fcntl
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
-from functools import reduce
+from dataclasses import dataclass
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,8 @@ from pyspark.sql import functions as F
 from jobs.common.engine import session
 from jobs.common.errors import UserError
 from jobs.common.schemas import LAYERS, Column, Table
-from jobs.common.table_log import check_log
+from jobs.common.table_log import check_log, last_commit
+from jobs.common.where import as_filter, as_predicate
 from jobs.common.workspace import Workspace
 
 _ARROW = {
@@ -58,6 +58,7 @@ class Lake:
         self._workspace = workspace
         self.declared = declared
         self._as_declared: set[str] = set()  # tables found to be so, which costs reading their log
+        self._opened: dict[str, _Opened] = {}  # as they were after their last commit
 
     # --- what there is -------------------------------------------------------------------------------------------
 
@@ -74,10 +75,10 @@ class Lake:
         return [name for name in names if self.exists(name)]
 
     def is_empty(self, name: str) -> bool:
-        return not DeltaTable(str(self._ensure(name))).file_uris()
+        return not self._latest(name).table.file_uris()
 
     def version(self, name: str) -> int:
-        return DeltaTable(str(self._ensure(name))).version()
+        return self._latest(name).table.version()
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -101,14 +102,7 @@ class Lake:
     ) -> pa.Table:
         """The table as Arrow, latest or at a version, columns as declared."""
         dataset = self.dataset(name, version)
-        condition = None
-        for column, value in (where or {}).items():
-            field = ds.field(column)
-            if isinstance(value, list):
-                test = field.isin(pa.array(value, dataset.schema.field(column).type))  # typed, as it may be empty
-            else:
-                test = field.is_null() if value is None else field == value
-            condition = test if condition is None else condition & test
+        condition = as_filter(where or {}, dataset.schema)
         names = list(columns or (self.declared[name].names if name in self.declared else dataset.schema.names))
         found = dataset.to_table(filter=condition, columns=[n for n in names if n in dataset.schema.names])
         if name not in self.declared:
@@ -120,9 +114,10 @@ class Lake:
         return found.select(names).cast(pa.schema([schema.field(column) for column in names]))
 
     def dataset(self, name: str, version: int | None = None) -> ds.Dataset:
-        path = str(self._ensure(name))  # not to_pyarrow_table(), which aborts the interpreter at exit now and then
-        files = pa.fs.SubTreeFileSystem(path, pa.fs.LocalFileSystem())
-        return DeltaTable(path, version=version).to_pyarrow_dataset(filesystem=files)
+        if version is None:
+            return self._latest(name).dataset
+        path = self._ensure(name)
+        return _Opened(path, DeltaTable(str(path), version=version)).dataset
 
     def empty(self, name: str) -> pa.Table:
         return self._arrow_schema(name).empty_table()
@@ -161,7 +156,7 @@ class Lake:
             if _same_rows(self.rows(name, where), rows):
                 return False
         with self._writing(name) as path:
-            _overwrite(name, path, rows, _predicate(where))
+            _overwrite(name, path, rows, as_predicate(where))
         return True
 
     def upsert(self, name: str, rows: pa.Table) -> bool:
@@ -265,6 +260,15 @@ class Lake:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
+    def _latest(self, name: str) -> "_Opened":
+        """The table after its last commit, opened anew where there has been another one: opening reads the whole log."""
+        path = self._ensure(name)
+        commit = last_commit(path)
+        known = self._opened.get(name)
+        if known is None or commit is None or known.commit != commit:
+            known = self._opened[name] = _Opened(path, DeltaTable(str(path)), commit)
+        return known
+
     def _ensure(self, name: str) -> Path:
         """Create the table with its declared schema, or add columns that the declaration has gained."""
         path = self.path(name)
@@ -315,6 +319,21 @@ class Lake:
         with open(self._workspace.locks / f"{name}.lock", "w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A version of a table; `commit` tells its log's last file from any other, as `last_commit` does."""
+
+    path: Path
+    table: DeltaTable
+    commit: tuple[str, int, int] | None = None
+
+    @cached_property
+    def dataset(self) -> ds.Dataset:
+        files = pa.fs.SubTreeFileSystem(str(self.path), pa.fs.LocalFileSystem())
+        # Not to_pyarrow_table(), which aborts the interpreter at exit now and then.
+        return self.table.to_pyarrow_dataset(filesystem=files)
 
 
 def committed(name: str) -> None:
@@ -371,26 +390,6 @@ def _overwrite(name: str, path: str, rows: pa.Table | pa.RecordBatchReader, pred
     except DeltaError as error:
         # Its message may show the rows at fault, and no message of ours may.
         raise RuntimeError(f"{name}: the rows could not be written ({type(error).__name__})") from None
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, date):
-        return f"date '{value.isoformat()}'"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return json.dumps(value)
-
-
-def _predicate(where: dict[str, Any]) -> str:
-    tests = []
-    for column, value in where.items():
-        if value is None:
-            tests.append(f"{column} is null")
-        elif isinstance(value, list):
-            tests.append(f"{column} in ({', '.join(map(_literal, value))})")
-        else:
-            tests.append(f"{column} = {_literal(value)}")
-    return " and ".join(tests)
 
 
 def _same_rows(left: pa.Table, right: pa.Table) -> bool:
