@@ -6,7 +6,7 @@
     the same at the next try (twenty instants)
     a first night, at instants                        nothing yet, or the first's, whole
 
-`make kill` runs all of it; eight kills drawn by a seed, which is printed, are for every day (JICENG_KILL_SEED).
+`make kill` runs all of it; six kills drawn by a seed, which is printed, are for every day (JICENG_KILL_SEED).
 """
 
 import os
