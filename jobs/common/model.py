@@ -153,7 +153,7 @@ def load_model(files: Mapping[str, Path]) -> dict[str, Record]:
     return {record.name: record for record in records.values()}
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Refuses a key that a mapping says twice: YAML itself takes the last one without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
