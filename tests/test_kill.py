@@ -50,17 +50,23 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="module")
-def first_night(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def handed_over(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace before its first night."""
     home = tmp_path_factory.mktemp("first") / "workspace"
     assert warm().run("jiceng", "init", "--home", home).code == 0
     hand_over(sample_town(RESIDENTS, SEED) / str(FIRST), home)
-    return undisturbed(home, FIRST)
+    return home
 
 
 @pytest.fixture(scope="module")
-def second_night(first_night: Undisturbed, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def first_night(handed_over: Path) -> Undisturbed:
+    return undisturbed(handed_over, FIRST)
+
+
+@pytest.fixture(scope="module")
+def second_night(handed_over: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     home = tmp_path_factory.mktemp("second") / "workspace"
-    shutil.copytree(first_night.home, home)
+    shutil.copytree(handed_over, home)
     run_night(home, FIRST)
     hand_over(sample_town(RESIDENTS, SEED) / str(SECOND), home)
     return undisturbed(home, SECOND)
