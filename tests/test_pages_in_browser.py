@@ -34,9 +34,9 @@ LAPTOP = "--window-size=1366,768"
 # Alone with the pages: nothing of its own over the network.
 SWITCHES = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", LAPTOP,
+    "--disable-component-update", "--disable-dev-shm-usage", "--disable-sync", LAPTOP,
 )  # fmt: skip
-PATIENCE = 30
+PATIENCE = 60
 
 
 @pytest.fixture(scope="module")
