@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,12 @@ def open_office(home: Path) -> Office:
     """A new office at `home`."""
     assert jiceng("init", "--home", home).code == 0
     return Office(open_workspace(home))
+
+
+def copy_office(home: Path, copy: Path) -> Office:
+    """The office at `home` once more, to be changed."""
+    shutil.copytree(home, copy)
+    return Office(open_workspace(copy))
 
 
 def export(lines: Sequence[str]) -> str:

@@ -6,12 +6,11 @@ night       messages   rows of refined.appeal
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from office import Office, open_office, rows_of, simple_contract
+from office import Office, copy_office, open_office, rows_of, simple_contract
 
 import jobs
 from jobs.common.conf import snapshot_conf
@@ -44,9 +43,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def office(refused: Path, tmp_path: Path) -> Office:
-    home = tmp_path / "workspace"
-    shutil.copytree(refused, home)
-    return Office(open_workspace(home))
+    return copy_office(refused, tmp_path / "workspace")
 
 
 def released(office: Office) -> tuple[str, int, str | None, bool]:

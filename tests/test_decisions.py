@@ -6,20 +6,18 @@ night       messages                 release
 2026-01-03  1 甲  3 戊               (handed in by the tests)
 """
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from office import Office, open_office, rows_of, simple_contract
+from office import Office, copy_office, open_office, rows_of, simple_contract
 
 import jobs
 from jobs.common.releases import all_releases, write_release
 from jobs.common.rollback import plan_rollback
 from jobs.common.runs import lock
 from jobs.common.stage import open_lake
-from jobs.common.workspace import open_workspace
 
 NIGHTS = {
     "2026-01-01": ("1 甲", "2 乙"),
@@ -46,9 +44,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def office(worked: Path, tmp_path: Path) -> Office:
-    home = tmp_path / "workspace"
-    shutil.copytree(worked, home)
-    return Office(open_workspace(home))
+    return copy_office(worked, tmp_path / "workspace")
 
 
 def by_name(office: Office, release: str | None = None) -> dict[str, str]:

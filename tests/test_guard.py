@@ -3,14 +3,12 @@
 The desk's contract lets a snapshot lose three in ten of its keys; a number stands for that many rows, of the keys 1, 2, …
 """
 
-import shutil
 from pathlib import Path
 
 import pytest
-from office import Office, open_office, rows_of, simple_contract
+from office import Office, copy_office, open_office, rows_of, simple_contract
 
 from jobs.common.stage import open_lake
-from jobs.common.workspace import open_workspace
 
 ONE, TWO, THREE, FOUR = (f"2026-01-0{day}" for day in (1, 2, 3, 4))
 
@@ -51,8 +49,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def office(worked: Path, tmp_path: Path) -> Office:
     """100 messages, taken."""
-    shutil.copytree(worked, tmp_path / "workspace")
-    return Office(open_workspace(tmp_path / "workspace"))
+    return copy_office(worked, tmp_path / "workspace")
 
 
 def test_half_an_export_ends_nothing_and_is_told(office: Office) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
-from office import Office, open_office, rows_of, simple_contract
+from office import Office, copy_office, open_office, rows_of, simple_contract
 
 import jobs
 from jobs import maintain
@@ -24,7 +24,6 @@ from jobs.common import tables
 from jobs.common.runs import lock
 from jobs.common.stage import open_lake
 from jobs.common.tables import Lake
-from jobs.common.workspace import Workspace
 
 NIGHTS = ("2026-01-01", "2026-01-02", "2026-01-03")
 NEXT = "2026-01-04"
@@ -67,8 +66,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def office(worked: Path, tmp_path: Path) -> Office:
     """That workspace, to be changed."""
-    shutil.copytree(worked, tmp_path / "workspace")
-    return Office(Workspace(tmp_path / "workspace"))
+    return copy_office(worked, tmp_path / "workspace")
 
 
 def lake_of(office: Office) -> Lake:
@@ -141,8 +139,7 @@ def test_no_other_row_changes_and_readers_see_the_same(office: Office) -> None:
 
 def test_the_next_night_is_as_it_would_have_been(office: Office, worked: Path, tmp_path: Path) -> None:
     """Also where an old file comes again whose rows went: it is landed anew, or its absent rows would end."""
-    shutil.copytree(worked, tmp_path / "untouched")
-    untouched = Office(Workspace(tmp_path / "untouched"))
+    untouched = copy_office(worked, tmp_path / "untouched")
     assert office.jiceng("maintain", "--keep-nights", "1").code == 0
     for place in (office, untouched):
         place.hand_in("small/x.csv", HANDED[NIGHTS[0]]["small/x.csv"])
@@ -289,8 +286,7 @@ def test_young_files_stay_for_those_who_have_begun_to_read(office: Office) -> No
 def test_killed_after_any_commit_and_begun_again_it_ends_the_same(
     office: Office, worked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
-    shutil.copytree(worked, tmp_path / "undisturbed")
-    undisturbed = Office(Workspace(tmp_path / "undisturbed"))
+    undisturbed = copy_office(worked, tmp_path / "undisturbed")
     assert undisturbed.jiceng("maintain", "--keep-nights", "1").code == 0
     commits: list[str] = []
 

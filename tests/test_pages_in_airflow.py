@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_login import with_login
 from town import Town, build_town
 
 from jobs.common.releases import all_releases, find_release
@@ -95,16 +96,8 @@ def settings(small: Town, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 @pytest.fixture(scope="module")
 def server(settings: dict[str, str]) -> Iterator[Server]:
-    """With a login: each user's password is their name."""
-    home = Path(settings["AIRFLOW_HOME"])
-    passwords = home / "passwords.json"
-    passwords.write_text(json.dumps({name: name for name in USERS}))
-    login = {
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-    }
-    started = Server(settings | login, home / "server.log")
+    """With a login."""
+    started = Server(with_login(settings, USERS), Path(settings["AIRFLOW_HOME"]) / "server.log")
     yield started
     started.close()
 

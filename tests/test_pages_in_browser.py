@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from airflow_login import with_login
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -23,6 +23,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from town import Town, build_town
 
+from jobs.common.engine import free_port
 from jobs.common.releases import find_release
 from jobs.common.stage import open_lake
 from jobs.demo.airflow import AIRFLOW, answers, end_group, environment, migrate
@@ -49,16 +50,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
 def address(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Of an API server that asks for a login."""
     home = tmp_path_factory.mktemp("airflow")
-    passwords = home / "passwords.json"
-    passwords.write_text(json.dumps({USER: USER}))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = environment(home, town.home, port) | {
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:op",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-    }
+    settings = with_login(environment(home, town.home, free_port()), {USER: "op"})
     migrate(settings, home / "migrate.log")
     with (home / "server.log").open("w") as log:
         server = subprocess.Popen(

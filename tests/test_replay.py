@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from office import Office, open_office, rows_of, simple_contract
+from office import Office, copy_office, open_office, rows_of, simple_contract
 
 from jobs.cli import nightly
 from jobs.common.stage import open_lake
@@ -195,8 +195,7 @@ def test_a_table_that_somebody_changed_is_found(tmp_path: Path) -> None:
 @pytest.fixture
 def damaged(recorded: Office, tmp_path: Path) -> Office:
     """That workspace, to be damaged."""
-    shutil.copytree(recorded.workspace.home, tmp_path / "damaged")
-    return Office(Workspace(tmp_path / "damaged"))
+    return copy_office(recorded.workspace.home, tmp_path / "damaged")
 
 
 def first_file(office: Office) -> Path:

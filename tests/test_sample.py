@@ -14,7 +14,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from sample_files import NIGHTS, Row, is_whole, read_csv, read_lines, read_rows, read_sheet, read_truth
+from sample_files import NIGHTS, Row, is_whole, read_csv, read_lines, read_rows, read_sheet
 from stdnum.cn import ric
 
 from jobs.common.contracts import load_sources
@@ -25,6 +25,7 @@ from jobs.sample.names import DOT_VARIANTS, RARE_GIVEN_NAMES
 from jobs.sample.places import COMMUNITIES, REGIONS
 from jobs.sample.world import World, build_world
 
+pytest_plugins = ["sample_fixtures"]
 FIRST = date(2026, 1, 1)
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -39,21 +40,9 @@ def digest(root: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("sample") / "town"
-    generate(1000, 7, 3, out)
-    return out
-
-
-@pytest.fixture(scope="module")
 def world() -> World:
     """The people of `town` on the first night."""
     return build_world(1000, 7, FIRST)
-
-
-@pytest.fixture(scope="module")
-def truth(town: Path) -> list[dict[str, str]]:
-    return read_truth(town)
 
 
 def test_same_arguments_give_same_bytes_in_other_processes(tmp_path: Path) -> None:

@@ -9,32 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sample_files import NIGHTS, is_whole, names_of, read_csv, read_list, read_truth, told, whole_list
+from sample_files import NIGHTS, is_whole, names_of, read_csv, read_list, told, whole_list
 from stdnum.cn import uscc
 
 from jobs.common.codes import value_to_code
-from jobs.sample import CANARIES, generate
+from jobs.sample import CANARIES
 from jobs.sample.ids import draw_credit_codes, mistype_credit_code
 from jobs.sample.organisations import COMPANY_TRADES, SHOP_TRADES
 
+pytest_plugins = ["sample_fixtures"]
 CODES = Path(__file__).parents[1] / "conf" / "codes"
 SNAPSHOTS = ("户籍人口", "参保人员", "房屋登记", "物业住户", "企业名单")
 KEYS = {
     "户籍人口": "人员编号", "健康档案": "档案编号", "参保人员": "个人编号", "房屋登记": "房屋编号", "物业住户": "登记编号",
     "企业名单": "登记编号",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("sample") / "town"
-    generate(1000, 7, 3, out)
-    return out
-
-
-@pytest.fixture(scope="module")
-def truth(town: Path) -> list[dict[str, str]]:
-    return read_truth(town)
 
 
 def plain_code(text: object) -> str:

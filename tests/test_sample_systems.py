@@ -6,12 +6,10 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 
-import pytest
-from sample_files import NIGHTS, is_whole, read_list, read_rows, read_truth, told, whole_list
+from sample_files import NIGHTS, is_whole, read_list, read_rows, told, whole_list
 from stdnum.cn import ric
 
 from jobs.common.divisions import division_words
-from jobs.sample import generate
 from jobs.sample.places import (
     ADDRESS_FORMS,
     DIVISION_FORMS,
@@ -23,20 +21,9 @@ from jobs.sample.places import (
     outside,
 )  # fmt: skip
 
+pytest_plugins = ["sample_fixtures"]
 CODES = Path(__file__).parents[1] / "conf" / "codes"
 HOME = Home(0, 12, 3, 2, "502")
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("sample") / "town"
-    generate(1000, 7, 3, out)
-    return out
-
-
-@pytest.fixture(scope="module")
-def truth(town: Path) -> list[dict[str, str]]:
-    return read_truth(town)
 
 
 # --- addresses ----------------------------------------------------------------------------------------------------------

@@ -64,6 +64,13 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[
         return list(pool.map(work, items))
 
 
+def free_port() -> int:
+    """A port of loopback that nobody listens on just now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 def session() -> SparkSession:
     """The session of this process, started on first use."""
     global _session
@@ -110,9 +117,7 @@ def _sail() -> SparkSession:
 def _spark() -> SparkSession:
     from pyspark.sql.connect.session import SparkSession as ConnectSession
 
-    with socket.socket() as free:  # the default port would be taken where two workspaces are worked on at a time
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()  # the default one would be taken where two workspaces are worked on at a time
     settings = {
         **DELTA_SETTINGS,
         **_QUIET,

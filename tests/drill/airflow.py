@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import time
@@ -11,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from types import TracebackType
 
+from jobs.common.engine import free_port
 from jobs.demo.airflow import AIRFLOW, REPOSITORY, answers, end_group, environment, migrate
 
 _PATIENCE = 900  # a machine that others use as well starts a task in half a minute
@@ -26,11 +26,10 @@ class Installation:
 
     def __init__(self, home: Path, workspace: Path) -> None:
         home.mkdir()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
         # A scheduler that is gone is missed after half a minute, its tasks looked for as often.
-        self.settings = environment(home, workspace, port) | {"AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30"}
+        self.settings = environment(home, workspace, free_port()) | {
+            "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30"
+        }
         self.home = home
         self._process: subprocess.Popen[bytes] | None = None
         migrate(self.settings, home / "migrate.log")
