@@ -18,11 +18,13 @@ from typing import Any
 
 import pytest
 from deltalake import write_deltalake
+from pyspark.sql import DataFrame
 from town import Town, file_rows, jiceng
 
 from jobs import audit, finish, release
 from jobs.audit.books import books_of_night, file_terms
 from jobs.audit.entity_books import entity_terms
+from jobs.audit.row_books import count_terms
 from jobs.audit.state_books import state_terms
 from jobs.common.books import ENTITY_TERMS, open_balances
 from jobs.common.contracts import SourceObject
@@ -353,6 +355,20 @@ TAMPERS = {
 
 def test_untouched_books_close(stopped: Town) -> None:
     assert open_balances(books_of_night(open_context(stopped.workspace, "2026-01-01.1"))) == []
+
+
+def test_rows_counted_record_by_record_as_of_a_large_town_give_the_same_books(
+    stopped: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = open_context(stopped.workspace, "2026-01-01.1")
+    at_once = sorted(books_of_night(context), key=str)
+    plans: list[DataFrame] = []
+    monkeypatch.setattr("jobs.audit.row_books._VERSIONS_AT_ONCE", 0)
+    monkeypatch.setattr("jobs.audit.row_books.count_terms", lambda rows: plans.append(rows) or count_terms(rows))
+    assert sorted(books_of_night(context), key=str) == at_once
+    assert len(plans) == len(
+        {row["record"].split("@")[0] for row in at_once if row["record"] and row["term"] in ROW_TERMS}
+    )
 
 
 @pytest.mark.parametrize("case", TAMPERS)

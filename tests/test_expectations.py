@@ -4,6 +4,7 @@
 """
 
 import re
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ from jobs import audit, release
 from jobs.audit import checks
 from jobs.audit.checks import check_rules
 from jobs.audit.flags import add_flags, flag_names
+from jobs.audit.loading import put_off
 from jobs.audit.rules import EXPECTATIONS
 from jobs.audit.suites import Rule, build_suite, load_suite
 from jobs.common.conf import Conf, current_conf
@@ -399,12 +401,24 @@ def test_a_suite_that_swallows_a_rule_is_refused(monkeypatch: pytest.MonkeyPatch
     def swallow(self: Any, expectation: Any) -> Any:
         return None if "between" in type(expectation).__name__.lower() else kept(self, expectation)
 
+    gx.get_context(mode="ephemeral")  # a suite asks for one, and this test may be the first
     monkeypatch.setattr(gx.ExpectationSuite, "add_expectation", swallow)
     with pytest.raises(UserError, match="suite appeal loaded 6 of 9 rules"):
         build_suite("appeal", rules_of("appeal"))
 
 
 # --- loading --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_module_that_is_put_off_is_loaded_at_its_first_use_and_not_by_putting_it_off_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "json.tool", raising=False)
+    for _ in range(2):
+        put_off("json", "tool")
+        assert "main" not in object.__getattribute__(sys.modules["json.tool"], "__dict__")
+    assert sys.modules["json.tool"].main  # type: ignore[attr-defined]
+
 
 GOOD_RULE = {
     "expectation": "expect_column_values_to_not_be_null", "arguments": {"column": "system"}, "severity": "critical",

@@ -6,14 +6,17 @@
     the same at the next try (twenty instants)
     a first night, at instants                        nothing yet, or the first's, whole
 
-`make kill` runs all of it; four kills drawn by a seed, which is printed, are for every day (JICENG_KILL_SEED).
+A reader by name looks on all the while. `make kill` runs all of it; four kills drawn by a seed, which is printed, are for
+every day (JICENG_KILL_SEED).
 """
 
 import os
 import random
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -30,6 +33,7 @@ from jobs.common.errors import UserError
 FIRST, SECOND = date(2026, 1, 1), date(2026, 1, 2)
 RESIDENTS, SEED = 60, 1  # night 2 of it has changed, ended and new rows, rows set aside and a refused file
 INSTANTS = 20
+_PAUSE = 0.3  # seconds between two looks of a reader: enough of the machine is left for the run
 TABLES = sorted(path.stem for path in (REPOSITORY / "conf" / "model").glob("*.yml"))  # all that are released
 NOTHING = None
 
@@ -152,10 +156,10 @@ def test_four_kills_drawn_by_a_seed(second_night: Undisturbed, say: Say) -> None
 
 
 def run_until_killed(night: Undisturbed, home: Path, **kill: Any) -> Ended:
-    """Start the night's run and kill it; readers then see one release or the other as a whole."""
-    ended = warm().run("jiceng", "run", "--night", night.night, "--home", home, **kill)
+    """Start the night's run and kill it; readers see one release or the other as a whole, meanwhile and then."""
+    with looking_on(night, home):
+        ended = warm().run("jiceng", "run", "--night", night.night, "--home", home, **kill)
     assert ended.was_killed or ended.code == 0, f"{kill}: exit code {ended.code}\n{ended.err[-4000:]}"
-    assert what_readers_see(home) in (night.before, night.after), f"{kill}: readers see something between two releases"
     return ended
 
 
@@ -163,7 +167,8 @@ def check_resumed(night: Undisturbed, home: Path, label: str, say: Say) -> None:
     """Run the night again: the same release, verdict and tables as if nothing had happened."""
     began = time.monotonic()
     seen_before = what_readers_see(home)
-    run_night(home, night.night)
+    with looking_on(night, home):
+        run_night(home, night.night)
     summary = last_summary(home, night.night)
     assert fingerprints(summary) == fingerprints(night.summary), label
     for term in ("night", "verdict", "release_id", "sources", "waiting", "books"):
@@ -182,6 +187,28 @@ def what_readers_see(home: Path) -> Seen | None:
     releases = {table.release_id for table in tables.values()}
     assert len(releases) == 1, f"tables of several releases at once: {sorted(releases)}"
     return releases.pop(), {name: sorted(map(repr, table.arrow().to_pylist())) for name, table in tables.items()}
+
+
+@contextmanager
+def looking_on(night: Undisturbed, home: Path) -> Iterator[None]:
+    """A reader looks again and again while the block runs, and once after it; it never sees anything between two releases."""
+    ended = threading.Event()
+
+    def look() -> int:
+        looks, is_last = 0, False
+        while not is_last:
+            is_last = ended.wait(_PAUSE)
+            assert what_readers_see(home) in (night.before, night.after), "readers see something between two releases"
+            looks += 1
+        return looks
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        try:
+            yield
+        finally:
+            ended.set()
+    assert looking.result() > 0
 
 
 @contextmanager

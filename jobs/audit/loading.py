@@ -12,7 +12,7 @@ from typing import Any
 
 def load_checks() -> Any:
     """The module `jobs.audit.checks`."""
-    _put_off("scipy", "stats")  # a third of the time, for expectations about distributions
+    put_off("scipy", "stats")  # a third of the time, for expectations about distributions
     return importlib.import_module("jobs.audit.checks")
 
 
@@ -27,12 +27,14 @@ def warm_up() -> Thread:
     return thread
 
 
-def _put_off(package: str, module: str) -> None:
+def put_off(package: str, module: str) -> None:
     """Have `package.module` loaded when something of it is used first."""
     name = f"{package}.{module}"
+    if name in sys.modules:  # to look for it once more would load it
+        return
     parent = importlib.import_module(package)
     spec = importlib.util.find_spec(name)
-    if name in sys.modules or spec is None or spec.loader is None:
+    if spec is None or spec.loader is None:
         return
     loader = spec.loader = importlib.util.LazyLoader(spec.loader)
     sys.modules[name] = importlib.util.module_from_spec(spec)

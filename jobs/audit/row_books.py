@@ -16,6 +16,8 @@ from jobs.common.standing import standing_rows
 from jobs.common.versions import current, union_all
 
 _PLACE = [*FILE, "is_standing", "record", "term"]
+# While rows are counted the engine holds so many versions of records at most, or those of one record.
+_VERSIONS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,12 @@ def row_terms(context: Context, nights: list[ObjectNight], delivered: set[tuple[
             by_record[record].append(view.withColumns({"record": label, "is_standing": is_standing}))
     if not by_record:
         return entries
-    # One plan for all records: each action of the engine has a fixed cost.
-    judged = union_all([judge_rows(context, union_all(views), record) for record, views in sorted(by_record.items())])
-    counted = judged.groupBy(*_PLACE).agg(F.count(F.lit(1)).alias("rows")).toArrow().to_pylist()
+    judged = [judge_rows(context, union_all(views), record) for record, views in sorted(by_record.items())]
+    versions = sum(context.lake.count_rows(f"harmonised.{record}") for record in by_record)
+    if versions <= _VERSIONS_AT_ONCE:
+        judged = [union_all(judged)]  # one plan for all: each action of the engine has a fixed cost
     counts: Counter[tuple[Any, ...]] = Counter()
-    for row in counted:
+    for row in (row for rows in judged for row in count_terms(rows)):
         place = tuple(row[name] for name in FILE)
         if row["is_standing"]:
             counts[None, *place[1:], row["record"], row["term"]] += row["rows"]
@@ -62,6 +65,12 @@ def row_terms(context: Context, nights: list[ObjectNight], delivered: set[tuple[
     for (file_id, system, obj, sheet, record, term), rows in sorted(counts.items(), key=str):
         entries.append(entry(term, rows, record, (system, obj, sheet, file_id)))
     return entries
+
+
+def count_terms(judged: DataFrame) -> list[dict[str, Any]]:
+    """Rows from `judge_rows`, counted by place and term."""
+    found: list[dict[str, Any]] = judged.groupBy(*_PLACE).agg(F.count(F.lit(1)).alias("rows")).toArrow().to_pylist()
+    return found
 
 
 def night_rows(context: Context, night: ObjectNight) -> DataFrame:

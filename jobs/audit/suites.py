@@ -53,7 +53,7 @@ def load_suite(path: Path, columns: list[str], conf: Conf, last_rows: int | None
         raise UserError(f"{path} is missing: a table without a suite is not released")
     text = path.read_text(encoding="utf-8")
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise UserError(f"{path} is no valid YAML: {error}") from error
     entries = document.get("rules") if isinstance(document, dict) else None
@@ -75,7 +75,7 @@ def load_suite(path: Path, columns: list[str], conf: Conf, last_rows: int | None
 
 def _lines_of_rules(text: str) -> list[int]:
     """The line on which each entry of `rules` begins; of a document that has them."""
-    document = yaml.compose(text)
+    document = yaml.compose(text, Loader=yaml.CSafeLoader)
     entries = document.value if isinstance(document, yaml.MappingNode) else []
     return [rule.start_mark.line + 1 for key, rules in entries if key.value == "rules" for rule in rules.value]
 
