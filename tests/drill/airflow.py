@@ -66,8 +66,8 @@ class Installation:
         subprocess.run(command, env=self.settings, cwd=REPOSITORY, check=True, capture_output=True)
 
     def clear(self) -> None:
-        """Clear the failed tasks, as a person does in the user interface."""
-        command = [*AIRFLOW, "tasks", "clear", "nightly", "--only-failed", "--yes"]
+        """Clear the DAG run, as a person does in the user interface; its failed tasks alone would find a run that is closed."""
+        command = [*AIRFLOW, "tasks", "clear", "nightly", "--yes"]
         subprocess.run(command, env=self.settings, cwd=REPOSITORY, check=True, capture_output=True)
 
     def wait_for_running(self, task: str) -> None:
