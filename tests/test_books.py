@@ -363,7 +363,7 @@ def test_rows_counted_record_by_record_as_of_a_large_town_give_the_same_books(
     context = open_context(stopped.workspace, "2026-01-01.1")
     at_once = sorted(books_of_night(context), key=str)
     plans: list[DataFrame] = []
-    monkeypatch.setattr("jobs.audit.row_books._VERSIONS_AT_ONCE", 0)
+    monkeypatch.setattr("jobs.audit.size._VERSIONS_AT_ONCE", 0)
     monkeypatch.setattr("jobs.audit.row_books.count_terms", lambda rows: plans.append(rows) or count_terms(rows))
     assert sorted(books_of_night(context), key=str) == at_once
     assert len(plans) == len(

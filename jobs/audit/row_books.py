@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.audit.entries import FILE, entry
+from jobs.audit.size import is_large
 from jobs.common.contracts import SourceObject
 from jobs.common.deliveries import ObjectNight
 from jobs.common.rows import RECORD_KEY, fed_records, keyed_rows, record_label, record_rows
@@ -16,8 +17,6 @@ from jobs.common.standing import standing_rows
 from jobs.common.versions import current, union_all
 
 _PLACE = [*FILE, "is_standing", "record", "term"]
-# While rows are counted the engine holds so many versions of records at most, or those of one record.
-_VERSIONS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,7 @@ def row_terms(context: Context, nights: list[ObjectNight], delivered: set[tuple[
     if not by_record:
         return entries
     judged = [judge_rows(context, union_all(views), record) for record, views in sorted(by_record.items())]
-    versions = sum(context.lake.count_rows(f"harmonised.{record}") for record in by_record)
-    if versions <= _VERSIONS_AT_ONCE:
+    if not is_large(context):
         judged = [union_all(judged)]  # one plan for all: each action of the engine has a fixed cost
     counts: Counter[tuple[Any, ...]] = Counter()
     for row in (row for rows in judged for row in count_terms(rows)):

@@ -11,6 +11,7 @@ from jobs.audit.books import books_of_night
 from jobs.audit.history import judge_history
 from jobs.audit.loading import load_checks
 from jobs.audit.profile import profile_candidates
+from jobs.audit.size import is_large
 from jobs.common.books import open_balances
 from jobs.common.engine import side_by_side
 from jobs.common.stage import Context
@@ -22,8 +23,9 @@ def run(context: Context) -> None:
         return
     lake, run_id = context.lake, context.run.run_id
     checks = load_checks()
-    books, rules = side_by_side(lambda audit: audit(context), [audit_books, checks.audit_tables])
-    verdicts = [*books, *rules]
+    audits = [audit_books, checks.audit_tables]
+    done = [audit(context) for audit in audits] if is_large(context) else side_by_side(lambda do: do(context), audits)
+    verdicts = [verdict for found in done for verdict in found]
     lake.replace_part("ops.audit", lake.table_of("ops.audit", verdicts), {"run_id": run_id})
     failed = [row for row in verdicts if not row["success"]]
     context.log(
