@@ -22,6 +22,7 @@ from pyspark.sql import DataFrame
 from town import Town, file_rows, jiceng
 
 from jobs import audit, finish, release
+from jobs.audit import checks, stage
 from jobs.audit.books import books_of_night, file_terms
 from jobs.audit.entity_books import entity_terms
 from jobs.audit.row_books import count_terms
@@ -369,6 +370,32 @@ def test_rows_counted_record_by_record_as_of_a_large_town_give_the_same_books(
     assert len(plans) == len(
         {row["record"].split("@")[0] for row in at_once if row["record"] and row["term"] in ROW_TERMS}
     )
+
+
+def test_a_large_town_is_audited_one_thing_after_the_other_with_the_same_verdicts(
+    stopped: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = stopped.copy_to(tmp_path / "workspace")
+    context = open_context(town.workspace, "2026-01-01.1")
+    audit.run(context)
+    verdicts = sorted(town.rows("ops.audit"), key=str)
+    seen: list[str] = []
+
+    def noted(name: str, work: Callable[[Context], Any]) -> Callable[[Context], Any]:
+        def noted_work(context: Context) -> Any:
+            seen.append(f"{name} begins")
+            found = work(context)
+            seen.append(f"{name} ends")
+            return found
+
+        return noted_work
+
+    monkeypatch.setattr("jobs.audit.size._VERSIONS_AT_ONCE", 0)
+    monkeypatch.setattr("jobs.audit.stage.audit_books", noted("books", stage.audit_books))
+    monkeypatch.setattr("jobs.audit.checks.audit_tables", noted("rules", checks.audit_tables))
+    audit.run(context)
+    assert seen == ["books begins", "books ends", "rules begins", "rules ends"]
+    assert sorted(town.rows("ops.audit"), key=str) == verdicts
 
 
 @pytest.mark.parametrize("case", TAMPERS)

@@ -24,8 +24,8 @@ def run(context: Context) -> None:
     lake, run_id = context.lake, context.run.run_id
     checks = load_checks()
     audits = [audit_books, checks.audit_tables]
-    done = [audit(context) for audit in audits] if is_large(context) else side_by_side(lambda do: do(context), audits)
-    verdicts = [verdict for found in done for verdict in found]
+    books, rules = side_by_side(lambda audit: audit(context), audits, is_one_by_one=is_large(context))
+    verdicts = [*books, *rules]
     lake.replace_part("ops.audit", lake.table_of("ops.audit", verdicts), {"run_id": run_id})
     failed = [row for row in verdicts if not row["success"]]
     context.log(

@@ -57,10 +57,13 @@ def engine_version() -> str:
     return f"{name} {metadata.version(package)}"
 
 
-def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """The results of independent work in the order of the items, some of it at the same time; raises what the first raises."""
+def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], is_one_by_one: bool = False) -> list[Result]:
+    """The results of independent work in the order of the items, some of it at the same time; raises what the first raises.
+
+    `is_one_by_one`: none of it at the same time, where each needs the memory for itself.
+    """
     session()  # there is one, and it must not be started twice
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(1 if is_one_by_one else _AT_ONCE) as pool:
         return list(pool.map(work, items))
 
 

@@ -159,10 +159,11 @@ class Scene:
         self.check(not different, f"after night {night(number)} {named}: as on an undisturbed night{told}")
         self.check(found["books"]["closes"], f"the books of {found['books']['run_id']} close")
 
-    def check_unchanged(self, number: int, what: str) -> None:
-        """Readers see what they saw after an undisturbed night."""
-        release = self.town.summary(number)["release_id"]
-        self.check(seen(self.home) == seen(self.town.after(number)), f"{what}: readers see {release}, row for row")
+    def check_unchanged(self, number: int, what: str, run: int = 1) -> None:
+        """Readers see what they saw after an undisturbed night, as the release of the night's run of that number."""
+        release = f"{night(number)}.{run}"
+        _, rows = seen(self.town.after(number))
+        self.check(seen(self.home) == (release, rows), f"{what}: readers see {release}, row for row")
 
     def has_all_keys(self, system: str, obj: str, column: str, number: int) -> bool:
         """Whether every key of the night's file stands in `harmonised.*`."""
