@@ -15,14 +15,16 @@ from match_oracle import Groups, Pairs, decide_records, list_events
 from pyspark.sql import DataFrame
 
 from jobs import match
+from jobs.common.carried import Carried
 from jobs.common.conf import take_snapshot
-from jobs.common.runs import Run
+from jobs.common.runs import Run, record_open
 from jobs.common.stage import Context, open_lake
 from jobs.common.workspace import init_workspace
-from jobs.match import mentions, stage
+from jobs.match import mentions, neighbourhood, stage
 from jobs.match.mentions import KINDS
 
 FIRST = date(2026, 1, 1)
+ALL, NEAR = "all mentions", "mentions that may have changed"
 LINKS = ("links.edge", "links.assignment", "links.identity_event", "links.mention")
 State = dict[int, dict[str, Any]]  # source row -> its values
 DAYS = [date(1980, 1, 1), date(1985, 5, 5)]
@@ -91,11 +93,18 @@ class Office:
 
     def match(self, night: date, number: int = 1) -> None:
         run = Run(f"{night}.{number}", night, "", self.conf.hash, None)
+        record_open(self.lake, run)
         context = Context(self.workspace, self.conf, self.lake, run)
         folder = self.workspace.run_dir(run.run_id)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "plan.json").write_text(json.dumps({"nothing_new": False}))
         match.run(context)
+
+    def looked_at(self, night: date, number: int = 1) -> list[tuple[str, int]]:
+        """What each try of the run has looked at, and how many mentions that were."""
+        lines = (self.workspace.run_dir(f"{night}.{number}") / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        entries = [json.loads(line) for line in lines]
+        return [(e["message"], sum(e.get(kind, 0) for kind in KINDS)) for e in entries if e["stage"] == "match"]
 
     def rows(self, table: str, **where: Any) -> list[dict[str, Any]]:
         return self.lake.rows(table, where or None).to_pylist()
@@ -142,8 +151,10 @@ def next_state(draw: random.Random, rows: State, ever: State) -> State:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nights_give_the_clusters_of_one_look_and_the_events_between_them(
-    spark: Any, tmp_path: Path, seed: int
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
+    """Also where a night looks at no more than what changed can reach, as it does here, though much changes."""
+    monkeypatch.setattr(neighbourhood, "_FEW", 0)
     draw, office = random.Random(seed), Office(tmp_path / "office")
     ever: State = {key: draw_row(draw) for key in range(60)}
     rows, before, known = dict(ever), dict[str, str](), set[str]()
@@ -151,6 +162,7 @@ def test_nights_give_the_clusters_of_one_look_and_the_events_between_them(
     for night in (FIRST + timedelta(days) for days in range(5)):
         office.put(night, rows)
         office.match(night)
+        assert [what for what, _ in office.looked_at(night)] == [NEAR if before else ALL]
         now = office.entities()
         clusters, review = decide_state(rows)
         assert partition(now) == clusters
@@ -171,6 +183,10 @@ def test_nights_give_the_clusters_of_one_look_and_the_events_between_them(
     )
 
 
+def nothing(carried: Carried) -> None:
+    """As if no night had left a record."""
+
+
 def everything(compared: DataFrame, tried: DataFrame, reopened: DataFrame) -> DataFrame:
     return compared.select("number").unionByName(tried).distinct()
 
@@ -179,6 +195,7 @@ def test_a_night_that_works_on_what_changed_writes_what_one_that_works_on_all_do
     spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the night is worked on again with other rows, and again with the first ones."""
+    monkeypatch.setattr(neighbourhood, "_FEW", 0)
     draw = random.Random(3)
     ever: State = {key: draw_row(draw) for key in range(60)}
     states = [dict(ever)]
@@ -192,18 +209,22 @@ def test_a_night_that_works_on_what_changed_writes_what_one_that_works_on_all_do
         (1, 3, states[2]),
         (2, 1, states[4]),
     ]
-    offices = [Office(tmp_path / name) for name in ("some", "all")]
+    ways = ((stage.list_scope, Carried.last), (stage.list_scope, nothing), (everything, nothing))
+    offices = [Office(tmp_path / name) for name in ("near", "some", "all")]
     for days, number, rows in runs:
         night = FIRST + timedelta(days)
         found = []
-        for office, chosen in zip(offices, (stage.list_scope, everything), strict=True):
+        for office, (scope, last) in zip(offices, ways, strict=True):
             with monkeypatch.context() as patch:
-                patch.setattr(stage, "list_scope", chosen)
+                patch.setattr(stage, "list_scope", scope)
+                patch.setattr(Carried, "last", last)
                 office.put(night, rows)
                 office.match(night, number)
                 found.append(office.links())
-        assert found[0] == found[1]
+        assert found[0] == found[1] == found[2]
         assert partition(offices[0].entities()) == decide_state(rows)[0]
+    told = [office.looked_at(FIRST + timedelta(days), number)[0][0] for office in offices for days, number, _ in runs]
+    assert told == [ALL, ALL, NEAR, ALL, ALL, NEAR] + 2 * len(runs) * [ALL]
     versions = {name: offices[0].lake.version(name) for name in LINKS}
     offices[0].match(FIRST + timedelta(2))
     assert {name: offices[0].lake.version(name) for name in LINKS} == versions

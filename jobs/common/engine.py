@@ -32,8 +32,13 @@ _SESSION_SETTINGS = {
 # Else every function of the API looks for its caller's line, and for IPython, which is a good part of a night's Python.
 # Spark takes it at the start of the server only.
 _QUIET = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
-# A writer holds a row group in memory; one of a million rows takes a third more of a night than it need.
-_SAIL_SETTINGS = {"RUST_LOG": "error", "SAIL_PARQUET__MAX_ROW_GROUP_SIZE": "131072"}
+# A writer holds a row group in memory; one of a million rows takes a third more of a night than it need. The engine gives
+# memory back after ten milliseconds else, and asks for it again with the next action, which is a twentieth of a night.
+_SAIL_SETTINGS = {
+    "RUST_LOG": "error",
+    "SAIL_PARQUET__MAX_ROW_GROUP_SIZE": "131072",
+    "MIMALLOC_PURGE_DELAY": "1000",
+}
 # Pieces of independent work at a time: while one waits for a plan, a footer or a commit, another has the processors.
 _AT_ONCE = 3
 Item = TypeVar("Item")

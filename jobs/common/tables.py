@@ -177,32 +177,34 @@ class Lake:
         committed(name)
         return True
 
-    def merge(self, name: str, changes: DataFrame, run_id: str, is_computed: bool = False) -> int:
+    def merge(
+        self, name: str, changes: DataFrame, run_id: str, is_computed: bool = False, are_new: bool = False
+    ) -> int:
         """Apply `changes` (declared columns and `_op` = upsert or delete) by the table's key in one commit.
 
-        `is_computed` tells that they are read from scratch tables, so that reading them twice is cheap. Returns the
-        number of changed rows; without any there is no commit.
+        `is_computed` tells that they are read from scratch tables, so that reading them twice is cheap, `are_new` that the
+        table has none of their keys. Returns the number of changed rows; without any there is no commit.
         """
         self._check(name, changes.drop("_op").schema)
         changes = changes.select(*self.declared[name].names, "_op")
         if is_computed:
-            return self._apply(name, changes)
+            return self._apply(name, changes, are_new)
         label = f"merge-{name}"
         try:
-            return self._apply(name, self.scratch(run_id, label, changes))
+            return self._apply(name, self.scratch(run_id, label, changes), are_new)
         finally:  # no end of a run comes by where a decision is carried out, and it holds what the table holds
             shutil.rmtree(self._workspace.scratch_dir(run_id) / label, ignore_errors=True)
 
-    def _apply(self, name: str, changes: DataFrame) -> int:
+    def _apply(self, name: str, changes: DataFrame, are_new: bool) -> int:
         """`merge` of changes that are cheap to read twice."""
         table, path = self.declared[name], self._ensure(name)
-        if self.is_empty(name):
-            fresh = changes.where(F.col("_op") == "upsert").drop("_op")
+        if are_new or self.is_empty(name):
+            fresh, before = changes.where(F.col("_op") == "upsert").drop("_op"), self.count_rows(name)
             if fresh.limit(1).count() == 0:
                 return 0
             with self._writing(name):
                 fresh.write.format("delta").mode("append").save(str(path))
-            return self.count_rows(name)
+            return self.count_rows(name) - before
         if (count := changes.count()) == 0:
             return 0
         # Changed keys lie scattered over all files, so that MERGE would rewrite them as well, at twice the cost.
@@ -250,9 +252,8 @@ class Lake:
 
     def _added_files(self, name: str, since: int, version: int | None) -> list[str]:
         """Files of a version that an earlier one lacks; empty where that has a file or lacks a column more."""
-        path = str(self._ensure(name))
         try:
-            earlier, later = (DeltaTable(path, version=v) for v in (since, version))
+            earlier, later = (DeltaTable(str(self._ensure(name)), version=v) for v in (since, version))
         except DeltaError:  # the log tells of the earlier one no longer
             return []
         before, now = set(earlier.file_uris()), set(later.file_uris())

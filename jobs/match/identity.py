@@ -93,7 +93,6 @@ def list_events(last: DataFrame, clusters: DataFrame, entities: DataFrame, birth
     first = entities.join(births.where(F.col("born") < F.lit(night)), "entity_id", "left_anti")
     given = tonight.select("entity_id", F.col("mention_id").alias("_given"))
     first = first.join(given, "entity_id", "left").withColumn("mention_id", F.coalesce("_given", "mention_id"))
-    born = _event(first, "birth", "new mentions", mention=F.col("mention_id"))
     lives = last.groupBy("entity_id").agg(F.max("was_current").alias("lives"))
     reopened = _event(entities.join(lives.where("not lives"), "entity_id"), "reopen", "a mention came back")
     was = last.where("was_current").select("number", F.col("entity_id").alias("old"))
@@ -110,14 +109,20 @@ def list_events(last: DataFrame, clusters: DataFrame, entities: DataFrame, birth
     parts = parts.select("kind", F.col("entity_id").alias("other_id"), F.col("old").alias("entity_id"))
     split = _event(parts, "split", "evidence changed", other=F.col("other_id"))
     withdrawn = _list_withdrawn(tonight.join(entities, "entity_id", "left_anti"), now)
-    return union_all([born, reopened, merged_or_ended, split, withdrawn]).withColumn("night", F.lit(night))
+    return union_all([list_births(first), reopened, merged_or_ended, split, withdrawn]).withColumn(
+        "night", F.lit(night)
+    )
+
+
+def list_births(entities: DataFrame) -> DataFrame:
+    """The events of entities that are new tonight, without the night: of `kind`, `entity_id`, and `mention_id`, their first."""
+    return _event(entities, "birth", "new mentions", mention=F.col("mention_id"))
 
 
 def _list_withdrawn(withdrawn: DataFrame, now: DataFrame) -> DataFrame:
     """Ids that an earlier run of the night gave out and that do not go on: their birth, and what became of them."""
-    birth = _event(withdrawn, "birth", "new mentions", mention=F.col("mention_id"))
     into = now.select(F.col("number").alias("birth"), F.col("entity_id").alias("other_id"))
-    return birth.unionByName(_fates(withdrawn.join(into, "birth", "left")))
+    return list_births(withdrawn).unionByName(_fates(withdrawn.join(into, "birth", "left")))
 
 
 def _fates(gone: DataFrame) -> DataFrame:

@@ -27,9 +27,14 @@ _DIGITS = 15
 NUMBERINGS = range(32 - _DIGITS + 1)
 
 
+def numbered_by(mention: Column, numbering: int) -> Column:
+    """The hexadecimal digits of a mention's id that its number is read from."""
+    return F.substring(mention, numbering + 1, _DIGITS)
+
+
 def mention_number(mention: Column, numbering: int = 0) -> Column:
     """The mention's number: `_DIGITS` hexadecimal digits of its id, from the beginning or, in another numbering, further on."""
-    return F.conv(F.substring(mention, numbering + 1, _DIGITS), 16, 10).cast("bigint")
+    return F.conv(numbered_by(mention, numbering), 16, 10).cast("bigint")
 
 
 def key_of(*parts: str) -> Column:

@@ -3,8 +3,9 @@
 Reads: `harmonised.*`, `links.*`, `conf/match.yml`. Writes: `links.edge`, `links.assignment`, `links.identity_event`,
 `links.mention`. Refuses nothing: what the evidence leaves open is a pair with the decision review.
 
-Decisions and clusters are those of all current mentions, whatever the order in which they came. Identities are worked out
-for the clusters that are not what they were, and only what differs is written.
+Decisions and clusters are those of all current mentions, whatever the order in which they came. They are worked out for the
+mentions that what changed tonight can reach, identities for the clusters that are not what they were, and only what differs
+is written.
 """
 
 from dataclasses import dataclass
@@ -14,23 +15,41 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.common.carried import JOBS, Carried
 from jobs.common.engine import session, side_by_side
 from jobs.common.stage import Context
 from jobs.common.versions import difference, union_all
 from jobs.match import dwellings, households, organisations, residents
-from jobs.match.decisions import DECISION, accepted
-from jobs.match.identity import assign_entities, follow_redirects, last_assignment, list_events
+from jobs.match.decisions import DECISION, accepted, as_edges
+from jobs.match.identity import (
+    assign_entities,
+    follow_redirects,
+    last_assignment,
+    list_births,
+    list_events,
+    new_entity,
+)
 from jobs.match.ledger import assignment_changes, edge_changes, mention_changes
-from jobs.match.mentions import KINDS, NUMBERINGS, list_mentions, mention_number
+from jobs.match.mentions import KINDS, NUMBERINGS, list_mentions, mention_number, numbered_by
+from jobs.match.neighbourhood import find_neighbourhood, record_number
 from jobs.match.scope import compare_clusters, list_scope, standing
+
+LINKS = ("links.edge", "links.assignment", "links.identity_event", "links.mention")
+# The code that decides who is who.
+_COMMON = ("contracts.py", "rows.py", "versions.py")
+_CODE = (*(JOBS / "match").glob("[a-z]*.py"), *(JOBS / "common" / name for name in _COMMON))
 
 
 @dataclass(frozen=True)
 class Night:
-    """What a night works with: the context and the numbering in which mentions and stored ids are compared."""
+    """What a night works with: the context and the numbering in which mentions and stored ids are compared.
+
+    `ids` (`mention_id`, unique) are the mentions that are or were to be looked at, None where it is all of them.
+    """
 
     context: Context
     numbering: int
+    ids: DataFrame | None = None
 
     def scratch(self, label: str, frame: DataFrame) -> DataFrame:
         return self.context.lake.scratch(self.context.run.run_id, f"match-{label}", frame)
@@ -40,47 +59,90 @@ class Night:
         return frame.withColumn(name, mention_number(F.col(column), self.numbering))
 
     def links(self, table: str) -> DataFrame:
-        return self.context.lake.read(f"links.{table}")
+        """The table's rows of the mentions that are looked at."""
+        rows = self.context.lake.read(f"links.{table}")
+        return rows if self.ids is None else rows.join(self.ids, "mention_id", "left_semi")
+
+    def events(self) -> DataFrame:
+        return self.context.lake.read("links.identity_event")
 
     def births(self) -> DataFrame:
         """Rows of `links.identity_event` up to tonight that say which mention gave birth to an entity."""
         is_past = F.col("night") <= F.lit(self.context.run.night)
-        return self.links("identity_event").where((F.col("event") == "birth") & is_past)
+        return self.events().where((F.col("event") == "birth") & is_past)
 
-    def write(self, table: str, changes: DataFrame) -> int:
+    def write(self, table: str, changes: DataFrame, are_new: bool = False) -> int:
         lake, name = self.context.lake, f"links.{table}"
         # Into an empty table all goes, so that there is nothing small to be computed first.
-        return lake.merge(name, changes, self.context.run.run_id, is_computed=lake.is_empty(name))
+        return lake.merge(name, changes, self.context.run.run_id, is_computed=lake.is_empty(name), are_new=are_new)
 
 
 def run(context: Context) -> None:
     """Decisions, clusters, ids, events and mentions of the night."""
     if context.plan["nothing_new"]:
         return
-    night, mentions = read_mentions(context)
+    carried = Carried(context, "match", LINKS, _CODE)
+    known = carried.last()
+    carried.begin()
+    redirects = list_redirects(context)
+    night, mentions = read_near(context, redirects, known["numbering"]) if known else read_all(context)
     decisions, linked = decide_all(night, mentions)
-    edges = night.numbered(night.numbered(night.links("edge")), "other_id", "other")
-    written = night.write("edge", edge_changes(edges, decisions, mentions))
-    clusters = mentions.select("number", "kind").join(linked, "number", "left")
-    clusters = clusters.select("number", "kind", F.coalesce("label", "number").alias("root"))
-    write_identities(night, mentions, clusters)
+    lake, ids = context.lake, mentions.select("number", "mention_id")
+    if lake.is_empty("links.edge"):
+        names = lake.declared["links.edge"].names
+        changes = as_edges(decisions, ids).select(*names, F.lit("upsert").alias("_op"))
+    else:
+        edges = night.numbered(night.numbered(night.links("edge")), "other_id", "other")
+        changes = edge_changes(edges, decisions, ids)
+    written = night.write("edge", changes)
+    clusters = mentions.select("number", "mention_id", "kind").join(linked, "number", "left")
+    clusters = clusters.select("number", "mention_id", "kind", F.coalesce("label", "number").alias("root"))
+    if lake.is_empty("links.assignment"):
+        write_births(night, mentions, clusters)
+    else:
+        write_identities(night, mentions, clusters, redirects)
+    carried.keep(numbering=night.numbering)
     kinds = mentions.groupBy("kind").agg(F.count(F.lit(1)).alias("mentions")).toArrow().to_pylist()
     counts = {row["kind"]: row["mentions"] for row in kinds}
-    context.log("match", "mentions", **{kind: counts[kind] for kind in KINDS if kind in counts}, edges_changed=written)
+    told = "all mentions" if night.ids is None else "mentions that may have changed"
+    context.log("match", told, **{kind: counts[kind] for kind in KINDS if kind in counts}, edges_changed=written)
 
 
-def read_mentions(context: Context) -> tuple[Night, DataFrame]:
+def read_all(context: Context) -> tuple[Night, DataFrame]:
     """The current mentions of all kinds, in the first numbering that tells them and those of before apart."""
-    lake = context.lake
-    kinds = [kind for kind in KINDS if not lake.is_empty(f"harmonised.{kind}")] or KINDS[:1]
-    no_names = context.conf.yaml("match.yml")["organisation"]["no_names"]
     for night in (Night(context, numbering) for numbering in NUMBERINGS):
-        frames = [list_mentions(lake.read(f"harmonised.{kind}"), kind, night.numbering, no_names) for kind in kinds]
-        mentions = night.scratch("mentions", union_all(frames))
+        mentions = list_current(night)
         ever = night.numbered(night.links("assignment").select("mention_id"))
         if is_unambiguous(mentions.select("number", "mention_id").unionByName(ever)):
             return night, mentions
     raise RuntimeError("no numbering tells the mentions apart")
+
+
+def read_near(context: Context, redirects: DataFrame, numbering: int) -> tuple[Night, DataFrame]:
+    """The mentions that what changed tonight can reach, in the numbering of the night before; all where that does not do."""
+    if (near := find_neighbourhood(context, redirects)) is None:
+        return read_all(context)
+    mentions = list_current(Night(context, numbering), near.records)
+    ids = mentions.select("mention_id").unionByName(near.changed).distinct()
+    night = Night(context, numbering, Night(context, numbering).scratch("ids", ids))
+    ever = context.lake.read("links.assignment").select("mention_id")
+    new = ids.join(ever, "mention_id", "left_anti")
+    # Compared as text: of all that ever were few are to be numbered.
+    digits = numbered_by(F.col("mention_id"), numbering).alias("digits")
+    taken = ever.withColumn("digits", digits).join(new.select(digits).distinct(), "digits", "left_semi").drop("digits")
+    return (night, mentions) if is_unambiguous(night.numbered(new.unionByName(taken))) else read_all(context)
+
+
+def list_current(night: Night, records: DataFrame | None = None) -> DataFrame:
+    """The current mentions of all kinds, or those of `records` (see `record_number`)."""
+    lake, frames = night.context.lake, []
+    no_names = night.context.conf.yaml("match.yml")["organisation"]["no_names"]
+    for kind in [kind for kind in KINDS if not lake.is_empty(f"harmonised.{kind}")] or KINDS[:1]:
+        rows = lake.read(f"harmonised.{kind}")
+        if records is not None:
+            rows = rows.withColumn("record", record_number(kind)).join(records, "record", "left_semi")
+        frames.append(list_mentions(rows, kind, night.numbering, no_names))
+    return night.scratch("mentions", union_all(frames))
 
 
 def is_unambiguous(ids: DataFrame) -> bool:
@@ -152,13 +214,32 @@ def write_arrow(night: Night, label: str, table: pa.Table) -> DataFrame:
     return session().read.parquet(str(path))
 
 
-def write_identities(night: Night, mentions: DataFrame, clusters: DataFrame) -> None:
+def write_births(night: Night, mentions: DataFrame, clusters: DataFrame) -> None:
+    """The same as `write_identities` where no id has been given out yet: every cluster is born tonight."""
+    tonight = F.lit(night.context.run.night)
+    entity = new_entity(F.col("kind"), F.col("mention_id"), night.context.run.night)
+    born = clusters.where("number = root").select("root", "kind", "mention_id", entity.alias("entity_id"))
+    born = night.scratch("born", born)
+    assigned = clusters.join(born.select("root", "entity_id"), "root")
+    assigned = night.scratch("assigned", assigned.select("number", "mention_id", "kind", "entity_id"))
+    dates = {"valid_from": tonight, "valid_to": F.lit(None).cast("date")}
+    now = mentions.join(assigned.select("number", "entity_id"), "number")
+    lake = night.context.lake
+    for table, rows in (
+        ("assignment", assigned.withColumns(dates)),
+        ("identity_event", list_births(born).withColumn("night", tonight)),
+        ("mention", now),
+    ):
+        names = lake.declared[f"links.{table}"].names
+        night.write(table, rows.select(*names, F.lit("upsert").alias("_op")))
+
+
+def write_identities(night: Night, mentions: DataFrame, clusters: DataFrame, redirects: DataFrame) -> None:
     """Carry ids on for the clusters that are not what they were, and bring the three tables of identity to the night."""
     tonight, ids = night.context.run.night, mentions.select("number", "mention_id")
     assignments = night.numbered(night.links("assignment"))
     before = standing(assignments, tonight).select("number", "kind", "entity_id")
     compared = night.scratch("compared", compare_clusters(clusters, before))
-    redirects = list_redirects(night)
     scope = night.scratch("scope", find_scope(night, compared, assignments, redirects))
     versions = night.scratch("versions", assignments.join(scope, "number", "left_semi"))
     last = night.scratch("last", follow_redirects(last_assignment(versions, tonight), redirects))
@@ -172,9 +253,10 @@ def write_identities(night: Night, mentions: DataFrame, clusters: DataFrame) -> 
     anew = night.scratch("assigned", anew.select("number", "mention_id", "kind", "entity_id"))
 
     night.write("assignment", assignment_changes(versions.drop("number"), anew.drop("number"), tonight))
-    events = night.links("identity_event").where(F.col("night") == F.lit(tonight))
+    events = night.events().where(F.col("night") == F.lit(tonight))
     key = night.context.lake.declared["links.identity_event"].key
-    night.write("identity_event", difference(events, list_events(last, inside, entities, births, tonight), key))
+    changes = difference(events, list_events(last, inside, entities, births, tonight), key)
+    night.write("identity_event", changes, are_new=events.limit(1).count() == 0)
     assigned = current.select("number", F.col("entity_id").alias("_before"))
     assigned = assigned.join(anew.select("number", "entity_id"), "number", "left")
     assigned = assigned.select("number", F.coalesce("entity_id", "_before").alias("entity_id"))
@@ -202,11 +284,10 @@ def entities_born(night: Night, last: DataFrame) -> DataFrame:
     return born.select("entity_id", "kind", F.col("night").alias("born"), "birth", "mention_id")
 
 
-def list_redirects(night: Night) -> DataFrame:
+def list_redirects(context: Context) -> DataFrame:
     """`entity_id`, `survivor` of entities that were merged away before tonight, followed to the id that goes on."""
-    merges = night.links("identity_event").where(
-        (F.col("event") == "merge") & (F.col("night") < night.context.run.night)
-    )
+    is_merge = (F.col("event") == "merge") & (F.col("night") < context.run.night)
+    merges = context.lake.read("links.identity_event").where(is_merge)
     into = {row["entity_id"]: row["other_id"] for row in merges.toArrow().to_pylist()}
     for old in into:
         while into[old] in into:

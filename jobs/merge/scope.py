@@ -1,74 +1,30 @@
 """Which entities a night's merge has to work out: those of mentions whose record, entity or id number is not what it was.
 
 All others are in their candidate as they should be, if a merge of an earlier night has left it so under the same rules.
-Whether one has, its record tells (`runs/<run_id>/merged.json`); where there is any doubt everything is worked out, which
-gives the same tables.
 
-Reads: `harmonised.*`, `links.*`, `ops.run`, what earlier runs recorded. Writes: the record of this run. Refuses: nothing.
+Reads: `harmonised.*`, `links.*`. Writes: nothing. Refuses: nothing.
 """
-
-import hashlib
-import json
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.common.carried import JOBS, Carried
 from jobs.common.engine import session
 from jobs.common.relations import SOURCE_ROW
 from jobs.common.rows import RECORD_KEY
-from jobs.common.runs import all_runs
 from jobs.common.stage import Context
 from jobs.common.versions import union_all
 
-_RECORD, _TRIED = "merged.json", "merging"
-_HERE = Path(__file__).parent
 # The code that decides what a candidate is.
-_CODE = sorted(_HERE.glob("[a-z]*.py")) + [
-    _HERE.parent / "common" / name
-    for name in ("authority.py", "contract_rules.py", "model.py", "relations.py", "resident_id.py", "rows.py")
-]
+_COMMON = ("authority.py", "contract_rules.py", "model.py", "relations.py", "resident_id.py", "rows.py")
+_CODE = (*(JOBS / "merge").glob("[a-z]*.py"), *(JOBS / "common" / name for name in _COMMON))
 # Kinds whose entities are told the dwelling that the row of their address names.
 _DWELLERS = ("resident", "household")
 
 
-def last_record(context: Context) -> dict[str, Any] | None:
-    """What the last merge recorded, where all that has changed since bears the mark of tonight; else None.
-
-    It must be of an earlier night, of the last run that changed anything, and of the same rules; the candidates must be as it
-    left them; and no earlier try of this run may have begun to write.
-    """
-    directory = context.workspace.run_dir
-    if (directory(context.run.run_id) / _TRIED).exists():
-        return None
-    before = [
-        run for run in all_runs(context.lake) if (run.night, run.number) < (context.run.night, context.run.number)
-    ]
-    for run in reversed(before):
-        plan = directory(run.run_id) / "plan.json"
-        if plan.exists() and json.loads(plan.read_text(encoding="utf-8"))["nothing_new"]:
-            continue
-        path = directory(run.run_id) / _RECORD
-        record: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-        same = record is not None and run.night < context.run.night and record["rules"] == _rules(context)
-        return record if same and record is not None and record["candidates"] == _versions(context) else None
-    return None
-
-
-def begin(context: Context) -> None:
-    """Note that this run has begun to write candidates."""
-    (context.workspace.run_dir(context.run.run_id) / _TRIED).touch()
-
-
-def keep_record(context: Context, copied: set[str]) -> None:
-    """Record what the candidates have been made with; `copied` as `copied_mentions` found them."""
-    record = {"rules": _rules(context), "candidates": _versions(context), "copied": sorted(copied)}
-    path = context.workspace.run_dir(context.run.run_id) / _RECORD
-    partial = path.with_suffix(".tmp")
-    partial.write_text(json.dumps(record), encoding="utf-8")
-    partial.rename(path)
+def carried(context: Context) -> Carried:
+    """What merges record: `copied`, the mentions that `copied_mentions` found."""
+    return Carried(context, "merge", [f"candidate.{name}" for name in context.conf.model], _CODE)
 
 
 def copied_mentions(context: Context) -> set[str]:
@@ -127,17 +83,3 @@ def other_households(households: DataFrame, heads: DataFrame) -> DataFrame:
     both = households.select("entity_id", "head_id", "member_count").join(now, "entity_id", "left")
     same = F.col("head_id").eqNullSafe(F.col("_head")) & (F.col("member_count") == F.coalesce(F.col("_n"), F.lit(0)))
     return both.where(~same).select("entity_id")
-
-
-def _versions(context: Context) -> dict[str, int]:
-    return {name: context.lake.version(f"candidate.{name}") for name in context.conf.model}
-
-
-def _rules(context: Context) -> str:
-    """Hash of the configuration and of the code that merges: whoever changes it may have changed any candidate."""
-    return hashlib.sha256(f"{context.conf.hash} {_code_hash()}".encode()).hexdigest()[:16]
-
-
-@cache
-def _code_hash() -> str:
-    return hashlib.sha256(b"".join(path.read_bytes() for path in _CODE)).hexdigest()

@@ -39,8 +39,9 @@ def run(context: Context) -> None:
     """Compute each candidate, as far as it may not be what it was, and write the rows that differ."""
     if context.plan["nothing_new"]:
         return
-    known, copied = scope.last_record(context), scope.copied_mentions(context)
-    scope.begin(context)
+    carried, copied = scope.carried(context), scope.copied_mentions(context)
+    known = carried.last()
+    carried.begin()
     model = context.conf.model
     heads = write_relations(context, model["relation"])
     work = find_work(context, heads, None if known is None else copied ^ set(known["copied"]))
@@ -48,7 +49,7 @@ def run(context: Context) -> None:
     for record in model.values():
         if not record.pairs:
             merge_record(context, record, work)
-    scope.keep_record(context, copied)
+    carried.keep(copied=sorted(copied))
 
 
 def merge_record(context: Context, record: Record, work: Work) -> None:

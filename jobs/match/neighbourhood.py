@@ -1,0 +1,159 @@
+"""Which mentions a night's decisions may differ for: those that reach a changed record over what mentions are recognised by.
+
+Every decision on a mention, and so its cluster, is a function of the mentions that it reaches over common keys, however far.
+So all others are as the night before has left them. Of households it matters also who lives where: their neighbourhood
+takes in the households of residents and dwellings that may be other ones, and to decide on them the clusters of those who
+live there must be at hand. What they had in common the night before, their entities and open decisions tell.
+
+Keys that only some uses compare are taken for common ones all the same: a neighbourhood may be too large, never too small.
+"""
+
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.common.contracts import default_role
+from jobs.common.rows import mention_id
+from jobs.common.stage import Context
+from jobs.common.versions import current, union_all
+from jobs.match.decisions import ACCEPT
+from jobs.match.identity import follow_redirects
+from jobs.match.mentions import EVIDENCE, KINDS, evidence
+
+# What brings mentions of a kind together; present and former names are compared with each other.
+_KEYS = {
+    "resident": ("id_key", "three_key", "two_key"),
+    "dwelling": ("road_place", "compound_place", "house_key"),
+    "organisation": ("code_key", "name_key", "former_key"),
+    "household": ("register_key", "household_key"),
+}
+_HOME = ("resident", "dwelling")  # a household's row may name one of each
+# Where more than one record in so many is another, all are looked at: that takes less time.
+_FEW = 8
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """`records` (`record`, see `record_number`) whose mentions are to be looked at, and `changed`, `mention_id` of the mentions
+    whose record is not what it was; some of them have none tonight. Both unique.
+    """
+
+    records: DataFrame
+    changed: DataFrame
+
+
+def record_number(kind: str | Column, role: str | None = None) -> Column:
+    """Hash of a harmonised record's key; `role` asks for the record of `kind` in another role of the same row."""
+    of_kind = F.lit(kind) if isinstance(kind, str) else kind
+    return F.xxhash64(of_kind, "system", "object", "source_key", F.lit(role) if role else F.col("role"))
+
+
+def find_neighbourhood(context: Context, redirects: DataFrame) -> Neighbourhood | None:
+    """Neighbourhood of what changed tonight; None where much changed.
+
+    Args:
+        context: of a run whose `links.*` hold for the night before.
+        redirects: as for `follow_redirects`.
+    """
+    whole = [kind for kind in KINDS if not context.lake.is_empty(f"harmonised.{kind}")]
+    changed = _scratch(context, "changed", union_all([_list_keys(context, kind, is_tonight=True) for kind in whole]))
+    records = _scratch(context, "changed-records", changed.select("record", "mention_id").distinct())
+    if records.count() * _FEW > sum(context.lake.count_rows(f"harmonised.{kind}") for kind in whole):
+        return None
+    known = [_list_keys(context, kind, is_tonight=False).select("record", "key") for kind in whole]
+    pairs = _scratch(context, "keys", union_all([*known, *_known_households(context)]))
+    begun = records.select("record").unionByName(_once_together(context, records, redirects)).distinct()
+    found = Reach(context, pairs)
+    found.extend(begun, changed.where(F.col("key").isNotNull()).select("key").distinct())
+    if "household" in whole:
+        homes = _scratch(context, "homes", _list_homes(context))
+        near = homes.join(found.records.withColumnRenamed("record", "named"), "named", "left_semi")
+        found.extend(near.select("record").distinct())
+        named = homes.join(found.records, "record", "left_semi")
+        found.extend(named.select(F.col("named").alias("record")).distinct())
+    return Neighbourhood(found.records, records.select("mention_id"))
+
+
+class Reach:
+    """Records and keys that have been reached over `pairs` (`record`, `key`); grows by `extend`."""
+
+    def __init__(self, context: Context, pairs: DataFrame) -> None:
+        self._context, self._pairs, self._round = context, pairs, 0
+        self._records: list[DataFrame] = []
+        self._keys: list[DataFrame] = []
+
+    @property
+    def records(self) -> DataFrame:
+        """`record`, distinct."""
+        return union_all(self._records)
+
+    def extend(self, records: DataFrame, keys: DataFrame | None = None) -> None:
+        """Take in records, and over them and `keys` all that they reach; both distinct."""
+        fresh = self._take("records", records, "record", self._records)
+        while fresh is not None:
+            reached = self._pairs.join(fresh, "record", "left_semi").select("key")
+            reached = (reached if keys is None else reached.unionByName(keys)).distinct()
+            keys, new = None, self._take("keys", reached, "key", self._keys)
+            if new is None:
+                return
+            beyond = self._pairs.join(new, "key", "left_semi").select("record").distinct()
+            fresh = self._take("records", beyond, "record", self._records)
+
+    def _take(self, label: str, found: DataFrame, column: str, known: list[DataFrame]) -> DataFrame | None:
+        """Those of `found` that are not known yet, computed, and known from now on; None if there are none."""
+        self._round += 1
+        fresh = reduce(lambda left, seen: left.join(seen, column, "left_anti"), known, found)
+        fresh = _scratch(self._context, f"{label}-{self._round}", fresh)
+        known.append(fresh)
+        return fresh if fresh.limit(1).count() else None
+
+
+def _list_keys(context: Context, kind: str, is_tonight: bool) -> DataFrame:
+    """`record` and `key` of current records, one row for each key; or with `mention_id` of those that begin or end tonight,
+    as they are and as they were, also one row without a key.
+    """
+    no_names = context.conf.yaml("match.yml")["organisation"]["no_names"]
+    columns = dict(zip(EVIDENCE, evidence(kind, 0, no_names), strict=True))
+    own = [columns[name] for name in _KEYS[kind]]
+    rows = context.lake.read(f"harmonised.{kind}")
+    if is_tonight:
+        night = F.lit(context.run.night)
+        rows = rows.where((F.col("valid_from") == night) | (F.col("valid_to") == night))
+        keys = F.explode(F.array(F.lit(None).cast("bigint"), *own)).alias("key")
+        return rows.select(record_number(kind).alias("record"), mention_id(kind).alias("mention_id"), keys)
+    listed = current(rows).select(record_number(kind).alias("record"), F.explode(F.array(*own)).alias("key"))
+    return listed.where(F.col("key").isNotNull())
+
+
+def _known_households(context: Context) -> list[DataFrame]:
+    """What households had to do with each other the night before, as further keys: their entity, and open decisions."""
+    is_own = F.col("kind") == "household"
+    mentions = context.lake.read("links.mention").where(is_own)
+    record = record_number("household").alias("record")
+    entities = mentions.select(record, F.xxhash64(F.lit("entity"), "entity_id").alias("key"))
+    ids = mentions.select(record, "mention_id")
+    edges = context.lake.read("links.edge").where(is_own & (F.col("decision") != ACCEPT))
+    edge = F.xxhash64(F.lit("edge"), "mention_id", "other_id").alias("key")
+    ends = [edges.select(F.col(end).alias("mention_id"), edge) for end in ("mention_id", "other_id")]
+    return [entities, union_all(ends).join(ids, "mention_id").select("record", "key")]
+
+
+def _list_homes(context: Context) -> DataFrame:
+    """`record` of each current household with `named`, the records of resident and dwelling that its row may hold."""
+    rows = current(context.lake.read("harmonised.household")).where(F.col("role") == default_role("household"))
+    named = F.explode(F.array(*[record_number(kind, default_role(kind)) for kind in _HOME])).alias("named")
+    return rows.select(record_number("household").alias("record"), named)
+
+
+def _once_together(context: Context, changed: DataFrame, redirects: DataFrame) -> DataFrame:
+    """`record` of the mentions, the night before, of entities to which a changed mention ever belonged."""
+    lake, ids = context.lake, changed.select("mention_id")
+    ever = lake.read("links.assignment").join(ids, "mention_id", "left_semi").select("entity_id").distinct()
+    mentions = lake.read("links.mention").join(follow_redirects(ever, redirects), "entity_id", "left_semi")
+    return mentions.select(record_number(F.col("kind")).alias("record"))
+
+
+def _scratch(context: Context, label: str, frame: DataFrame) -> DataFrame:
+    return context.lake.scratch(context.run.run_id, f"near-{label}", frame)
