@@ -9,6 +9,7 @@ from typing import Any
 from match_oracle import Groups, Sets
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from town import stage_log
 
 from jobs.common.engine import session
 from jobs.common.runs import Run
@@ -20,6 +21,7 @@ from jobs.common.workspace import Workspace
 from jobs.match.mentions import EVIDENCE, evidence
 from jobs.match.stage import Night, decide_all
 
+ALL, NEAR = "all mentions", "mentions that may have changed"
 NO_NAMES = ["无", "灵活就业"]
 _TEXT = {
     "resident": ["name", "id_number", "phone"],
@@ -64,6 +66,12 @@ class Decided:
 def open_context(home: Workspace) -> Context:
     conf: Any = SimpleNamespace()
     return Context(home, conf, Lake(home, declared_tables({}, {})), Run("2026-01-01.1", date(2026, 1, 1), "", "", None))
+
+
+def match_looked_at(home: Workspace, run_id: str) -> list[tuple[str, int]]:
+    """What each try of a run has looked at, and how many mentions that were."""
+    told = stage_log(home, run_id, "match")
+    return [(entry["message"], sum(entry.get(kind, 0) for kind in _TEXT)) for entry in told]
 
 
 def mention_frame(kind: str, rows: list[dict[str, Any]]) -> DataFrame:

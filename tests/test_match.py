@@ -6,18 +6,21 @@ a row of CASES   mention, name, birth date, id number, phone    ->    (mention, 
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from match_frames import Decided, decide_rows
+from match_frames import ALL, NEAR, Decided, decide_rows, match_looked_at
 from match_oracle import decide, decide_records, mention_of
 from town import Town
 
 from jobs import match
-from jobs.common.stage import open_context
+from jobs.common.runs import all_runs
+from jobs.common.stage import Context, open_context
 from jobs.common.workspace import Workspace
+from jobs.match import stage
 from jobs.match.clusters import cluster_pairs
 from jobs.match.mentions import KINDS
 
@@ -222,6 +225,25 @@ def test_three_nights_lead_to_the_clusters_that_one_look_at_all_gives(town: Town
         ("organisation", "same_credit_code"), ("organisation", "same_organisation_name"),
         ("household", "same_household_number"), ("household", "same_member_and_dwelling"),
     }  # fmt: skip
+
+
+def test_a_night_looks_at_what_changed_can_reach_and_one_that_looks_at_all_writes_the_same(
+    town: Town, tmp_path: Path
+) -> None:
+    whole = len(town.rows("links.mention"))
+    looked = [match_looked_at(town.workspace, f"{night}.1")[0] for night in town.nights]
+    assert [what for what, _ in looked] == [ALL, NEAR, NEAR]
+    assert all(0 < count < whole / 2 for _, count in looked[1:])
+    copy = town.copy_to(tmp_path / "workspace")
+    last = f"{town.nights[-1]}.1"
+    before = {name: copy.lake.version(name) for name in stage.LINKS}
+    run = next(run for run in all_runs(copy.lake) if run.run_id == last)
+    match.run(Context(copy.workspace, copy.conf, copy.lake, run))
+    assert match_looked_at(copy.workspace, last)[1] == (
+        ALL,
+        whole,
+    )  # once more in the same run: nothing is taken for granted
+    assert {name: copy.lake.version(name) for name in stage.LINKS} == before
 
 
 def assert_one_to_one(found: Iterable[tuple[str, str]]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from match_frames import ALL, NEAR, match_looked_at
 from match_oracle import Groups, Pairs, decide_records, list_events
 from pyspark.sql import DataFrame
 
@@ -24,20 +25,19 @@ from jobs.match import mentions, neighbourhood, stage
 from jobs.match.mentions import KINDS
 
 FIRST = date(2026, 1, 1)
-ALL, NEAR = "all mentions", "mentions that may have changed"
 LINKS = ("links.edge", "links.assignment", "links.identity_event", "links.mention")
 State = dict[int, dict[str, Any]]  # source row -> its values
 DAYS = [date(1980, 1, 1), date(1985, 5, 5)]
 
 
-def draw_row(draw: random.Random) -> dict[str, Any]:
-    """A row of a source that names one of each kind, of so many people and places that some meet."""
+def draw_row(draw: random.Random, spread: int = 1) -> dict[str, Any]:
+    """A row of a source that names one of each kind, of so few people and places that some meet; `spread`: how many times as many."""
 
     def any_of(text: str, count: int, none: float = 0.2) -> str | None:
-        return None if draw.random() < none else f"{text}{draw.randrange(count)}"
+        return None if draw.random() < none else f"{text}{draw.randrange(count * spread)}"
 
-    born, turn = draw.choice(DAYS), draw.randrange(12)
-    home, number = draw.randrange(8), draw.random() < 0.8
+    born, turn = draw.choice(DAYS), draw.randrange(12 * spread)
+    home, number = draw.randrange(8 * spread), draw.random() < 0.8
     return {
         "resident": {
             "name": any_of("张", 4), "birth_date": born, "phone": any_of("139", 3),
@@ -102,9 +102,7 @@ class Office:
 
     def looked_at(self, night: date, number: int = 1) -> list[tuple[str, int]]:
         """What each try of the run has looked at, and how many mentions that were."""
-        lines = (self.workspace.run_dir(f"{night}.{number}") / "log.jsonl").read_text(encoding="utf-8").splitlines()
-        entries = [json.loads(line) for line in lines]
-        return [(e["message"], sum(e.get(kind, 0) for kind in KINDS)) for e in entries if e["stage"] == "match"]
+        return match_looked_at(self.workspace, f"{night}.{number}")
 
     def rows(self, table: str, **where: Any) -> list[dict[str, Any]]:
         return self.lake.rows(table, where or None).to_pylist()
@@ -135,16 +133,19 @@ def partition(entities: dict[str, str]) -> Groups:
     return {frozenset(group) for group in found.values()}
 
 
-def next_state(draw: random.Random, rows: State, ever: State) -> State:
-    """Some rows change, vanish and come back, as they were or other than that; `ever` keeps them all."""
+def next_state(draw: random.Random, rows: State, ever: State, spread: int = 1) -> State:
+    """Some rows change, in one kind or all, vanish and come back, as they were or other than that; `ever` keeps them all."""
     now = {}
     for key, row in ever.items():
         chance = draw.random()
-        if (key in rows and chance < 0.06) or (key not in rows and chance > 0.3):
+        if (key in rows and chance < 0.06 / spread) or (key not in rows and chance > 0.3):
             continue
-        now[key] = draw_row(draw) if chance < 0.12 else dict(row)
+        now[key] = draw_row(draw, spread) if chance < 0.12 / spread else dict(row)
+        if chance > 0.98:
+            kind = draw.choice(KINDS)
+            now[key][kind] = draw_row(draw, spread)[kind]
     for key in range(len(ever), len(ever) + 3):
-        now[key] = draw_row(draw)
+        now[key] = draw_row(draw, spread)
     ever.update(now)
     return now
 
@@ -191,16 +192,17 @@ def everything(compared: DataFrame, tried: DataFrame, reopened: DataFrame) -> Da
     return compared.select("number").unionByName(tried).distinct()
 
 
+@pytest.mark.parametrize("spread", [1, 5])
 def test_a_night_that_works_on_what_changed_writes_what_one_that_works_on_all_does(
-    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spread: int
 ) -> None:
     """Also where the night is worked on again with other rows, and again with the first ones."""
     monkeypatch.setattr(neighbourhood, "_FEW", 0)
     draw = random.Random(3)
-    ever: State = {key: draw_row(draw) for key in range(60)}
+    ever: State = {key: draw_row(draw, spread) for key in range(60 * spread)}
     states = [dict(ever)]
     for _ in range(4):
-        states.append(next_state(draw, states[-1], ever))
+        states.append(next_state(draw, states[-1], ever, spread))
     runs = [
         (0, 1, states[0]),
         (0, 2, states[1]),
@@ -209,12 +211,16 @@ def test_a_night_that_works_on_what_changed_writes_what_one_that_works_on_all_do
         (1, 3, states[2]),
         (2, 1, states[4]),
     ]
-    ways = ((stage.list_scope, Carried.last), (stage.list_scope, nothing), (everything, nothing))
-    offices = [Office(tmp_path / name) for name in ("near", "some", "all")]
+    ways = {
+        "near": (stage.list_scope, Carried.last),
+        "some": (stage.list_scope, nothing),
+        "all": (everything, nothing),
+    }
+    offices = [Office(tmp_path / name) for name in ways]
     for days, number, rows in runs:
         night = FIRST + timedelta(days)
         found = []
-        for office, (scope, last) in zip(offices, ways, strict=True):
+        for office, (scope, last) in zip(offices, ways.values(), strict=True):
             with monkeypatch.context() as patch:
                 patch.setattr(stage, "list_scope", scope)
                 patch.setattr(Carried, "last", last)
@@ -223,8 +229,10 @@ def test_a_night_that_works_on_what_changed_writes_what_one_that_works_on_all_do
                 found.append(office.links())
         assert found[0] == found[1] == found[2]
         assert partition(offices[0].entities()) == decide_state(rows)[0]
-    told = [office.looked_at(FIRST + timedelta(days), number)[0][0] for office in offices for days, number, _ in runs]
-    assert told == [ALL, ALL, NEAR, ALL, ALL, NEAR] + 2 * len(runs) * [ALL]
+    looked = [office.looked_at(FIRST + timedelta(days), number)[0] for office in offices for days, number, _ in runs]
+    assert [what for what, _ in looked] == [ALL, ALL, NEAR, ALL, ALL, NEAR] + 2 * len(runs) * [ALL]
+    few, whole = looked[len(runs) - 1][1], looked[-1][1]
+    assert 0 < few < whole if spread > 1 else few <= whole
     versions = {name: offices[0].lake.version(name) for name in LINKS}
     offices[0].match(FIRST + timedelta(2))
     assert {name: offices[0].lake.version(name) for name in LINKS} == versions

@@ -1,7 +1,6 @@
 """One row per entity, each field from the system that has the say: on small tables, and the whole town by other code."""
 
 import hashlib
-import json
 from collections import defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,7 +13,7 @@ import yaml
 from pyspark.sql.functions import lit
 from pyspark.testing import assertDataFrameEqual
 from stdnum.cn import ric
-from town import Town
+from town import Town, stage_log
 
 from jobs import merge
 from jobs.common.authority import Authority, choose_fields, choose_values, load_authority, mentioned_records
@@ -484,9 +483,8 @@ def test_every_relation_of_the_town_is_stated_by_a_row_or_follows_from_a_househo
 
 def worked_out(town: Town, run_id: str) -> list[Any]:
     """How many entities each merge of a run worked out; None for all."""
-    lines = (town.workspace.run_dir(run_id) / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    entries = [json.loads(line) for line in lines]
-    return [e.get("entities") for e in entries if e["stage"] == "merge" and e["message"].startswith("working out")]
+    told = stage_log(town.workspace, run_id, "merge")
+    return [entry.get("entities") for entry in told if entry["message"].startswith("working out")]
 
 
 def test_a_night_works_out_what_has_changed_and_all_in_parts_gives_the_same(

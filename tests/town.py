@@ -55,6 +55,12 @@ def jiceng(*arguments: str | Path) -> Answer:
     return Answer(int(code or 0), out.getvalue(), err.getvalue())
 
 
+def stage_log(workspace: Workspace, run_id: str, stage: str) -> list[dict[str, Any]]:
+    """What a stage of a run has logged."""
+    lines = (workspace.run_dir(run_id) / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    return [entry for entry in map(json.loads, lines) if entry["stage"] == stage]
+
+
 @dataclass
 class Town:
     """A workspace with released nights."""

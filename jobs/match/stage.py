@@ -286,8 +286,8 @@ def entities_born(night: Night, last: DataFrame) -> DataFrame:
 
 def list_redirects(context: Context) -> DataFrame:
     """`entity_id`, `survivor` of entities that were merged away before tonight, followed to the id that goes on."""
-    is_merge = (F.col("event") == "merge") & (F.col("night") < context.run.night)
-    merges = context.lake.read("links.identity_event").where(is_merge)
+    events = context.lake.read("links.identity_event")
+    merges = events.where((F.col("event") == "merge") & (F.col("night") < context.run.night))
     into = {row["entity_id"]: row["other_id"] for row in merges.toArrow().to_pylist()}
     for old in into:
         while into[old] in into:
