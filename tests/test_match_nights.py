@@ -31,7 +31,7 @@ DAYS = [date(1980, 1, 1), date(1985, 5, 5)]
 
 
 def draw_row(draw: random.Random, spread: int = 1) -> dict[str, Any]:
-    """A row of a source that names one of each kind, of so few people and places that some meet; `spread`: how many times as many."""
+    """A row of a source that names one of each kind, of so few people and places, or `spread` times as many, that some meet."""
 
     def any_of(text: str, count: int, none: float = 0.2) -> str | None:
         return None if draw.random() < none else f"{text}{draw.randrange(count * spread)}"

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from jobs.common.contracts import default_role
 from jobs.common.rows import WHITESPACE, mention_id
-from jobs.common.tables import row_hash
+from jobs.common.tables import Lake, row_hash
 from jobs.common.versions import current
 
 # In the order of the evidence: who lives where is known before who is one household.
@@ -45,6 +45,11 @@ def key_of(*parts: str) -> Column:
 def plain_name(text: Column) -> Column:
     """An organisation's name in capitals, half width, with one kind of brackets and without white space."""
     return F.upper(F.regexp_replace(F.translate(text, _FULL, _HALF), WHITESPACE, ""))
+
+
+def kinds_there(lake: Lake) -> Sequence[str]:
+    """Kinds of which there are records; where there are none the first, whose table has the columns."""
+    return [kind for kind in KINDS if not lake.is_empty(f"harmonised.{kind}")] or KINDS[:1]
 
 
 def list_mentions(records: DataFrame, kind: str, numbering: int, no_names: Sequence[str]) -> DataFrame:

@@ -20,7 +20,7 @@ from jobs.common.stage import Context
 from jobs.common.versions import current, union_all
 from jobs.match.decisions import ACCEPT
 from jobs.match.identity import follow_redirects
-from jobs.match.mentions import EVIDENCE, KINDS, evidence
+from jobs.match.mentions import EVIDENCE, evidence, kinds_there
 
 # What brings mentions of a kind together; present and former names are compared with each other.
 _KEYS = {
@@ -57,17 +57,17 @@ def find_neighbourhood(context: Context, redirects: DataFrame) -> Neighbourhood 
         context: of a run whose `links.*` hold for the night before.
         redirects: as for `follow_redirects`.
     """
-    whole = [kind for kind in KINDS if not context.lake.is_empty(f"harmonised.{kind}")]
-    changed = _scratch(context, "changed", union_all([_list_keys(context, kind, is_tonight=True) for kind in whole]))
+    kinds = kinds_there(context.lake)
+    changed = _scratch(context, "changed", union_all([_list_keys(context, kind, is_tonight=True) for kind in kinds]))
     records = _scratch(context, "changed-records", changed.select("record", "mention_id").distinct())
-    if records.count() * _FEW > sum(context.lake.count_rows(f"harmonised.{kind}") for kind in whole):
+    if records.count() * _FEW > sum(context.lake.count_rows(f"harmonised.{kind}") for kind in kinds):
         return None
-    known = [_list_keys(context, kind, is_tonight=False).select("record", "key") for kind in whole]
+    known = [_list_keys(context, kind, is_tonight=False).select("record", "key") for kind in kinds]
     pairs = _scratch(context, "keys", union_all([*known, *_known_households(context)]))
     begun = records.select("record").unionByName(_once_together(context, records, redirects)).distinct()
     found = Reach(context, pairs)
     found.extend(begun, changed.where(F.col("key").isNotNull()).select("key").distinct())
-    if "household" in whole:
+    if "household" in kinds:
         homes = _scratch(context, "homes", _list_homes(context))
         near = homes.join(found.records.withColumnRenamed("record", "named"), "named", "left_semi")
         found.extend(near.select("record").distinct())

@@ -30,7 +30,7 @@ from jobs.match.identity import (
     new_entity,
 )
 from jobs.match.ledger import assignment_changes, edge_changes, mention_changes
-from jobs.match.mentions import KINDS, NUMBERINGS, list_mentions, mention_number, numbered_by
+from jobs.match.mentions import KINDS, NUMBERINGS, kinds_there, list_mentions, mention_number, numbered_by
 from jobs.match.neighbourhood import find_neighbourhood, record_number
 from jobs.match.scope import compare_clusters, list_scope, standing
 
@@ -137,7 +137,7 @@ def list_current(night: Night, records: DataFrame | None = None) -> DataFrame:
     """The current mentions of all kinds, or those of `records` (see `record_number`)."""
     lake, frames = night.context.lake, []
     no_names = night.context.conf.yaml("match.yml")["organisation"]["no_names"]
-    for kind in [kind for kind in KINDS if not lake.is_empty(f"harmonised.{kind}")] or KINDS[:1]:
+    for kind in kinds_there(lake):
         rows = lake.read(f"harmonised.{kind}")
         if records is not None:
             rows = rows.withColumn("record", record_number(kind)).join(records, "record", "left_semi")
