@@ -188,54 +188,75 @@ def nothing(carried: Carried) -> None:
     """As if no night had left a record."""
 
 
+def no_births(night: stage.Night, mentions: DataFrame, clusters: DataFrame) -> None:
+    """As if ids had been given out before the first night."""
+    stage.write_identities(night, mentions, clusters, stage.list_redirects(night.context))
+
+
 def everything(compared: DataFrame, tried: DataFrame, reopened: DataFrame) -> DataFrame:
     return compared.select("number").unionByName(tried).distinct()
 
 
-@pytest.mark.parametrize("spread", [1, 5])
+WAYS = {
+    "near": (stage.list_scope, Carried.last, stage.write_births),
+    "some": (stage.list_scope, nothing, stage.write_births),
+    "all": (everything, nothing, no_births),
+}
+
+
+def match_alike(patch: pytest.MonkeyPatch, offices: dict[str, Office], night: date, number: int, rows: State) -> None:
+    """Put the rows into each office, and match them there in its way of WAYS: to the same links."""
+    patch.setattr(neighbourhood, "_FEW", 0)
+    found = []
+    for name, office in offices.items():
+        for (of, attribute), way in zip(
+            ((stage, "list_scope"), (Carried, "last"), (stage, "write_births")), WAYS[name], strict=True
+        ):
+            patch.setattr(of, attribute, way)
+        office.put(night, rows)
+        office.match(night, number)
+        found.append(office.links())
+    assert all(links == found[0] for links in found)
+    assert partition(offices["all"].entities()) == decide_state(rows)[0]
+
+
 def test_a_night_that_works_on_what_changed_writes_what_one_that_works_on_all_does(
-    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spread: int
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the night is worked on again with other rows, and again with the first ones."""
-    monkeypatch.setattr(neighbourhood, "_FEW", 0)
+    """Also where the night is worked on again with other rows or none, and again with the first ones."""
     draw = random.Random(3)
-    ever: State = {key: draw_row(draw, spread) for key in range(60 * spread)}
+    ever: State = {key: draw_row(draw) for key in range(60)}
     states = [dict(ever)]
     for _ in range(4):
-        states.append(next_state(draw, states[-1], ever, spread))
-    runs = [
-        (0, 1, states[0]),
-        (0, 2, states[1]),
-        (1, 1, states[2]),
-        (1, 2, states[3]),
-        (1, 3, states[2]),
-        (2, 1, states[4]),
-    ]
-    ways = {
-        "near": (stage.list_scope, Carried.last),
-        "some": (stage.list_scope, nothing),
-        "all": (everything, nothing),
-    }
-    offices = [Office(tmp_path / name) for name in ways]
+        states.append(next_state(draw, states[-1], ever))
+    offices = {name: Office(tmp_path / name) for name in WAYS}
+    runs = [(0, 1, states[0]), (0, 2, {}), (0, 3, states[1])]
+    runs += [(1, 1, states[2]), (1, 2, states[3]), (1, 3, states[2]), (2, 1, states[4])]
     for days, number, rows in runs:
-        night = FIRST + timedelta(days)
-        found = []
-        for office, (scope, last) in zip(offices, ways.values(), strict=True):
-            with monkeypatch.context() as patch:
-                patch.setattr(stage, "list_scope", scope)
-                patch.setattr(Carried, "last", last)
-                office.put(night, rows)
-                office.match(night, number)
-                found.append(office.links())
-        assert found[0] == found[1] == found[2]
-        assert partition(offices[0].entities()) == decide_state(rows)[0]
-    looked = [office.looked_at(FIRST + timedelta(days), number)[0] for office in offices for days, number, _ in runs]
-    assert [what for what, _ in looked] == [ALL, ALL, NEAR, ALL, ALL, NEAR] + 2 * len(runs) * [ALL]
-    few, whole = looked[len(runs) - 1][1], looked[-1][1]
-    assert 0 < few < whole if spread > 1 else few <= whole
-    versions = {name: offices[0].lake.version(name) for name in LINKS}
-    offices[0].match(FIRST + timedelta(2))
-    assert {name: offices[0].lake.version(name) for name in LINKS} == versions
+        match_alike(monkeypatch, offices, FIRST + timedelta(days), number, rows)
+    told = {
+        name: [office.looked_at(FIRST + timedelta(days), number)[0][0] for days, number, _ in runs]
+        for name, office in offices.items()
+    }
+    assert told["near"] == [ALL, ALL, ALL, NEAR, ALL, ALL, NEAR]
+    assert {*told["some"], *told["all"]} == {ALL}
+    for office in offices.values():
+        versions = {name: office.lake.version(name) for name in LINKS}
+        office.match(FIRST + timedelta(2))
+        assert {name: office.lake.version(name) for name in LINKS} == versions
+
+
+def test_where_few_meet_a_night_looks_at_few_and_writes_what_one_that_looks_at_all_does(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, spread = random.Random(5), 10
+    ever: State = {key: draw_row(draw, spread) for key in range(150)}
+    rows, offices = dict(ever), {name: Office(tmp_path / name) for name in ("near", "all")}
+    for night in (FIRST + timedelta(days) for days in range(5)):
+        match_alike(monkeypatch, offices, night, 1, rows)
+        rows = next_state(draw, rows, ever, spread)
+        (what, near), (_, whole) = (office.looked_at(night)[0] for office in offices.values())
+        assert (what, near) == (ALL, whole) if night == FIRST else what == NEAR and 0 < near < 0.8 * whole
 
 
 def test_mentions_that_no_numbering_tells_apart_are_not_matched(

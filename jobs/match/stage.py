@@ -97,7 +97,7 @@ def run(context: Context) -> None:
     written = night.write("edge", changes)
     clusters = mentions.select("number", "mention_id", "kind").join(linked, "number", "left")
     clusters = clusters.select("number", "mention_id", "kind", F.coalesce("label", "number").alias("root"))
-    if lake.is_empty("links.assignment"):
+    if lake.is_empty("links.assignment") and lake.is_empty("links.identity_event"):
         write_births(night, mentions, clusters)
     else:
         write_identities(night, mentions, clusters, redirects)
