@@ -239,10 +239,8 @@ def test_a_night_looks_at_what_changed_can_reach_and_one_that_looks_at_all_write
     before = {name: copy.lake.version(name) for name in stage.LINKS}
     run = next(run for run in all_runs(copy.lake) if run.run_id == last)
     match.run(Context(copy.workspace, copy.conf, copy.lake, run))
-    assert match_looked_at(copy.workspace, last)[1] == (
-        ALL,
-        whole,
-    )  # once more in the same run: nothing is taken for granted
+    # Once more in the same run, where nothing is taken for granted.
+    assert match_looked_at(copy.workspace, last)[1] == (ALL, whole)
     assert {name: copy.lake.version(name) for name in stage.LINKS} == before
 
 

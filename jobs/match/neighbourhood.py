@@ -58,11 +58,11 @@ def find_neighbourhood(context: Context, redirects: DataFrame) -> Neighbourhood 
         redirects: as for `follow_redirects`.
     """
     kinds = kinds_there(context.lake)
-    changed = _scratch(context, "changed", union_all([_list_keys(context, kind, is_tonight=True) for kind in kinds]))
+    changed = _scratch(context, "changed", union_all([_list_changed(context, kind) for kind in kinds]))
     records = _scratch(context, "changed-records", changed.select("record", "mention_id").distinct())
     if records.count() * _FEW > sum(context.lake.count_rows(f"harmonised.{kind}") for kind in kinds):
         return None
-    known = [_list_keys(context, kind, is_tonight=False).select("record", "key") for kind in kinds]
+    known = [_list_known(context, kind) for kind in kinds]
     pairs = _scratch(context, "keys", union_all([*known, *_known_households(context)]))
     begun = records.select("record").unionByName(_once_together(context, records, redirects)).distinct()
     found = Reach(context, pairs)
@@ -110,21 +110,27 @@ class Reach:
         return fresh if fresh.limit(1).count() else None
 
 
-def _list_keys(context: Context, kind: str, is_tonight: bool) -> DataFrame:
-    """`record` and `key` of current records, one row for each key; or with `mention_id` of those that begin or end tonight,
-    as they are and as they were, also one row without a key.
-    """
+def _keys_of(context: Context, kind: str) -> list[Column]:
     no_names = context.conf.yaml("match.yml")["organisation"]["no_names"]
     columns = dict(zip(EVIDENCE, evidence(kind, 0, no_names), strict=True))
-    own = [columns[name] for name in _KEYS[kind]]
-    rows = context.lake.read(f"harmonised.{kind}")
-    if is_tonight:
-        night = F.lit(context.run.night)
-        rows = rows.where((F.col("valid_from") == night) | (F.col("valid_to") == night))
-        keys = F.explode(F.array(F.lit(None).cast("bigint"), *own)).alias("key")
-        return rows.select(record_number(kind).alias("record"), mention_id(kind).alias("mention_id"), keys)
-    listed = current(rows).select(record_number(kind).alias("record"), F.explode(F.array(*own)).alias("key"))
-    return listed.where(F.col("key").isNotNull())
+    return [columns[name] for name in _KEYS[kind]]
+
+
+def _list_changed(context: Context, kind: str) -> DataFrame:
+    """`record`, `mention_id`, `key` of records that begin or end tonight, as they are and as they were: one row for each key, and
+    one without.
+    """
+    rows, night = context.lake.read(f"harmonised.{kind}"), F.lit(context.run.night)
+    rows = rows.where((F.col("valid_from") == night) | (F.col("valid_to") == night))
+    keys = F.explode(F.array(F.lit(None).cast("bigint"), *_keys_of(context, kind))).alias("key")
+    return rows.select(record_number(kind).alias("record"), mention_id(kind).alias("mention_id"), keys)
+
+
+def _list_known(context: Context, kind: str) -> DataFrame:
+    """`record` and `key` of current records, one row for each key."""
+    rows = current(context.lake.read(f"harmonised.{kind}"))
+    keys = F.explode(F.array(*_keys_of(context, kind))).alias("key")
+    return rows.select(record_number(kind).alias("record"), keys).where(F.col("key").isNotNull())
 
 
 def _known_households(context: Context) -> list[DataFrame]:

@@ -87,17 +87,10 @@ def run(context: Context) -> None:
     redirects = list_redirects(context)
     night, mentions = read_near(context, redirects, known["numbering"]) if known else read_all(context)
     decisions, linked = decide_all(night, mentions)
-    lake, ids = context.lake, mentions.select("number", "mention_id")
-    if lake.is_empty("links.edge"):
-        names = lake.declared["links.edge"].names
-        changes = as_edges(decisions, ids).select(*names, F.lit("upsert").alias("_op"))
-    else:
-        edges = night.numbered(night.numbered(night.links("edge")), "other_id", "other")
-        changes = edge_changes(edges, decisions, ids)
-    written = night.write("edge", changes)
+    written = write_edges(night, mentions, decisions)
     clusters = mentions.select("number", "mention_id", "kind").join(linked, "number", "left")
     clusters = clusters.select("number", "mention_id", "kind", F.coalesce("label", "number").alias("root"))
-    if lake.is_empty("links.assignment") and lake.is_empty("links.identity_event"):
+    if context.lake.is_empty("links.assignment") and context.lake.is_empty("links.identity_event"):
         write_births(night, mentions, clusters)
     else:
         write_identities(night, mentions, clusters, redirects)
@@ -212,6 +205,16 @@ def write_arrow(night: Night, label: str, table: pa.Table) -> DataFrame:
     path.parent.mkdir(parents=True, exist_ok=True)  # where no file has landed nothing has made it yet
     pq.write_table(table, path)
     return session().read.parquet(str(path))
+
+
+def write_edges(night: Night, mentions: DataFrame, decisions: DataFrame) -> int:
+    """Bring `links.edge` to tonight's decisions; returns the rows that differed."""
+    lake, ids = night.context.lake, mentions.select("number", "mention_id")
+    if lake.is_empty("links.edge"):
+        names = lake.declared["links.edge"].names
+        return night.write("edge", as_edges(decisions, ids).select(*names, F.lit("upsert").alias("_op")))
+    edges = night.numbered(night.numbered(night.links("edge")), "other_id", "other")
+    return night.write("edge", edge_changes(edges, decisions, ids))
 
 
 def write_births(night: Night, mentions: DataFrame, clusters: DataFrame) -> None:
