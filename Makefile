@@ -30,16 +30,18 @@ setup: .venv/.ready .venv-airflow/.ready ## Both environments, .venv and .venv-a
 	@$(JOBS) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
 	@touch $@
 
+# Compiled at once: else every process compiles anew where nothing may be written (PYTHONDONTWRITEBYTECODE, another user's
+# service), which takes longer than a small night's work.
 .venv/.ready: .venv/.uv requirements.lock pyproject.toml
 	@echo '== .venv: the jobs'
-	@$(UV_ENV) $(UV) pip sync --quiet --python $(JOBS) --require-hashes requirements.lock requirements-build.lock
+	@$(UV_ENV) $(UV) pip sync --quiet --compile-bytecode --python $(JOBS) --require-hashes requirements.lock requirements-build.lock
 	@$(UV_ENV) $(UV) pip install --quiet --python $(JOBS) --no-build-isolation --no-deps --no-index --editable .
 	@touch $@
 
 .venv-airflow/.ready: .venv/.uv requirements-airflow.lock
 	@echo '== .venv-airflow: Airflow'
 	@test -x .venv-airflow/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-airflow
-	@$(UV_ENV) $(UV) pip sync --quiet --python .venv-airflow/bin/python --require-hashes requirements-airflow.lock
+	@$(UV_ENV) $(UV) pip sync --quiet --compile-bytecode --python .venv-airflow/bin/python --require-hashes requirements-airflow.lock
 	@touch $@
 
 lock: .venv/.uv ## Compile the three locks anew from pyproject.toml and requirements-*.in
