@@ -94,7 +94,10 @@ def difference_by_null_safe_keys() -> Rows:
     target = [("a", None, 1), ("a", "p", None), ("b", "p", None), ("d", None, 2)]
     return rows_of(
         difference(
-            session().createDataFrame(actual, schema), session().createDataFrame(target, schema), ["key", "part"]
+            session().createDataFrame(actual, schema),
+            session().createDataFrame(target, schema),
+            ["key", "part"],
+            ["key", "part", "value"],
         )
     )
 

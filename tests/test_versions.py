@@ -184,7 +184,9 @@ def test_difference_compares_keys_and_rows_with_nulls(spark: SparkSession) -> No
         ("gone", "p", None, None),
         ("fresh", None, None, None),
     ]
-    found = difference(spark.createDataFrame(actual, schema), spark.createDataFrame(target, schema), ["key", "part"])
+    columns = ["key", "part", "left", "right"]
+    known, wanted = spark.createDataFrame(actual, schema), spark.createDataFrame(target, schema)
+    found = difference(known, wanted, ["key", "part"], columns)
     assert sorted(map(repr, rows_of(found))) == sorted(map(repr, [
         ("null moved", "p", None, "x", "upsert"),
         ("became null", None, "x", None, "upsert"),

@@ -7,11 +7,9 @@ header. A name of a division that the first list does not have is left out: an o
 """
 
 import csv
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from jobs.common.errors import UserError
@@ -50,11 +48,7 @@ def load_divisions(path: Path) -> list[Division]:
     Raises:
         UserError: the header is another one, or a code is given twice.
     """
-    return _parse_divisions(path, path.read_bytes())
-
-
-def _parse_divisions(path: Path, content: bytes) -> list[Division]:
-    rows = _parse(path, content, ["code", "name", "level", "parent_code"])
+    rows = _parse(path, ["code", "name", "level", "parent_code"])
     repeated = [code for code, count in Counter(row["code"] for row in rows).items() if count > 1]
     if repeated:
         raise UserError(f"{path}: code {repeated[0]} is given twice; keep one of the rows")
@@ -69,27 +63,19 @@ def division_words(divisions_csv: Path, endings_csv: Path, names_csv: Path) -> d
     A word that stands for several divisions means the one inside the office's own counties, if there is just one; an
     office's own counties are those whose townships the list has.
     """
-    files = (divisions_csv, endings_csv, names_csv)
-    return _words(*((path, path.read_bytes()) for path in files))
-
-
-@lru_cache(maxsize=4)  # a night asks once for each record with a division, and the words are many
-def _words(
-    divisions_csv: tuple[Path, bytes], endings_csv: tuple[Path, bytes], names_csv: tuple[Path, bytes]
-) -> dict[str, Meaning]:
-    divisions = {row.code: row for row in _parse_divisions(*divisions_csv)}
+    divisions = {row.code: row for row in load_divisions(divisions_csv)}
     own = {row.code[:6] for row in divisions.values() if row.level >= _TOWNSHIP}
     endings: dict[int, list[list[str]]] = defaultdict(list)
-    for row in _parse(*endings_csv, ["level", "endings"]):
+    for row in _parse(endings_csv, ["level", "endings"]):
         endings[int(row["level"])].append(row["endings"].split("|"))
     present: dict[str, set[str]] = defaultdict(set)
     former: dict[str, set[str]] = defaultdict(set)
     names = {row.code: _forms(row.name, endings[row.level]) for row in divisions.values() if row.name not in _NO_PLACES}
     earlier: dict[str, list[str]] = defaultdict(list)
-    for row in _parse(*names_csv, ["value", "code", "kind", "until"]):
+    for row in _parse(names_csv, ["value", "code", "kind", "until"]):
         value, code, kind = row["value"], row["code"], row["kind"]
         if kind not in KINDS:
-            raise UserError(f"{names_csv[0]}: {kind} is no kind of a name; known: {', '.join(KINDS)}")
+            raise UserError(f"{names_csv}: {kind} is no kind of a name; known: {', '.join(KINDS)}")
         if code not in names:
             continue
         if kind == "short":
@@ -162,8 +148,9 @@ def _paths(division: Division, divisions: dict[str, Division], names: dict[str, 
     yield from dict.fromkeys("".join(chain) for chain in chains)
 
 
-def _parse(path: Path, content: bytes, header: list[str]) -> list[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-    if reader.fieldnames != header:
-        raise UserError(f"{path}:1: the header is not `{','.join(header)}`. Write it as the first line.")
-    return list(reader)
+def _parse(path: Path, header: list[str]) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != header:
+            raise UserError(f"{path}:1: the header is not `{','.join(header)}`. Write it as the first line.")
+        return list(reader)

@@ -151,7 +151,8 @@ def _promote(lake: Lake, name: str, entry: dict[str, Any], run_id: str) -> None:
     if lake.is_empty(refined):
         lake.merge(refined, candidate.withColumn("_op", F.lit("upsert")), run_id, is_computed=True)
     else:
-        lake.merge(refined, difference(lake.read(refined), candidate, lake.declared[refined].key), run_id)
+        declared = lake.declared[refined]
+        lake.merge(refined, difference(lake.read(refined), candidate, declared.key, declared.names), run_id)
 
 
 def write_release(lake: Lake, release: Release) -> None:

@@ -1,5 +1,7 @@
 """What every stage shares: its context, its command line, its log and its exit code."""
 
+import atexit
+import gc
 import json
 import logging
 import resource
@@ -150,6 +152,7 @@ def stage_main(
 def guarded(body: Callable[[], None]) -> int:
     """Exit code of `body`: a user's mistake is one line on stderr, a defect shows its stack trace and is 1."""
     logging.getLogger("pyspark").setLevel(logging.CRITICAL)
+    atexit.register(gc.freeze)  # a process that ends looks through all that it has loaded else, for a second
     try:
         body()
     except UserError as error:

@@ -132,7 +132,8 @@ class Lake:
         """`frame` computed once into `runs/<run_id>/scratch/`: neither engine keeps a persisted frame."""
         path = str(self._workspace.scratch_dir(run_id) / label)
         frame.write.mode("overwrite").options(**_SCRATCH_OPTIONS).parquet(path)
-        return session().read.schema(frame.schema).parquet(path)
+        written = self.computed(run_id, label)  # to ask a frame for its schema has it planned once more
+        return session().read.schema(frame.schema).parquet(path) if written is None else written
 
     def computed(self, run_id: str, label: str) -> DataFrame | None:
         """What `scratch` has kept under this label in the run; None where there is nothing."""
@@ -180,13 +181,11 @@ class Lake:
     def merge(
         self, name: str, changes: DataFrame, run_id: str, is_computed: bool = False, are_new: bool = False
     ) -> int:
-        """Apply `changes` (declared columns and `_op` = upsert or delete) by the table's key in one commit.
+        """Apply `changes` (declared columns and `_op` = upsert or delete) by the table's key in one commit, if there are any.
 
         `is_computed` tells that they are read from scratch tables, so that reading them twice is cheap, `are_new` that the
-        table has none of their keys. Returns the number of changed rows; without any there is no commit.
+        table has none of their keys. Returns the number of changed rows.
         """
-        self._check(name, changes.drop("_op").schema)
-        changes = changes.select(*self.declared[name].names, "_op")
         if is_computed:
             return self._apply(name, changes, are_new)
         label = f"merge-{name}"
@@ -197,13 +196,15 @@ class Lake:
 
     def _apply(self, name: str, changes: DataFrame, are_new: bool) -> int:
         """`merge` of changes that are cheap to read twice."""
+        self._check(name, changes.drop("_op").schema)
         table, path = self.declared[name], self._ensure(name)
+        changes = changes.select(*table.names, "_op")
+        fresh = changes.where(F.col("_op") == "upsert").drop("_op")
         if are_new or self.is_empty(name):
-            fresh, before = changes.where(F.col("_op") == "upsert").drop("_op"), self.count_rows(name)
-            if fresh.limit(1).count() == 0:
-                return 0
-            with self._writing(name):
-                fresh.write.format("delta").mode("append").save(str(path))
+            before = self.count_rows(name)
+            if fresh.limit(1).count() > 0:
+                with self._writing(name):
+                    fresh.write.format("delta").mode("append").save(str(path))
             return self.count_rows(name) - before
         if (count := changes.count()) == 0:
             return 0
@@ -211,9 +212,8 @@ class Lake:
         keys = changes.select(*(F.col(c).alias(f"_{c}") for c in table.key))
         same = [F.col(c.name).eqNullSafe(F.col(f"_{c.name}")) for c in table.columns if c.name in table.key]
         kept = self.read(name).select(*table.names).join(keys, same, "left_anti")
-        whole = kept.unionByName(changes.where(F.col("_op") == "upsert").drop("_op"))
         with self._writing(name):
-            whole.write.format("delta").mode("overwrite").save(str(path))
+            kept.unionByName(fresh).write.format("delta").mode("overwrite").save(str(path))
         return count
 
     # --- fingerprints --------------------------------------------------------------------------------------------

@@ -74,14 +74,13 @@ def version_changes(
     ends = F.when(F.col("_ends").isNotNull(), tonight).cast("date")
     kept = state_before(touched, night).join(ending.withColumn("_ends", F.lit(True)), list(keys), "left")
     kept = kept.withColumn("valid_to", ends).select(*columns)
-    return difference(touched, kept.unionByName(opened.select(*columns)), [*keys, "valid_from"])
+    return difference(touched, kept.unionByName(opened.select(*columns)), [*keys, "valid_from"], columns)
 
 
-def difference(actual: DataFrame, target: DataFrame, key: Sequence[str]) -> DataFrame:
-    """Rows that turn `actual` into `target` (same columns, unique by `key`), with `_op` upsert or delete."""
-    columns = actual.columns
+def difference(actual: DataFrame, target: DataFrame, key: Sequence[str], columns: Sequence[str]) -> DataFrame:
+    """Rows that turn `actual` into `target` (both with `columns`, unique by `key`), with `_op` upsert or delete."""
     target = target.select(*columns).withColumn("_hash", row_hash(columns)).alias("a")
-    known = actual.withColumn("_hash", row_hash(columns)).alias("b")
+    known = actual.select(*columns).withColumn("_hash", row_hash(columns)).alias("b")
     same_key = _same([F.col(f"a.{c}").eqNullSafe(F.col(f"b.{c}")) for c in key])
     upserts = target.join(known, same_key & (F.col("a._hash") == F.col("b._hash")), "left_anti").drop("_hash")
     deletes = known.join(target, same_key, "left_anti").drop("_hash")

@@ -1,5 +1,10 @@
 """From raw text to the fields of a record, with a code for every value that could not be understood."""
 
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -16,6 +21,8 @@ from jobs.common.rows import fed_fields, strip_text
 from jobs.harmonise import clean
 from jobs.harmonise.address import PARTS, complete_parts
 
+# Several records with a division are worked on at a time, and the words are many: the first to ask lists them for all.
+_LISTING = Lock()
 _POSITION = ["system", "object", "sheet", "source_key", "role", "file_id", "row_number", "row_hash"]
 
 
@@ -30,8 +37,7 @@ def record_texts(rows: DataFrame, record: Record, obj: SourceObject, role: str) 
     # A record can have money that this object does not feed.
     units = {f.name: fed[f.name].unit if f.name in fed else UNITS[0] for f in record.fields if f.type == "money"}
     texts = [
-        (F.col(f.name) if f.name in rows.columns else F.lit(None).cast("string")).alias(f"{f.name}__text")
-        for f in record.fields
+        (F.col(f.name) if f.name in fed else F.lit(None).cast("string")).alias(f"{f.name}__text") for f in record.fields
     ]
     return rows.select(
         *_POSITION,
@@ -84,22 +90,30 @@ def decode_field(rows: DataFrame, field: ModelField, values: DataFrame) -> DataF
 def code_values(conf: Conf, field: ModelField) -> DataFrame:
     """What stands for which code, and the issue where it is one: one row per value, as `clean.code_key` writes it."""
     if field.type == "division":
-        words = division_words(*(conf.path(f"codes/{name}.csv") for name in DIVISION_LISTS))
-        rows = [(value, meaning.code, meaning.issue) for value, meaning in words.items()]
+        files = [conf.path(f"codes/{name}.csv") for name in DIVISION_LISTS]
+        with _LISTING:
+            values = _division_values(*((file, file.read_bytes()) for file in files))
     else:
         codes = value_to_code(conf.path(f"codes/{field.codes}.csv"))
-        rows = [(value, code, None) for value, code in codes.items()]
+        values = _value_table((value, code, None) for value, code in codes.items())
+    return session().createDataFrame(values)
+
+
+@lru_cache(maxsize=4)
+def _division_values(*files: tuple[Path, bytes]) -> pa.Table:
+    """`code_values` of divisions; the files come with their content, which decides whether they are listed anew."""
+    words = division_words(*(path for path, _ in files))
+    return _value_table((word, meaning.code, meaning.issue) for word, meaning in words.items())
+
+
+def _value_table(rows: Iterable[tuple[str, str | None, str | None]]) -> pa.Table:
     listed = {"".join(value.upper().split()): (code, issue) for value, code, issue in rows}
-    values = sorted(listed)
-    return session().createDataFrame(
-        pa.table(
-            {
-                "value": values,
-                "code": pa.array([listed[value][0] for value in values], pa.string()),
-                "issue": pa.array([listed[value][1] for value in values], pa.string()),
-            }
-        )
-    )
+    columns = {
+        "value": listed,
+        "code": (code for code, _ in listed.values()),
+        "issue": (issue for _, issue in listed.values()),
+    }
+    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
 
 
 def list_issues(cleaned: DataFrame, record: Record) -> DataFrame:

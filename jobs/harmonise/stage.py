@@ -94,15 +94,16 @@ def find_changed(
     lake, run_id = context.lake, context.run.run_id
     every = _views(record, shares)
     views = [(share, role, view.where("applies")) for share, role, view in every]
-    nothing = before.where(F.lit(False)).select(*RECORD_KEY, "row_hash")
-    now = union_all([nothing, *(view.select(*RECORD_KEY, "row_hash") for _, _, view in views)])
+    hashed = [*RECORD_KEY, "row_hash"]
+    nothing = before.where(F.lit(False)).select(*hashed)
+    now = union_all([nothing, *(view.select(*hashed) for _, _, view in views)])
     changed = [rule for rule in rules if rule.has_changed]
     anew = _in_scope(((rule.system, rule.object, rule.role) for rule in changed), ("system", "object", "role"))
     states = compare_states(before, now, RECORD_KEY, "row_hash").where((F.col("state") != "unchanged") | anew)
     states = lake.scratch(run_id, f"states-{record.name}", states)
     absent = states.where(F.col("state") == "absent")
     # A row that came and says nothing of the record any longer ends it, whatever the export's mode.
-    silent = union_all([nothing, *(view.where("not applies").select(*nothing.columns) for _, _, view in every)])
+    silent = union_all([nothing, *(view.where("not applies").select(*hashed) for _, _, view in every)])
     whole = _in_scope(share.place for share in shares if share.ends_absent)
     closed = absent.where(whole).unionByName(absent.where(~whole).join(silent, RECORD_KEY, "left_semi"))
     closed = closed.select(*RECORD_KEY)

@@ -257,8 +257,8 @@ def write_identities(night: Night, mentions: DataFrame, clusters: DataFrame, red
 
     night.write("assignment", assignment_changes(versions.drop("number"), anew.drop("number"), tonight))
     events = night.events().where(F.col("night") == F.lit(tonight))
-    key = night.context.lake.declared["links.identity_event"].key
-    changes = difference(events, list_events(last, inside, entities, births, tonight), key)
+    declared = night.context.lake.declared["links.identity_event"]
+    changes = difference(events, list_events(last, inside, entities, births, tonight), declared.key, declared.names)
     night.write("identity_event", changes, are_new=events.limit(1).count() == 0)
     assigned = current.select("number", F.col("entity_id").alias("_before"))
     assigned = assigned.join(anew.select("number", "entity_id"), "number", "left")
