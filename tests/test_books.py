@@ -10,6 +10,7 @@ And the books can fail: whatever is taken out of a table or put into one before 
 """
 
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -30,6 +31,7 @@ from jobs.audit.state_books import state_terms
 from jobs.common.books import ENTITY_TERMS, open_balances
 from jobs.common.contracts import SourceObject
 from jobs.common.errors import Refusal
+from jobs.common.size import fit_engine
 from jobs.common.stage import Context, open_context
 
 pytest_plugins = ["town_fixtures"]
@@ -364,12 +366,28 @@ def test_rows_counted_record_by_record_as_of_a_large_town_give_the_same_books(
     context = open_context(stopped.workspace, "2026-01-01.1")
     at_once = sorted(books_of_night(context), key=str)
     plans: list[DataFrame] = []
-    monkeypatch.setattr("jobs.audit.size._VERSIONS_AT_ONCE", 0)
+    monkeypatch.setattr("jobs.common.size._VERSIONS_AT_ONCE", 0)
     monkeypatch.setattr("jobs.audit.row_books.count_terms", lambda rows: plans.append(rows) or count_terms(rows))
     assert sorted(books_of_night(context), key=str) == at_once
     assert len(plans) == len(
         {row["record"].split("@")[0] for row in at_once if row["record"] and row["term"] in ROW_TERMS}
     )
+
+
+@pytest.mark.parametrize("limit", [("_VERSIONS_AT_ONCE", 0), ("_VERSIONS_PER_ROW", 4_000_000)])
+def test_the_engine_spares_memory_where_much_stands_or_has_come(
+    stopped: Town, limit: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = open_context(stopped.workspace, "2026-01-01.1")
+    monkeypatch.delenv("MIMALLOC_PURGE_DELAY", raising=False)
+    fit_engine(context)
+    assert "MIMALLOC_PURGE_DELAY" not in os.environ
+    monkeypatch.setattr(f"jobs.common.size.{limit[0]}", limit[1])
+    fit_engine(context)
+    assert os.environ["MIMALLOC_PURGE_DELAY"] == "10"
+    monkeypatch.setenv("MIMALLOC_PURGE_DELAY", "0")
+    fit_engine(context)
+    assert os.environ["MIMALLOC_PURGE_DELAY"] == "0"
 
 
 def test_a_large_town_is_audited_one_thing_after_the_other_with_the_same_verdicts(
@@ -390,7 +408,7 @@ def test_a_large_town_is_audited_one_thing_after_the_other_with_the_same_verdict
 
         return noted_work
 
-    monkeypatch.setattr("jobs.audit.size._VERSIONS_AT_ONCE", 0)
+    monkeypatch.setattr("jobs.common.size._VERSIONS_AT_ONCE", 0)
     monkeypatch.setattr("jobs.audit.stage.audit_books", noted("books", stage.audit_books))
     monkeypatch.setattr("jobs.audit.checks.audit_tables", noted("rules", checks.audit_tables))
     audit.run(context)

@@ -8,10 +8,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.audit.entries import FILE, entry
-from jobs.audit.size import is_large
 from jobs.common.contracts import SourceObject
 from jobs.common.deliveries import ObjectNight
 from jobs.common.rows import RECORD_KEY, fed_records, keyed_rows, record_label, record_rows
+from jobs.common.size import is_large
 from jobs.common.stage import Context
 from jobs.common.standing import standing_rows
 from jobs.common.versions import current, union_all

@@ -11,9 +11,9 @@ from jobs.audit.books import books_of_night
 from jobs.audit.history import judge_history
 from jobs.audit.loading import load_checks
 from jobs.audit.profile import profile_candidates
-from jobs.audit.size import is_large
 from jobs.common.books import open_balances
 from jobs.common.engine import side_by_side
+from jobs.common.size import fit_engine, is_large
 from jobs.common.stage import Context
 
 
@@ -21,6 +21,7 @@ def run(context: Context) -> None:
     """Write the books of the night and the verdict of every rule; one process for all suites."""
     if context.plan["nothing_new"]:
         return
+    fit_engine(context)
     lake, run_id = context.lake, context.run.run_id
     checks = load_checks()
     audits = [audit_books, checks.audit_tables]

@@ -39,6 +39,7 @@ _SAIL_SETTINGS = {
     "SAIL_PARQUET__MAX_ROW_GROUP_SIZE": "131072",
     "MIMALLOC_PURGE_DELAY": "1000",
 }
+_SPARING = {"MIMALLOC_PURGE_DELAY": "10"}
 # Pieces of independent work at a time: while one waits for a plan, a footer or a commit, another has the processors.
 _AT_ONCE = 3
 Item = TypeVar("Item")
@@ -70,6 +71,12 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], is_one_b
     session()  # there is one, and it must not be started twice
     with ThreadPoolExecutor(1 if is_one_by_one else _AT_ONCE) as pool:
         return list(pool.map(work, items))
+
+
+def spare_memory() -> None:
+    """Have the engine that this process starts later give memory back early; what is set already stays so."""
+    for name, value in _SPARING.items():
+        os.environ.setdefault(name, value)
 
 
 def free_port() -> int:

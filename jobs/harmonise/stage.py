@@ -14,6 +14,7 @@ from jobs.common.decisions import mark_worked_out, withdrawn_files
 from jobs.common.engine import side_by_side
 from jobs.common.model import Record
 from jobs.common.rows import RECORD_KEY, fed_records, record_rows
+from jobs.common.size import fit_engine
 from jobs.common.stage import Context
 from jobs.common.tables import row_hash
 from jobs.common.versions import compare_states, state_before, union_all, version_changes
@@ -42,6 +43,7 @@ def run(context: Context) -> None:
     """Key the rows of the night, set aside those without a usable key, clean what is new, changed or under new rules."""
     if context.plan["nothing_new"]:
         return
+    fit_engine(context)
     lake, run_id, night = context.lake, context.run.run_id, context.run.night
     rules = rule_states(lake, context.conf, night)
     shares = night_shares(context, rules)

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from jobs.common.carried import JOBS, Carried
 from jobs.common.engine import session, side_by_side
+from jobs.common.size import fit_engine
 from jobs.common.stage import Context
 from jobs.common.versions import difference, union_all
 from jobs.match import dwellings, households, organisations, residents
@@ -81,6 +82,7 @@ def run(context: Context) -> None:
     """Decisions, clusters, ids, events and mentions of the night."""
     if context.plan["nothing_new"]:
         return
+    fit_engine(context)
     carried = Carried(context, "match", LINKS, _CODE)
     known = carried.last()
     carried.begin()

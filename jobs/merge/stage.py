@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from jobs.common.authority import choose_fields, load_authority, mentioned_records
 from jobs.common.model import Record
 from jobs.common.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
+from jobs.common.size import fit_engine
 from jobs.common.stage import Context
 from jobs.common.versions import current, difference, union_all
 from jobs.merge import scope
@@ -39,6 +40,7 @@ def run(context: Context) -> None:
     """Compute each candidate, as far as it may not be what it was, and write the rows that differ."""
     if context.plan["nothing_new"]:
         return
+    fit_engine(context)
     carried, copied = scope.carried(context), scope.copied_mentions(context)
     known = carried.last()
     carried.begin()
