@@ -90,7 +90,8 @@ def run(context: Context) -> None:
     night, mentions = read_near(context, redirects, known["numbering"]) if known else read_all(context)
     decisions, linked = decide_all(night, mentions)
     written = write_edges(night, mentions, decisions)
-    clusters = mentions.select("number", "mention_id", "kind").join(linked, "number", "left")
+    # Of two joined frames the embedded engine holds the first in memory: the one with fewer rows or columns.
+    clusters = linked.join(mentions.select("number", "mention_id", "kind"), "number", "right")
     clusters = clusters.select("number", "mention_id", "kind", F.coalesce("label", "number").alias("root"))
     if context.lake.is_empty("links.assignment") and context.lake.is_empty("links.identity_event"):
         write_births(night, mentions, clusters)
@@ -225,10 +226,10 @@ def write_births(night: Night, mentions: DataFrame, clusters: DataFrame) -> None
     entity = new_entity(F.col("kind"), F.col("mention_id"), night.context.run.night)
     born = clusters.where("number = root").select("root", "kind", "mention_id", entity.alias("entity_id"))
     born = night.scratch("born", born)
-    assigned = clusters.join(born.select("root", "entity_id"), "root")
+    assigned = born.select("root", "entity_id").join(clusters, "root")
     assigned = night.scratch("assigned", assigned.select("number", "mention_id", "kind", "entity_id"))
     dates = {"valid_from": tonight, "valid_to": F.lit(None).cast("date")}
-    now = mentions.join(assigned.select("number", "entity_id"), "number")
+    now = assigned.select("number", "entity_id").join(mentions, "number")
     lake = night.context.lake
     for table, rows in (
         ("assignment", assigned.withColumns(dates)),
