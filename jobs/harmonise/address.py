@@ -91,23 +91,33 @@ def complete_parts(rows: DataFrame) -> DataFrame:
     Args:
         rows: with the columns of PARTS as their own columns fed them, and `address` (both cleaned).
     """
-    rows = rows.withColumn("_text", plain_address(F.col("address")))
+    # Each address is read once, however many rows have it: that is most of what cleaning a dwelling takes.
+    read = read_addresses(rows.select("address").where("address is not null").distinct())
+    # What a column says goes before what the address says.
+    said = {part: clean_part(part, code_key(F.col(part))) for part in PARTS}
+    found = {part: F.when(F.col(part).isNotNull(), said[part]).otherwise(F.col(f"_{part}")) for part in PARTS}
+    joined = read.join(rows, "address", "right")  # the smaller one first, as it is held in memory
+    return joined.withColumns(found).drop(*[f"_{part}" for part in PARTS])
+
+
+def read_addresses(addresses: DataFrame) -> DataFrame:
+    """One row per row in: `address`, and what it says of each of PARTS, as it is compared, in `_<part>`."""
+    rows = addresses.withColumn("_text", plain_address(F.col("address")))
     rows = rows.withColumn("_cut", F.regexp_replace("_text", _CUT, "|$1"))
     back = F.when(F.col("_cut").contains("|"), F.substring_index("_cut", "|", -1))
     rows = rows.withColumns({"_front": F.substring_index("_cut", "|", 1), "_back": back})
     rows = rows.withColumns({"_front": _front_parts(F.col("_front")), "_back": _back_parts(F.col("_back"))})
-    # What a column says goes before what the address says.
-    read = {
+    pieces = {
         f"_{part}": _piece(F.col("_front"), i) for i, part in enumerate(("road", "place", "road_number", "compound"))
     }
-    read |= {f"_{part}": _piece(F.col("_back"), i) for i, part in enumerate(("building", "unit", "room"))}
-    rows = _name_compounds(rows.withColumns(read))
-    plain = {
-        part: F.when(F.col(part).isNotNull(), code_key(F.col(part))).otherwise(F.col(f"_{part}")) for part in PARTS
-    }
-    rows = rows.withColumns(plain)
-    numbered = {part: clean_number(F.col(part), _WORDS[part]) for part in _WORDS}
-    return rows.withColumns(numbered).drop("_text", "_cut", "_front", "_back", *read)
+    pieces |= {f"_{part}": _piece(F.col("_back"), i) for i, part in enumerate(("building", "unit", "room"))}
+    named = _name_compounds(rows.withColumns(pieces))
+    return named.select("address", *[clean_part(part, F.col(f"_{part}")).alias(f"_{part}") for part in PARTS])
+
+
+def clean_part(part: str, plain: Column) -> Column:
+    """One of PARTS as it is compared."""
+    return clean_number(plain, _WORDS[part]) if part in _WORDS else plain
 
 
 def _name_compounds(rows: DataFrame) -> DataFrame:

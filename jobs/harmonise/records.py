@@ -56,10 +56,11 @@ def clean_records(texts: DataFrame, record: Record, conf: Conf) -> DataFrame:
     """
     looked_up = [field for field in record.fields if field.type in ("code", "division")]
     cleaned = clean.clean_fields(texts, [field for field in record.fields if field not in looked_up])
-    for field in looked_up:
-        cleaned = decode_field(cleaned, field, code_values(conf, field))
+    # Before anything is joined, as what the rows are made of is worked out twice for it.
     if {"address", *PARTS} <= {field.name for field in record.fields}:
         cleaned = complete_parts(cleaned)
+    for field in looked_up:
+        cleaned = decode_field(cleaned, field, code_values(conf, field))
     codes = {}
     for field in record.fields:
         missing = F.col("required").contains(f"|{field.name}|") & strip_text(F.col(f"{field.name}__text")).isNull()

@@ -6,6 +6,7 @@ Refuses nothing: a value that could not be understood is null and an issue.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -68,7 +69,11 @@ def harmonise_record(context: Context, record: Record, shares: list[Share], rule
     is_first = lake.is_empty(name)
     before = state_before(lake.read(name).where(scope), night)
     found = find_first(context, record, shares) if is_first else find_changed(context, record, shares, rules, before)
-    issues = lake.scratch(run_id, f"issues-{record.name}", issue_changes(context, found, before, scope))
+    if is_first and lake.is_empty("ops.issue"):
+        issues = first_issues(found, night)
+    else:
+        issues = issue_changes(context, found, before, scope)
+    issues = lake.scratch(run_id, f"issues-{record.name}", issues)
     dates = {"valid_from": F.lit(night), "valid_to": F.lit(None).cast("date")}
     opened = found.cleaned.where(F.col("state") != "same").withColumns(dates).select(*lake.declared[name].names)
     if is_first:
@@ -150,6 +155,12 @@ def settle_same(cleaned: DataFrame, record: Record, before: DataFrame, withdrawn
         "row_number": F.when(same, F.col("_row_number")).otherwise(F.col("row_number")),
     }
     return joined.select(*[settled.get(name, F.col(name)).alias(name) for name in cleaned.columns])
+
+
+def first_issues(found: Findings, night: date) -> DataFrame:
+    """The same as `issue_changes` where there is no issue yet: all that are found open with their row."""
+    dates = {"opened": F.lit(night), "closed": F.lit(None).cast("date")}
+    return list_issues(found.cleaned, found.record).withColumns({**dates, "_op": F.lit("upsert")})
 
 
 def issue_changes(context: Context, found: Findings, before: DataFrame, scope: Column) -> DataFrame:

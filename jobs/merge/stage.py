@@ -173,10 +173,9 @@ def write_candidate(context: Context, record: Record, target: DataFrame, touched
     `touched` (`kind`, `entity_id`) are the entities that `target` is about, None where it is all of them.
     """
     lake, run_id, name = context.lake, context.run.run_id, f"candidate.{record.name}"
-    declared = lake.declared[name]
     if lake.is_empty(name):
         return lake.merge(name, target.withColumn("_op", F.lit("upsert")), run_id, is_computed=True)
-    known = lake.read(name)
+    declared, known = lake.declared[name], lake.read(name)
     if touched is not None:
         own = touched.where(F.col("kind") == record.name).select("entity_id")
         known = known.join(own, "entity_id", "left_semi")
