@@ -156,8 +156,8 @@ class Lake:
             rows = rows.select(self.declared[name].names).cast(self._arrow_schema(name))
             if _same_rows(self.rows(name, where), rows):
                 return False
-        with self._writing(name) as path:
-            _overwrite(name, path, rows, as_predicate(where))
+        with self._writing(name):
+            self._overwrite(name, rows, as_predicate(where))
         return True
 
     def upsert(self, name: str, rows: pa.Table) -> bool:
@@ -168,13 +168,13 @@ class Lake:
         """
         self._check(name, rows.schema)
         key = self.declared[name].key
-        path = self._ensure(name)
+        self._ensure(name)
         with self._lock(name):  # reading as well: tasks of several sources record their files at the same time
             known = {tuple(row[c] for c in key): row for row in self.rows(name).to_pylist()}
             wanted = known | {tuple(row[c] for c in key): row for row in rows.to_pylist()}
             if wanted == known:
                 return False
-            _overwrite(name, str(path), self.table_of(name, list(wanted.values())))
+            self._overwrite(name, self.table_of(name, list(wanted.values())))
         committed(name)
         return True
 
@@ -306,12 +306,22 @@ class Lake:
     def _arrow_schema(self, name: str) -> pa.Schema:
         return pa.schema([(c.name, _ARROW[c.type]) for c in self.declared[name].columns])
 
+    def _overwrite(self, name: str, rows: pa.Table | pa.RecordBatchReader, predicate: str | None = None) -> None:
+        """Replace all rows, or those of a predicate; the table stays opened, as it is after this commit."""
+        table = self._latest(name).table
+        try:
+            write_deltalake(table, rows, mode="overwrite", predicate=predicate)
+        except DeltaError as error:
+            # Its message may show the rows at fault, and no message of ours may.
+            raise RuntimeError(f"{name}: the rows could not be written ({type(error).__name__})") from None
+        self._opened[name] = _Opened(self.path(name), table, last_commit(self.path(name)))
+
     @contextmanager
-    def _writing(self, name: str) -> Iterator[str]:
+    def _writing(self, name: str) -> Iterator[None]:
         """Every commit passes here, one at a time for each table."""
-        path = self._ensure(name)
+        self._ensure(name)
         with self._lock(name):
-            yield str(path)
+            yield
         committed(name)
 
     @contextmanager
@@ -385,16 +395,6 @@ def _gained(path: Path, table: Table) -> list[Column]:
     return [column for column in table.columns if column.name not in known]
 
 
-def _overwrite(name: str, path: str, rows: pa.Table | pa.RecordBatchReader, predicate: str | None = None) -> None:
-    try:
-        write_deltalake(path, rows, mode="overwrite", predicate=predicate)
-    except DeltaError as error:
-        # Its message may show the rows at fault, and no message of ours may.
-        raise RuntimeError(f"{name}: the rows could not be written ({type(error).__name__})") from None
-
-
 def _same_rows(left: pa.Table, right: pa.Table) -> bool:
-    def sorted_rows(table: pa.Table) -> list[str]:
-        return sorted(map(repr, table.to_pylist()))
-
-    return left.num_rows == right.num_rows and sorted_rows(left) == sorted_rows(right)
+    sides = (sorted(map(repr, table.to_pylist())) for table in (left, right))
+    return left.num_rows == right.num_rows and next(sides) == next(sides)

@@ -49,7 +49,8 @@ def run(context: Context, system: str) -> None:
     waiting = context.lake.rows("ops.file", {"system": system, "status": "waiting"}).to_pylist()
     leaving = [row for row in fresh_decisions(context.lake, context.run.night, WITHDRAW) if row["system"] == system]
     for obj in source.objects if source else ():
-        for row in in_landing_order(obj, [row for row in waiting if row["object"] == obj.name]):
+        landing = in_landing_order(obj, [row for row in waiting if row["object"] == obj.name])
+        for row in landing:
             outcome = land_file(context, obj, row)
             context.lake.upsert("ops.file", context.lake.table_of("ops.file", [{**row, **outcome}]))
             shown = {"rows_read": outcome["rows_read"] or 0, "reason": outcome["reason"] or "-"}
@@ -57,7 +58,7 @@ def run(context: Context, system: str) -> None:
         withdrawn = [row for row in leaving if row["object"] == obj.name]
         for row in withdrawn:
             remove_withdrawn(context, obj, row)
-        for row in thinned_files(context, obj, bool(withdrawn)):
+        for row in thinned_files(context, obj, bool(withdrawn), [row["file_id"] for row in landing]):
             outcome = land_file(context, obj, row, is_anew=True)
             told = "wanted again, rows removed since are back in raw"
             if outcome["status"] == "refused":  # the contract is another than when it was taken
@@ -67,15 +68,20 @@ def run(context: Context, system: str) -> None:
         hold_back(context, obj)
 
 
-def thinned_files(context: Context, obj: SourceObject, is_shaken: bool) -> list[dict[str, Any]]:
+def thinned_files(
+    context: Context, obj: SourceObject, is_shaken: bool, whole: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Rows of `ops.file` of files that were landed before and lack rows in the raw table: those handed over tonight, and
-    where another was withdrawn (`is_shaken`) those that the records rest on without it.
+    where another was withdrawn (`is_shaken`) those that the records rest on without it. `whole` are known to lack none.
     """
     lake, place = context.lake, {"system": obj.system, "object": obj.name}
     wanted = lake.rows("ops.delivery", place | {"night": context.run.night}, ["file_id"]).column("file_id").to_pylist()
     if is_shaken:
         nights = remaining_nights(lake, obj, context.run.night)
         wanted += [file.file_id for known in nights for file in known.files]
+    wanted = [file_id for file_id in wanted if file_id not in whole]
+    if not wanted:
+        return []
     landed = lake.rows("ops.file", place | {"file_id": wanted, "status": ["accepted", "late"]}).to_pylist()
     found = []
     for row in landed:

@@ -229,9 +229,8 @@ def write_births(night: Night, mentions: DataFrame, clusters: DataFrame) -> None
     assigned = born.select("root", "entity_id").join(clusters, "root")
     assigned = night.scratch("assigned", assigned.select("number", "mention_id", "kind", "entity_id"))
     dates = {"valid_from": tonight, "valid_to": F.lit(None).cast("date")}
-    now = assigned.select("number", "entity_id").join(
-        mentions, "number"
-    )  # the narrow one first, as it is held in memory
+    # The narrow frame first, as it is held in memory.
+    now = assigned.select("number", "entity_id").join(mentions, "number")
     lake = night.context.lake
     for table, rows in (
         ("assignment", assigned.withColumns(dates)),
