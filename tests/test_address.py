@@ -101,8 +101,11 @@ def test_what_a_column_says_goes_before_the_address(spark: SparkSession) -> None
         (None, "汉府街", "12号", "兰园 新寓", "３幢", "二单元", "502室（附房）"),
         (None, "汉府街", None, None, "a座", "02单元", "0502"),
         (None, None, None, None, None, None, None),
+        # an address that others have as well, which is read once for all of them
+        *[("汉府街12号3幢2单元502室", *[None] * 6)] * 2,
     ]
     expected = [
+        *[("汉府街12号3幢2单元502室", "汉府街", "12", None, "3", "2", "502")] * 2,
         ("汉府街12号3幢2单元502室", "汉府街", "12", "兰园新寓", "5", "2", "601"),
         (None, "汉府街", "12", "兰园新寓", "3", "2", "502附"),
         (None, "汉府街", None, None, "A", "2", "502"),

@@ -294,6 +294,17 @@ def test_writers_at_the_same_time_lose_nothing(lake: Lake) -> None:
     assert lake.rows(NAME).num_rows == 2 * 8 * 2
 
 
+def test_a_table_that_stays_opened_shows_what_others_write(lake: Lake) -> None:
+    other = Lake(lake._workspace, lake.declared)
+    lake.upsert(NAME, lake.table_of(NAME, [thing("a")]))
+    other.upsert(NAME, other.table_of(NAME, [thing("b")]))
+    assert contents(lake) == [thing("a"), thing("b")]
+    lake.replace_part(NAME, lake.table_of(NAME, [thing("c", "q")]), {"part": "q"})
+    other.replace_part(NAME, other.table_of(NAME, [thing("d", "r")]), {"part": "r"})
+    assert contents(lake) == contents(other) == [thing("a"), thing("b"), thing("c", "q"), thing("d", "r")]
+    assert (lake.version(NAME), other.version(NAME)) == (4, 4)
+
+
 def write_things(home: Path, name: str, count: int) -> None:
     lake = Lake(Workspace(home), {NAME: THING})
     for number in range(count):
