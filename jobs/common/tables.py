@@ -154,7 +154,8 @@ class Lake:
         self._check(name, rows.schema)
         if isinstance(rows, pa.Table):
             rows = rows.select(self.declared[name].names).cast(self._arrow_schema(name))
-            if _same_rows(self.rows(name, where), rows):
+            known = self.rows(name, where)
+            if known.num_rows == rows.num_rows and _same_rows(known, rows):
                 return False
         with self._writing(name):
             self._overwrite(name, rows, as_predicate(where))
@@ -308,13 +309,13 @@ class Lake:
 
     def _overwrite(self, name: str, rows: pa.Table | pa.RecordBatchReader, predicate: str | None = None) -> None:
         """Replace all rows, or those of a predicate; the table stays opened, as it is after this commit."""
-        table = self._latest(name).table
+        path, table = self.path(name), self._latest(name).table
         try:
             write_deltalake(table, rows, mode="overwrite", predicate=predicate)
         except DeltaError as error:
             # Its message may show the rows at fault, and no message of ours may.
             raise RuntimeError(f"{name}: the rows could not be written ({type(error).__name__})") from None
-        self._opened[name] = _Opened(self.path(name), table, last_commit(self.path(name)))
+        self._opened[name] = _Opened(path, table, last_commit(path))
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:
@@ -396,5 +397,4 @@ def _gained(path: Path, table: Table) -> list[Column]:
 
 
 def _same_rows(left: pa.Table, right: pa.Table) -> bool:
-    sides = (sorted(map(repr, table.to_pylist())) for table in (left, right))
-    return left.num_rows == right.num_rows and next(sides) == next(sides)
+    return sorted(map(repr, left.to_pylist())) == sorted(map(repr, right.to_pylist()))

@@ -68,9 +68,7 @@ def run(context: Context, system: str) -> None:
         hold_back(context, obj)
 
 
-def thinned_files(
-    context: Context, obj: SourceObject, is_shaken: bool, whole: Sequence[str] = ()
-) -> list[dict[str, Any]]:
+def thinned_files(context: Context, obj: SourceObject, is_shaken: bool, whole: list[str]) -> list[dict[str, Any]]:
     """Rows of `ops.file` of files that were landed before and lack rows in the raw table: those handed over tonight, and
     where another was withdrawn (`is_shaken`) those that the records rest on without it. `whole` are known to lack none.
     """
