@@ -13,6 +13,7 @@ from jobs.common.codes import load_codes
 from jobs.common.conf import Conf
 from jobs.common.credit_code import is_valid_credit_code
 from jobs.common.divisions import LISTS, load_divisions
+from jobs.common.engine import session
 from jobs.common.model import Record, table_fields
 from jobs.common.relations import MEMBER
 from jobs.common.resident_id import is_valid_resident_id
@@ -58,13 +59,18 @@ def add_flags(frame: DataFrame, record: Record, entities: DataFrame, conf: Conf)
         wanted = F.lit(kind) if kind else F.col(name.replace("_id", "_kind"))
         found = F.coalesce(F.col("_kind") == wanted, F.lit(False))
         frame = frame.withColumn(f"{name}_exists", F.when(F.col(name).isNotNull(), found)).drop("_kind")
+    for name, codes in _long_lists(record, conf).items():
+        # Joined: of so many literals the plan alone would take longer than a small table.
+        listed = [(code, True) for code in sorted(set(codes))]
+        known = session().createDataFrame(listed, f"{name} string, _known boolean")
+        found = F.coalesce(F.col("_known"), F.lit(False))
+        frame = frame.join(F.broadcast(known), name, "left")
+        frame = frame.withColumn(f"{name}_is_known", F.when(F.col(name).isNotNull(), found)).drop("_known")
     flags: dict[str, Column] = {}
     for field in record.fields:
         if field.type in _VALID:
             value = F.col(field.name)
             flags[f"{field.name}_is_valid"] = F.when(value.isNotNull(), _VALID[field.type](value))
-    for name, codes in _long_lists(record, conf).items():
-        flags[f"{name}_is_known"] = F.col(name).isin(*codes)
     if record.pairs:
         flags["has_two_ends"] = F.col("from_id") != F.col("to_id")
         flags["member_id"] = F.when(F.col("relation_code") == MEMBER, F.col("from_id"))
