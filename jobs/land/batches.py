@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -47,7 +48,7 @@ def rows_schema(obj: SourceObject) -> pa.Schema:
 
 
 def to_rows(
-    obj: SourceObject, numbers: Sequence[int], columns: Sequence[Sequence[str | None] | pa.Array]
+    obj: SourceObject, numbers: Sequence[int] | np.ndarray, columns: Sequence[Sequence[str | None] | pa.Array]
 ) -> pa.RecordBatch:
     """Make `Batch.rows` of columns in the contract's order; an empty text becomes null."""
     arrays: list[pa.Array] = [pa.array(numbers, pa.int64())]

@@ -9,7 +9,9 @@ compact JSON; null, a missing key and an empty text as null.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,78 +38,124 @@ def parse(path: Path, obj: SourceObject) -> Iterator[Batch]:
     yield from hold_trailing_blanks(_parse_blocks(path, obj))
 
 
+@dataclass(frozen=True)
+class Lines:
+    """Lines of a block: line `at` is `data[starts[at]:ends[at]]`, as UTF-8 and without its end.
+
+    `broken` holds those with bytes that are not of the encoding, as they show; in `data` they are empty.
+    """
+
+    data: bytes
+    broken: dict[int, str]
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        return np.frombuffer(self.data, np.uint8)
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        ends = np.flatnonzero(self.codes == _LF)
+        return ends if self.data.endswith(b"\n") else np.append(ends, len(self.data))
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        return np.concatenate([[0], self.ends[:-1] + 1])
+
+    def text(self, at: int) -> str:
+        return self.data[self.starts[at] : self.ends[at]].decode().removesuffix("\r")
+
+    def joined(self, chosen: np.ndarray) -> bytes:
+        """The chosen lines (positions that ascend), each with its end."""
+        breaks = np.flatnonzero(np.diff(chosen) > 1)
+        firsts, lasts = chosen[np.append(0, breaks + 1)], chosen[np.append(breaks, len(chosen) - 1)]
+        runs = zip(self.starts[firsts], self.ends[lasts], strict=True)
+        return b"\n".join(self.data[start:end] for start, end in runs)
+
+
 def _parse_blocks(path: Path, obj: SourceObject) -> Iterator[Batch]:
     headers = [column.header for column in obj.columns]
     first, objects = 1, 0
     with open_lines(path, obj.encoding) as (file, encoding):
         for block, _ in read_blocks(file, BLOCK_BYTES):
             lines = _decode_lines(block, encoding)
-            plain, columns = _read_plain(lines, _find_plain(block, lines), headers)
+            plain, columns = _read_plain(lines, _find_plain(lines), headers)
             numbers: list[int] = []
             rows: list[list[str | None]] = []
             quarantined: list[Rejected] = []
             skipped: list[Rejected] = []
-            for at in sorted({*range(len(lines))} - {*plain}) if len(plain) < len(lines) else ():
-                text, is_sound = lines[at]
-                row, reason = _read_line(text, headers) if is_sound else (None, "bad_bytes")
+            for at in np.setdiff1d(np.arange(len(lines.ends)), plain, assume_unique=True).tolist():
+                text = lines.broken.get(at) or lines.text(at)
+                row, reason = (None, "bad_bytes") if at in lines.broken else _read_line(text, headers)
                 if row is not None:
-                    numbers.append(first + at)
+                    numbers.append(at)
                     rows.append(row)
                 else:
                     rejected = Rejected(first + at, reason, text)
                     (skipped if reason == "blank" else quarantined).append(rejected)
             objects += len(plain) + len(rows) + sum(row.reason == "unknown_json_key" for row in quarantined)
-            landed = _in_order([*(first + at for at in plain), *numbers], columns, rows)
-            yield Batch(to_rows(obj, *landed), quarantined, skipped, len(lines))
-            first += len(lines)
+            order, columns = _in_order(plain, columns, numbers, rows)
+            yield Batch(to_rows(obj, first + order, columns), quarantined, skipped, len(lines.ends))
+            first += len(lines.ends)
     if not objects:
         raise FileRefused("unreadable", "no line of the file is a JSON object")
 
 
-def _decode_lines(block: bytes, encoding: str) -> list[tuple[str, bool]]:
-    """Each line's text without its end, and whether all its bytes are of the encoding."""
+def _decode_lines(block: bytes, encoding: str) -> Lines:
     try:
         text = block.decode(encoding)
-        if encoding != "utf-8":
-            text.encode()
-        return [(line.removesuffix("\r"), True) for line in text.removesuffix("\n").split("\n")]
+        return Lines(block if encoding == "utf-8" else text.encode(), {})
     except UnicodeError:
-        lines = block.removesuffix(b"\n").split(b"\n")
-        return [decode_line(line.removesuffix(b"\r"), encoding) for line in lines]
+        lines = [decode_line(line, encoding) for line in block.removesuffix(b"\n").split(b"\n")]
+        broken = {at: text.removesuffix("\r") for at, (text, is_sound) in enumerate(lines) if not is_sound}
+        return Lines(b"".join((text if is_sound else "").encode() + b"\n" for text, is_sound in lines), broken)
 
 
-def _find_plain(block: bytes, lines: list[tuple[str, bool]]) -> list[int]:
+def _find_plain(lines: Lines) -> np.ndarray:
     """Positions of the lines that are, if anything, one flat object of text and null."""
-    starts = block.startswith(b"{") + block.count(b"\n{")
-    if starts == block.count(b"{") == len(lines) and not _ODD_VALUE.search(block) and all(sound for _, sound in lines):
-        return list(range(len(lines)))
-    return [
-        at
-        for at, (text, is_sound) in enumerate(lines)
-        if is_sound and text[:1] == "{" and text[-1:] == "}" and text.count("{") == 1 and not _ODD_TEXT.search(text)
-    ]
+    codes, starts, ends = lines.codes, lines.starts, lines.ends
+    bounds = np.append(starts, len(codes) + 1)
+    braces = np.diff(np.searchsorted(np.flatnonzero(codes == _OPEN), bounds))
+    padded = np.append(codes, [_LF] * _LONGEST_VALUE)
+    # The last line may be empty, and what is read of it then is nothing that a plain one has.
+    last = np.where((ends > starts) & (padded[ends - 1] == _CR), ends - 2, ends - 1)
+    is_plain = (braces == 1) & (padded[starts] == _OPEN) & (padded[last] == _CLOSE)
+    odd = np.unique(np.searchsorted(ends, _odd_colons(padded)))
+    for at in odd[is_plain[odd]].tolist():
+        is_plain[at] = not _ODD_VALUE.search(lines.data, starts[at], ends[at])
+    return np.flatnonzero(is_plain)
 
 
-def _read_plain(
-    lines: list[tuple[str, bool]], plain: list[int], headers: list[str]
-) -> tuple[list[int], list[pa.Array]]:
+def _odd_colons(codes: np.ndarray) -> np.ndarray:
+    """Positions of colons that may stand between a key and a value that is neither text nor null; few others are among them.
+
+    `codes` end with so many line ends as a value that is looked for has characters.
+    """
+    colons = np.flatnonzero(codes == _COLON)
+    colons = colons[np.isin(codes[colons - 1], _BEFORE_COLON)]
+    values = colons + 1 + (codes[colons + 1] == _SPACE)
+    is_null = np.logical_and.reduce([codes[values + at] == code for at, code in enumerate(b"null")])
+    odd: np.ndarray = colons[~is_null & (codes[values] != _QUOTE)]
+    return odd
+
+
+def _read_plain(lines: Lines, plain: np.ndarray, headers: list[str]) -> tuple[np.ndarray, list[pa.Array]]:
     """Those of the lines at `plain` that are as they must be, and their values, a column for each header.
 
     Where Arrow's parser refuses some lines, both halves are tried: a bad line keeps few others from it.
     """
-    table = _parse_with_arrow([lines[at][0] for at in plain], headers) if plain else None
+    table = _parse_with_arrow(lines.joined(plain), len(plain), headers) if len(plain) else None
     if table is not None:
         return plain, [table.column(header).combine_chunks() for header in headers]
     if len(plain) <= _FEW_LINES:
-        return [], [pa.nulls(0, pa.string())] * len(headers)
+        return plain[:0], [pa.nulls(0, pa.string())] * len(headers)
     middle = len(plain) // 2
     left, right = (_read_plain(lines, half, headers) for half in (plain[:middle], plain[middle:]))
-    return left[0] + right[0], [pa.concat_arrays(halves) for halves in zip(left[1], right[1], strict=True)]
+    columns = [pa.concat_arrays(halves) for halves in zip(left[1], right[1], strict=True)]
+    return np.concatenate([left[0], right[0]]), columns
 
 
-def _parse_with_arrow(lines: list[str], headers: list[str]) -> pa.Table | None:
-    """The lines as a table of text; None where Arrow refuses one, as it does with a key that is unknown or comes twice."""
-    data = "\n".join(lines).encode()
+def _parse_with_arrow(data: bytes, count: int, headers: list[str]) -> pa.Table | None:
+    """So many lines as a table of text; None where Arrow refuses one, as it does with a key that is unknown or comes twice."""
     try:
         table = pa.json.read_json(
             pa.BufferReader(data),
@@ -119,21 +167,20 @@ def _parse_with_arrow(lines: list[str], headers: list[str]) -> pa.Table | None:
         )
     except pa.ArrowInvalid:
         return None
-    return table if table.num_rows == len(lines) else None
+    return table if table.num_rows == count else None
 
 
 def _in_order(
-    numbers: list[int], columns: list[pa.Array], rows: list[list[str | None]]
-) -> tuple[Sequence[int], list[pa.Array]]:
-    """Line numbers and columns of the plain lines and of those read one by one, in the order of the file."""
+    plain: np.ndarray, columns: list[pa.Array], numbers: list[int], rows: list[list[str | None]]
+) -> tuple[np.ndarray, list[pa.Array]]:
+    """Positions and columns of the plain lines and of those read one by one, in the order of the file."""
     if not rows:
-        return numbers, columns
+        return plain, columns
     others = [pa.array(values, pa.string()) for values in zip(*rows, strict=True)]
-    order = np.argsort(numbers)
-    whole = [
-        pa.concat_arrays([column, other]).take(pa.array(order)) for column, other in zip(columns, others, strict=True)
-    ]
-    return np.array(numbers)[order].tolist(), whole
+    positions = np.concatenate([plain, numbers])
+    order = np.argsort(positions)
+    both = zip(columns, others, strict=True)
+    return positions[order], [pa.concat_arrays([column, other]).take(pa.array(order)) for column, other in both]
 
 
 def _read_line(text: str, headers: list[str]) -> tuple[list[str | None] | None, str]:
@@ -182,7 +229,9 @@ def _value_text(text: str, key: str, value: Any) -> str | None:
 
 # A value that is neither text nor null; a quote inside a text that looks like one only costs time.
 _ODD_VALUE = re.compile(rb'"[ \t\r]*:[ \t\r]*(?!null)[^" \t\r]')
-_ODD_TEXT = re.compile(_ODD_VALUE.pattern.decode())
+_LF, _CR, _SPACE, _QUOTE, _COLON, _OPEN, _CLOSE = b'\n\r ":{}'
+_BEFORE_COLON = np.frombuffer(b'" \t\r', np.uint8)
+_LONGEST_VALUE = len(":  null")
 _AS_TEXT: dict[str, Any] = {"parse_float": _number_text, "parse_int": str, "parse_constant": _refuse_constant}
 # The decoder's own scanner, which its type stubs leave out: `decode` would take half as long again for each line.
 _scan_unique = json.JSONDecoder(object_pairs_hook=_unique_keys, **_AS_TEXT).scan_once  # type: ignore[attr-defined]
