@@ -14,20 +14,19 @@ from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
-import deltalake
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs
-from deltalake import DeltaTable, write_deltalake
+from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError
-from deltalake.schema import PrimitiveType
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.common.delta_schema import create_table, gained_columns
 from jobs.common.engine import session
 from jobs.common.errors import UserError
-from jobs.common.schemas import LAYERS, Column, Table
+from jobs.common.schemas import LAYERS, Table
 from jobs.common.table_log import check_log, last_commit
 from jobs.common.where import as_filter, as_predicate
 from jobs.common.workspace import Workspace
@@ -40,13 +39,12 @@ _ARROW = {
     "boolean": pa.bool_(),
     "decimal(18,2)": pa.decimal128(18, 2),
 }
-_DELTA = {"bigint": "long"}
-LOG_SETTINGS = {
-    # An engine that tidies the log by itself would take the versions of kept releases away after thirty days.
-    "delta.enableExpiredLogCleanup": "false",
-    # Who opens a table reads all commits since the last checkpoint.
-    "delta.checkpointInterval": "10",
-}
+# Half of what a write of text costs is to list its values, and most of this text is hardly ever there twice.
+_WRITTEN = WriterProperties(
+    compression="ZSTD",
+    compression_level=1,
+    default_column_properties=ColumnProperties(dictionary_enabled=False, statistics_enabled="CHUNK"),
+)
 # What lives for minutes is not worth the time to make it small: half of what a write costs. Spark knows the first alone.
 _SCRATCH_OPTIONS = {"compression": "lz4_raw", "statistics_enabled": "none"}
 
@@ -283,12 +281,12 @@ class Lake:
                 raise UserError(f"there is no table {name}; known: {', '.join(self.existing())}")
             with self._lock(name):
                 if not self.exists(name):
-                    _create(path, table)
+                    create_table(path, table)
                     committed(name)
-        elif table is not None and _gained(path, table):
+        elif table is not None and gained_columns(path, table):
             with self._lock(name):
-                if gained := _gained(path, table):
-                    DeltaTable(str(path)).alter.add_columns([_delta_field(c, required=False) for c in gained])
+                if gained := gained_columns(path, table):
+                    DeltaTable(str(path)).alter.add_columns(gained)
         self._as_declared.add(name)
         return path
 
@@ -311,7 +309,7 @@ class Lake:
         """Replace all rows, or those of a predicate; the table stays opened, as it is after this commit."""
         path, table = self.path(name), self._latest(name).table
         try:
-            write_deltalake(table, rows, mode="overwrite", predicate=predicate)
+            write_deltalake(table, rows, mode="overwrite", predicate=predicate, writer_properties=_WRITTEN)
         except DeltaError as error:
             # Its message may show the rows at fault, and no message of ours may.
             raise RuntimeError(f"{name}: the rows could not be written ({type(error).__name__})") from None
@@ -368,32 +366,6 @@ def _compare(name: str, given: set[str], declared: set[str]) -> None:
 def _type_name(type: pa.DataType) -> str:
     known = {str(arrow): name for name, arrow in _ARROW.items()} | {"large_string": "string", "string_view": "string"}
     return known.get(str(type), str(type))
-
-
-def _delta_field(column: Column, required: bool) -> deltalake.Field:
-    metadata = {"comment": column.comment, "jiceng.level": str(column.level)}
-    type = PrimitiveType(_DELTA.get(column.type, column.type))
-    return deltalake.Field(column.name, type, nullable=not required, metadata=metadata)
-
-
-def _create(path: Path, table: Table) -> None:
-    path.mkdir(parents=True, exist_ok=True)
-    schema = deltalake.Schema([_delta_field(column, column.required) for column in table.columns])
-    statistics = [c.name for c in table.columns if c.level <= 2]
-    DeltaTable.create(
-        str(path),
-        schema,
-        mode="ignore",
-        name=table.name,
-        description=table.description,
-        configuration={"delta.dataSkippingStatsColumns": ",".join(statistics), **LOG_SETTINGS},
-    )
-
-
-def _gained(path: Path, table: Table) -> list[Column]:
-    """Columns that the declaration has and the table has not."""
-    known = {field.name for field in DeltaTable(str(path)).schema().fields}
-    return [column for column in table.columns if column.name not in known]
 
 
 def _same_rows(left: pa.Table, right: pa.Table) -> bool:

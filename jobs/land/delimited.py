@@ -9,6 +9,7 @@ the block and each record over several lines keeps the rules of `records`; other
 """
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +33,8 @@ from jobs.land.records import (
     split_records,
     without_line_end,
 )
+
+_LINE_END = re.compile(b"\n")
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,8 @@ def _parse_fast(block: Block, width: int) -> Parsed | None:
     is_valid[np.array([row.number - 1 for row in invalid], np.int64)] = False
     spans = np.ones(len(is_valid), np.int64)
     if b'"' in utf8:
-        spans[is_valid] += sum(pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy() for column in columns)
+        for column in filter(_may_have_line_end, columns):
+            spans[is_valid] += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy()
         spans[~is_valid] += np.array([row.text.count("\n") for row in invalid], np.int64)
     starts = block.first + np.cumsum(spans) - spans
     if spans.sum() != utf8.count(b"\n") + (not utf8.endswith(b"\n")):
@@ -191,6 +195,12 @@ def _parse_fast(block: Block, width: int) -> Parsed | None:
             return None
         others.append(Record(int(start), int(span), text, split.cells, None))
     return Parsed(starts[is_valid], columns, others)
+
+
+def _may_have_line_end(column: pa.Array) -> bool:
+    """Whether there is one in the bytes of all values, which is told sooner than of each value."""
+    data = column.buffers()[2]
+    return data is not None and _LINE_END.search(data) is not None
 
 
 def _keeps_rules(block: Block, utf8: bytes, starts: np.ndarray, spans: np.ndarray) -> bool:
