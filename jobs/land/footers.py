@@ -30,8 +30,12 @@ def footer_reason(cells: Sequence[str], key_positions: Sequence[int]) -> str | N
     position = next((position for position, cell in enumerate(cells) if cell.strip()), None)
     if position is None or any(cells[key].strip() for key in key_positions if key != position):
         return None
-    first = cells[position]
-    word = _SPACE.sub("", first)
+    return footer_word(cells[position])
+
+
+def footer_word(text: str) -> str | None:
+    """`total` or `signature` for the first text of such a row."""
+    word = _SPACE.sub("", text)
     if _TOTAL.fullmatch(word):
         return "total"
     return "signature" if _SIGNATURE.fullmatch(word) else None

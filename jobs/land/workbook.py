@@ -11,9 +11,12 @@ A merged range of records has its value in its first cell only, as the file has 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import python_calamine as calamine
 
@@ -22,7 +25,7 @@ from jobs.common.contracts import SourceObject
 from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, to_rows
 from jobs.land.cells import column_texts
 from jobs.land.extent import check_extent
-from jobs.land.footers import footer_reason, is_lone_text
+from jobs.land.footers import footer_reason, footer_word, is_lone_text
 from jobs.land.headers import Layout, Merged, join_header_rows, match_headers
 
 BATCH_ROWS = 10_000
@@ -67,56 +70,70 @@ def _open_sheet(path: Path, name: str) -> calamine.CalamineSheet:
     raise FileRefused("missing_sheet", f"no sheet {name} ({listed})")
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a sheet, of which the first has the number `first`, as columns of text."""
+
+    first: int
+    columns: list[Sequence[str]]
+
+    @cached_property
+    def filled(self) -> np.ndarray:
+        """Whether a cell holds more than white space, by column and row."""
+        return np.array([[bool(cell) and not cell.isspace() for cell in column] for column in self.columns])
+
+    def row(self, at: int) -> Row:
+        return self.first + at, tuple(column[at] for column in self.columns)
+
+
 def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[Batch]:
-    rows = _text_rows(sheet)
-    head, layout = _read_head(rows, sheet, obj)
+    head, layout = _read_head(sheet, obj)
     yield head
     keys = [at for at, column in zip(layout.positions, obj.columns, strict=True) if column.primary_key]
     # Lone texts wait for the next record: where one follows they are records too, else notes at the end of the sheet.
     waiting: list[Row] = []
     blanks: list[Rejected] = []  # those at the end of the sheet are no rows of the export
-    while part := list(islice(rows, BATCH_ROWS)):
-        landing: list[Row] = []
+    for part in _list_parts(sheet, head.read):
+        others = {
+            at: reason for at in _find_suspects(part, layout, keys) if (reason := _row_reason(part, at, layout, keys))
+        }
+        is_landing = np.ones(part.filled.shape[1], bool)
+        is_landing[list(others)] = False
+        last_record = max(np.flatnonzero(is_landing), default=-1)
+        last_filled = max([last_record, *(at for at, reason in others.items() if reason != "blank")])
+        released, waiting = (waiting, []) if last_record >= 0 else ([], waiting)
+        skipped, blanks = (blanks, []) if last_filled >= 0 else ([], blanks)
+        read = len(skipped) + int(last_filled) + 1
         quarantined: list[Rejected] = []
-        skipped: list[Rejected] = []
-        read = 0
-        for number, cells in part:
-            reason = _row_reason(cells, layout, keys)
-            if reason == "blank":
-                blanks.append(Rejected(number, reason, raw_text(cells)))
-                continue
-            read += len(blanks) + 1
-            skipped += blanks
-            blanks = []
-            if reason is None:
-                landing += [*waiting, (number, cells)]
-                waiting = []
-            elif reason == "lone":
+        for at, reason in others.items():
+            number, cells = part.row(at)
+            if reason == "lone" and at > last_record:
                 waiting.append((number, cells))
+            elif reason == "lone":
+                is_landing[at] = True
             else:
-                rejected = Rejected(number, reason, raw_text(cells))
-                (quarantined if reason == "ragged_row" else skipped).append(rejected)
-        yield Batch(_landed(landing, obj, layout), quarantined, skipped, read)
+                aside = quarantined if reason == "ragged_row" else blanks if at > last_filled else skipped
+                aside.append(Rejected(number, reason, raw_text(cells)))
+        yield Batch(_landed(released, part, is_landing, obj, layout), quarantined, skipped, read)
     notes = [Rejected(number, "signature", raw_text(cells)) for number, cells in waiting]
-    yield Batch(_landed([], obj, layout), [], notes, 0)
+    yield Batch(to_rows(obj, [], [()] * len(obj.columns)), [], notes, 0)
 
 
-def _text_rows(sheet: calamine.CalamineSheet) -> Iterator[Row]:
-    """Row number and cells as text; converted by columns, as most hold one type."""
-    rows = sheet.iter_rows()
-    first = 1
+def _list_parts(sheet: calamine.CalamineSheet, after: int) -> Iterator[Part]:
+    """The rows after so many; converted by columns, as most hold one type."""
+    rows = islice(sheet.iter_rows(), after, None)
     while part := list(islice(rows, BATCH_ROWS)):
-        columns = [column_texts(column) for column in zip(*part, strict=True)]
-        yield from enumerate(zip(*columns, strict=True), start=first)
-        first += len(part)
+        yield Part(after + 1, [column_texts(column) for column in zip(*part, strict=True)])
+        after += len(part)
 
 
-def _read_head(rows: Iterator[Row], sheet: calamine.CalamineSheet, obj: SourceObject) -> tuple[Batch, Layout]:
+def _read_head(sheet: calamine.CalamineSheet, obj: SourceObject) -> tuple[Batch, Layout]:
     """Title and header rows, and the layout they give."""
     skipped: list[Rejected] = []
     headers: list[tuple[str, ...]] = []
     top = 0
-    for number, cells in rows:
+    for number, row in enumerate(sheet.iter_rows(), start=1):
+        cells = tuple(column_texts(row))
         reason = "header"
         if number <= obj.skip_rows:
             reason = "title"
@@ -133,7 +150,7 @@ def _read_head(rows: Iterator[Row], sheet: calamine.CalamineSheet, obj: SourceOb
     if len(headers) < obj.header_rows:
         raise FileRefused("missing_header", f"sheet {obj.sheet} ends before its header rows ({obj.header_rows})")
     layout = match_headers(join_header_rows(headers, _merged_below(sheet, top - 1, len(headers))), obj)
-    return Batch(_landed([], obj, layout), [], skipped, len(skipped)), layout
+    return Batch(to_rows(obj, [], [()] * len(obj.columns)), [], skipped, len(skipped)), layout
 
 
 def _merged_below(sheet: calamine.CalamineSheet, top: int, height: int) -> Merged:
@@ -146,8 +163,22 @@ def _merged_below(sheet: calamine.CalamineSheet, top: int, height: int) -> Merge
     ]
 
 
-def _row_reason(cells: tuple[str, ...], layout: Layout, keys: Sequence[int]) -> str | None:
+def _find_suspects(part: Part, layout: Layout, keys: Sequence[int]) -> list[int]:
+    """The rows that may be no records, in their order; what can be told of whole columns tells of all others that they are."""
+    filled, first = part.filled, part.filled.argmax(axis=0)
+    title = next(at for at, title in enumerate(layout.titles) if title)
+    is_suspect = np.array([cell.strip() == layout.titles[title] for cell in part.columns[title]])
+    is_suspect |= (filled.sum(axis=0) <= 1) | filled[list(layout.unnamed)].any(axis=0)
+    has_key = np.logical_or.reduce([filled[key] & (first != key) for key in keys], initial=False)
+    for at in np.flatnonzero(~is_suspect & ~has_key).tolist():
+        is_suspect[at] = footer_word(part.columns[first[at]][at]) is not None
+    found: list[int] = np.flatnonzero(is_suspect).tolist()
+    return found
+
+
+def _row_reason(part: Part, at: int, layout: Layout, keys: Sequence[int]) -> str | None:
     """Why a row does not land; `lone` for a text that may be a note; None for a record."""
+    _, cells = part.row(at)
     filled = [cell for cell in cells if cell and not cell.isspace()]
     if not filled:
         return "blank"
@@ -160,9 +191,17 @@ def _row_reason(cells: tuple[str, ...], layout: Layout, keys: Sequence[int]) -> 
     return "lone" if len(filled) == 1 and is_lone_text(cells, keys) else None
 
 
-def _landed(rows: Sequence[Row], obj: SourceObject, layout: Layout) -> pa.RecordBatch:
-    columns = list(zip(*(cells for _, cells in rows), strict=True)) if rows else [()] * layout.width
-    return to_rows(obj, [number for number, _ in rows], [columns[position] for position in layout.positions])
+def _landed(
+    released: Sequence[Row], part: Part, is_landing: np.ndarray, obj: SourceObject, layout: Layout
+) -> pa.RecordBatch:
+    """The rows that had waited, and those of the part that land."""
+    numbers = [*(number for number, _ in released), *(part.first + np.flatnonzero(is_landing))]
+    columns = []
+    for position in layout.positions:
+        earlier = pa.array([cells[position] for _, cells in released], pa.string())
+        own = pa.array(part.columns[position], pa.string()).filter(pa.array(is_landing))
+        columns.append(pa.concat_arrays([earlier, own]))
+    return to_rows(obj, numbers, columns)
 
 
 def raw_text(cells: Sequence[str]) -> str:
