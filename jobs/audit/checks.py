@@ -97,16 +97,20 @@ def _source() -> Any:
 def check_rules(frame: DataFrame, name: str, rules: list[Rule]) -> dict[str, dict[str, Any]]:
     """Result of each rule by its name: success, observed, unexpected_rows; a check that crashed has failed.
 
-    Of a rule that lets nothing through the answer tells the count where it holds: it is asked for where it does not.
+    Of a rule that lets nothing through the answer tells the count where it holds, as it does where there are no rows: it is
+    asked for where it does not.
     """
     batch = _batch_definition(name).get_batch({"dataframe": frame})
+    rows = frame.count()
     strict = [rule for rule in rules if lets_nothing_through(rule)]
-    held = {_rule_of(result) for result in _validate(batch, name, strict, _YES_OR_NO) if result.success}
+    held = {rule.name for rule in strict}
+    if rows:
+        held = {_rule_of(result) for result in _validate(batch, name, strict, _YES_OR_NO) if result.success}
     others = [rule for rule in rules if rule.name not in held]
     found = {_rule_of(result): _summary(result) for result in _validate(batch, name, others, _COUNTS)}
-    held_by_all = {"success": True, "observed": f"0 of {frame.count()}", "unexpected_rows": 0} if held else {}
+    found |= {name: {"success": True, "observed": f"0 of {rows}", "unexpected_rows": 0} for name in held}
     missing = {"success": False, "observed": _DID_NOT_RUN, "unexpected_rows": None}
-    return {rule.name: held_by_all if rule.name in held else found.get(rule.name, missing) for rule in rules}
+    return {rule.name: found.get(rule.name, missing) for rule in rules}
 
 
 def _validate(batch: Any, name: str, rules: list[Rule], result_format: dict[str, Any]) -> list[Any]:

@@ -13,8 +13,8 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from jobs.common import tables
-from jobs.common.delta_schema import LOG_SETTINGS
 from jobs.common.errors import Fault
+from jobs.common.table_schema import LOG_SETTINGS
 from jobs.common.tables import Lake
 
 # From so many files on a table is put together: each one costs a look at its footer, and rewriting costs more than a few.

@@ -23,11 +23,11 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.delta_schema import create_table, gained_columns
 from jobs.common.engine import session
 from jobs.common.errors import UserError
 from jobs.common.schemas import LAYERS, Table
 from jobs.common.table_log import check_log, last_commit
+from jobs.common.table_schema import create_table, gained_columns
 from jobs.common.where import as_filter, as_predicate
 from jobs.common.workspace import Workspace
 

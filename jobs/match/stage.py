@@ -82,6 +82,9 @@ def run(context: Context) -> None:
     """Decisions, clusters, ids, events and mentions of the night."""
     if context.plan["nothing_new"]:
         return
+    if all(context.lake.is_empty(name) for name in (*(f"harmonised.{kind}" for kind in KINDS), *LINKS)):
+        context.log("match", "nobody is mentioned")
+        return
     fit_engine(context)
     carried = Carried(context, "match", LINKS, _CODE)
     known = carried.last()
