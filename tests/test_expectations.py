@@ -248,6 +248,18 @@ def test_an_empty_table_passes_all_rules(spark: Any, table: str) -> None:
     assert {name for name, result in results.items() if not result["success"]} == set()
 
 
+@pytest.mark.parametrize("rows", ["true", "false"], ids=["clean", "empty"])
+@pytest.mark.parametrize("table", sorted(CONF.model))
+def test_what_is_not_asked_for_its_count_has_the_one_it_would_tell(
+    spark: Any, monkeypatch: pytest.MonkeyPatch, table: str, rows: str
+) -> None:
+    """Great Expectations says the same of every rule where it is asked for all counts, also where there are no rows."""
+    frame, rules = table_of(spark, table).where(rows), rules_of(table)
+    found = check_rules(frame, table, rules)
+    monkeypatch.setattr(checks, "lets_nothing_through", lambda rule: False)
+    assert check_rules(frame, table, rules) == found
+
+
 @pytest.mark.parametrize(("table", "rule"), ALL_RULES, ids=[f"{table}-{rule.name}" for table, rule in ALL_RULES])
 def test_a_bad_row_is_stopped(spark: Any, table: str, rule: Rule) -> None:
     bad = table_of(spark, table, BAD[table][rule.name])

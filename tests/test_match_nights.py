@@ -150,6 +150,24 @@ def next_state(draw: random.Random, rows: State, ever: State, spread: int = 1) -
     return now
 
 
+def test_where_nobody_is_mentioned_yet_nothing_is_done(spark: Any, tmp_path: Path) -> None:
+    """The first who are mentioned are matched as on a first night, and that nobody is any longer ends them all."""
+    draw, office = random.Random(3), Office(tmp_path / "office")
+    nights = [FIRST + timedelta(days) for days in range(3)]
+    office.put(nights[0], {})
+    office.match(nights[0])
+    assert office.looked_at(nights[0]) == [("nobody is mentioned", 0)]
+    assert not any(office.links().values())
+    rows: State = {key: draw_row(draw) for key in range(20)}
+    office.put(nights[1], rows)
+    office.match(nights[1])
+    assert partition(office.entities()) == decide_state(rows)[0]
+    office.put(nights[2], {})
+    office.match(nights[2])
+    assert office.entities() == {}
+    assert office.rows("links.assignment", valid_to=None) == []
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nights_give_the_clusters_of_one_look_and_the_events_between_them(
     spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int

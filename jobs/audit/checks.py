@@ -130,7 +130,8 @@ def _summary(result: Any) -> dict[str, Any]:
     if raised:
         return {"success": False, "observed": _CRASHED, "unexpected_rows": None}
     details = result.result or {}
-    unexpected, rows = details.get("unexpected_count"), details.get("element_count")
+    rows = details.get("element_count")
+    unexpected = 0 if rows == 0 else details.get("unexpected_count")  # of no rows it tells none
     observed = None if unexpected is None else f"{unexpected} of {rows}"
     if result.expectation_config.type == TOTALS:  # of the others the observed value may be somebody's
         observed = _describe_total(details["observed_value"], result.expectation_config.kwargs)
