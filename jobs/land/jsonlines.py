@@ -40,7 +40,7 @@ def parse(path: Path, obj: SourceObject) -> Iterator[Batch]:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of a block: line `at` is `data[starts[at]:ends[at]]`, as UTF-8 and without its end.
+    """Lines of a block: line `at` is `data[starts[at]:ends[at]]`, as UTF-8 and without its LF.
 
     `broken` holds those with bytes that are not of the encoding, as they show; in `data` they are empty.
     """
@@ -65,7 +65,7 @@ class Lines:
         return self.data[self.starts[at] : self.ends[at]].decode().removesuffix("\r")
 
     def joined(self, chosen: np.ndarray) -> bytes:
-        """The chosen lines (positions that ascend), each with its end."""
+        """The chosen lines (positions that ascend, at least one), apart by LF."""
         breaks = np.flatnonzero(np.diff(chosen) > 1)
         firsts, lasts = chosen[np.append(0, breaks + 1)], chosen[np.append(breaks, len(chosen) - 1)]
         runs = zip(self.starts[firsts], self.ends[lasts], strict=True)
@@ -115,7 +115,7 @@ def _find_plain(lines: Lines) -> np.ndarray:
     codes, starts, ends = lines.codes, lines.starts, lines.ends
     bounds = np.append(starts, len(codes) + 1)
     braces = np.diff(np.searchsorted(np.flatnonzero(codes == _OPEN), bounds))
-    padded = np.append(codes, [_LF] * _LONGEST_VALUE)
+    padded = np.append(codes, np.full(_LONGEST_VALUE, _LF, np.uint8))
     # The last line may be empty, and what is read of it then is nothing that a plain one has.
     last = np.where((ends > starts) & (padded[ends - 1] == _CR), ends - 2, ends - 1)
     is_plain = (braces == 1) & (padded[starts] == _OPEN) & (padded[last] == _CLOSE)
