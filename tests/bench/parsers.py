@@ -106,13 +106,25 @@ _PARSERS: dict[str, dict[str, Parser]] = {
 }
 
 
+def _of_formats(speeds: list[Speed]) -> list[Speed]:
+    """The files of all sources of each format that several have, as if they were one's."""
+    found = []
+    for format in sorted({speed.format for speed in speeds}):
+        own = [speed for speed in speeds if speed.format == format]
+        bare = {name: sum(speed.bare[name] for speed in own) for name in own[0].bare}
+        megabytes, landed = sum(speed.megabytes for speed in own), sum(speed.landed for speed in own)
+        if len(own) > 1:
+            found.append(Speed("all", format, megabytes, landed, bare))
+    return found
+
+
 def describe_speeds(speeds: list[Speed]) -> str:
-    """Markdown: MB/s of landing and of each parser alone, and what share of its speed landing has."""
+    """Markdown: MB/s of landing and of each parser alone, and what share of its speed landing has; by source and format."""
     lines = [
         "| source | format | MB | landed MB/s | parser alone | MB/s | share |",
         "|---|---|--:|--:|---|--:|--:|",
     ]
-    for speed in speeds:
+    for speed in [*speeds, *_of_formats(speeds)]:
         for name, seconds in speed.bare.items():
             lines.append(
                 f"| {speed.system} | {speed.format} | {speed.megabytes:.1f} | {speed.megabytes / speed.landed:.1f} "
