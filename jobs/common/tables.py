@@ -43,6 +43,7 @@ _ARROW = {
 _WRITTEN = WriterProperties(
     compression="ZSTD",
     compression_level=1,
+    statistics_truncate_length=64,  # as by default; without it whole values stand in the log
     default_column_properties=ColumnProperties(dictionary_enabled=False, statistics_enabled="CHUNK"),
 )
 # What lives for minutes is not worth the time to make it small: half of what a write costs. Spark knows the first alone.
