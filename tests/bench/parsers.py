@@ -5,7 +5,6 @@ Reads: exports of a night, the seconds in which they landed. Writes: nothing.
 
 import csv
 import json
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from jobs.common.conf import current_conf
 from jobs.common.contracts import SourceObject
 from jobs.common.workspace import Workspace
 
-_REPEATS = 3
 Parser = Callable[[SourceObject, Path], int]
 
 
@@ -33,38 +31,43 @@ class Speed:
     bare: dict[str, float]
 
 
-def compare_parsers(exports: Path, land_seconds: dict[str, float]) -> list[Speed]:
-    """Speeds of all sources that handed something over; `land_seconds` by system."""
-    conf = current_conf(Workspace(exports / "no-workspace"))
+def time_parsers(exports: Path) -> dict[str, dict[str, float]]:
+    """Seconds that each parser alone takes for the files of a source, by source that handed something over and parser."""
+    return {
+        system: {name: _seconds(parse, files) for name, parse in _PARSERS[format].items()}
+        for system, (format, files) in _files(exports).items()
+    }
+
+
+def compare_speeds(exports: Path, landed: dict[str, float], alone: dict[str, dict[str, float]]) -> list[Speed]:
+    """Speeds of all sources; `landed` are the seconds by source, `alone` as from `time_parsers`."""
     found = []
-    for system, source in sorted(conf.sources.items()):
-        files = [
-            (obj, path)
-            for obj in source.objects
-            for path in sorted((exports / system).glob(obj.path))
-            if path.suffix != ".part"
-        ]
-        if not files or system not in land_seconds:
-            continue
-        format = files[0][0].format
-        bare = {name: _seconds(parse, files) for name, parse in _PARSERS[format].items()}
+    for system, (format, files) in _files(exports).items():
         megabytes = sum(path.stat().st_size for _, path in files) / 1e6
-        found.append(Speed(system, format, megabytes, land_seconds[system], bare))
+        found.append(Speed(system, format, megabytes, landed[system], alone[system]))
+    return found
+
+
+def _files(exports: Path) -> dict[str, tuple[str, list[tuple[SourceObject, Path]]]]:
+    """Format and files of each source that handed something over."""
+    found = {}
+    for system, source in sorted(current_conf(Workspace(exports / "no-workspace")).sources.items()):
+        files = [(obj, path) for obj in source.objects for path in sorted((exports / system).glob(obj.path))]
+        files = [(obj, path) for obj, path in files if path.suffix != ".part"]
+        if files:
+            found[system] = files[0][0].format, files
     return found
 
 
 def _seconds(parse: Parser, files: list[tuple[SourceObject, Path]]) -> float:
-    """Median seconds for all files; one that the parser cannot read counts as long as it took to find out."""
-    taken = []
-    for _ in range(_REPEATS):
-        began = time.perf_counter()
-        for obj, path in files:
-            try:
-                parse(obj, path)
-            except (OSError, ValueError, python_calamine.CalamineError):
-                continue
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+    """Seconds for all files; one that the parser cannot read counts as long as it took to find out."""
+    began = time.perf_counter()
+    for obj, path in files:
+        try:
+            parse(obj, path)
+        except (OSError, ValueError, python_calamine.CalamineError):
+            continue
+    return time.perf_counter() - began
 
 
 def _with_pyarrow(obj: SourceObject, path: Path) -> int:
