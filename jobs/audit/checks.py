@@ -108,7 +108,7 @@ def check_rules(frame: DataFrame, name: str, rules: list[Rule]) -> dict[str, dic
         held = {_rule_of(result) for result in _validate(batch, name, strict, _YES_OR_NO) if result.success}
     others = [rule for rule in rules if rule.name not in held]
     found = {_rule_of(result): _summary(result) for result in _validate(batch, name, others, _COUNTS)}
-    found |= {name: {"success": True, "observed": f"0 of {rows}", "unexpected_rows": 0} for name in held}
+    found |= {rule: {"success": True, "observed": f"0 of {rows}", "unexpected_rows": 0} for rule in held}
     missing = {"success": False, "observed": _DID_NOT_RUN, "unexpected_rows": None}
     return {rule.name: found.get(rule.name, missing) for rule in rules}
 

@@ -29,7 +29,7 @@ def code_lists(conf: Conf) -> list[str]:
 
 
 def code_set(conf: Conf, name: str) -> list[str]:
-    """The codes of a list of conf/codes."""
+    """The codes of a list of conf/codes, unique."""
     path = conf.path(f"codes/{name}.csv")
     if name == "divisions":
         return sorted({division.code for division in load_divisions(path)})
@@ -61,8 +61,7 @@ def add_flags(frame: DataFrame, record: Record, entities: DataFrame, conf: Conf)
         frame = frame.withColumn(f"{name}_exists", F.when(F.col(name).isNotNull(), found)).drop("_kind")
     for name, codes in _long_lists(record, conf).items():
         # Joined: of so many literals the plan alone would take longer than a small table.
-        listed = [(code, True) for code in sorted(set(codes))]
-        known = session().createDataFrame(listed, f"{name} string, _known boolean")
+        known = session().createDataFrame([(code, True) for code in codes], f"{name} string, _known boolean")
         found = F.coalesce(F.col("_known"), F.lit(False))
         frame = frame.join(F.broadcast(known), name, "left")
         frame = frame.withColumn(f"{name}_is_known", F.when(F.col(name).isNotNull(), found)).drop("_known")

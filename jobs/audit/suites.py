@@ -150,7 +150,8 @@ def _build(rule: Rule) -> Any:
 
 def lets_nothing_through(rule: Rule) -> bool:
     """Whether the rule is asked of each row and holds if no row breaks it."""
-    return getattr(_build(rule), "mostly", None) == 1
+    mostly = get_expectation_impl(rule.expectation).__fields__.get("mostly")
+    return mostly is not None and bool(rule.arguments.get("mostly", mostly.default) == 1)
 
 
 def build_suite(name: str, rules: list[Rule]) -> gx.ExpectationSuite:

@@ -58,6 +58,11 @@ def to_rows(
     return pa.RecordBatch.from_arrays(arrays, schema=rows_schema(obj))
 
 
+def no_rows(obj: SourceObject) -> pa.RecordBatch:
+    """`Batch.rows` where nothing lands."""
+    return to_rows(obj, [], [()] * len(obj.columns))
+
+
 def hold_trailing_blanks(batches: Iterator[Batch]) -> Iterator[Batch]:
     """Leave out the blank rows after a file's last row that is not blank; they are no part of `read`."""
     held: list[Rejected] = []

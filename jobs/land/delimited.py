@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from jobs.common.contracts import SourceObject
-from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, rows_schema, to_rows
+from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, no_rows, rows_schema
 from jobs.land.encodings import check_encoding, open_lines, read_blocks
 from jobs.land.headers import Layout, join_header_rows, match_headers
 from jobs.land.records import (
@@ -128,7 +128,7 @@ def _read_head(block: Block, obj: SourceObject) -> tuple[Batch, Layout, int]:
     grid = [record.cells + [""] * (width - len(record.cells)) for record in headers]
     layout = match_headers(join_header_rows(grid), obj)
     used = sum(map(len, block.lines[:lines]))
-    return Batch(to_rows(obj, [], [()] * len(obj.columns)), [], skipped, len(skipped)), layout, used
+    return Batch(no_rows(obj), [], skipped, len(skipped)), layout, used
 
 
 def _cut_at_record(data: bytes) -> tuple[bytes, bytes]:

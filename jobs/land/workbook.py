@@ -22,7 +22,7 @@ import python_calamine as calamine
 
 from jobs.common.contract_document import nearest_word
 from jobs.common.contracts import SourceObject
-from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, to_rows
+from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, no_rows, to_rows
 from jobs.land.cells import column_texts
 from jobs.land.extent import check_extent
 from jobs.land.footers import footer_reason, footer_word, is_lone_text
@@ -82,8 +82,8 @@ class Part:
         """Whether a cell holds more than white space, by column and row."""
         return np.array([[bool(cell) and not cell.isspace() for cell in column] for column in self.columns])
 
-    def row(self, at: int) -> Row:
-        return self.first + at, tuple(column[at] for column in self.columns)
+    def cells(self, at: int) -> tuple[str, ...]:
+        return tuple(column[at] for column in self.columns)
 
 
 def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[Batch]:
@@ -94,9 +94,8 @@ def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[B
     waiting: list[Row] = []
     blanks: list[Rejected] = []  # those at the end of the sheet are no rows of the export
     for part in _list_parts(sheet, head.read):
-        others = {
-            at: reason for at in _find_suspects(part, layout, keys) if (reason := _row_reason(part, at, layout, keys))
-        }
+        suspects = {at: _row_reason(part.cells(at), layout, keys) for at in _find_suspects(part, layout, keys)}
+        others = {at: reason for at, reason in suspects.items() if reason}
         is_landing = np.ones(part.filled.shape[1], bool)
         is_landing[list(others)] = False
         last_record = max(np.flatnonzero(is_landing), default=-1)
@@ -106,7 +105,7 @@ def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[B
         read = len(skipped) + int(last_filled) + 1
         quarantined: list[Rejected] = []
         for at, reason in others.items():
-            number, cells = part.row(at)
+            number, cells = part.first + at, part.cells(at)
             if reason == "lone" and at > last_record:
                 waiting.append((number, cells))
             elif reason == "lone":
@@ -116,7 +115,7 @@ def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[B
                 aside.append(Rejected(number, reason, raw_text(cells)))
         yield Batch(_landed(released, part, is_landing, obj, layout), quarantined, skipped, read)
     notes = [Rejected(number, "signature", raw_text(cells)) for number, cells in waiting]
-    yield Batch(to_rows(obj, [], [()] * len(obj.columns)), [], notes, 0)
+    yield Batch(no_rows(obj), [], notes, 0)
 
 
 def _list_parts(sheet: calamine.CalamineSheet, after: int) -> Iterator[Part]:
@@ -150,7 +149,7 @@ def _read_head(sheet: calamine.CalamineSheet, obj: SourceObject) -> tuple[Batch,
     if len(headers) < obj.header_rows:
         raise FileRefused("missing_header", f"sheet {obj.sheet} ends before its header rows ({obj.header_rows})")
     layout = match_headers(join_header_rows(headers, _merged_below(sheet, top - 1, len(headers))), obj)
-    return Batch(to_rows(obj, [], [()] * len(obj.columns)), [], skipped, len(skipped)), layout
+    return Batch(no_rows(obj), [], skipped, len(skipped)), layout
 
 
 def _merged_below(sheet: calamine.CalamineSheet, top: int, height: int) -> Merged:
@@ -176,9 +175,8 @@ def _find_suspects(part: Part, layout: Layout, keys: Sequence[int]) -> list[int]
     return found
 
 
-def _row_reason(part: Part, at: int, layout: Layout, keys: Sequence[int]) -> str | None:
+def _row_reason(cells: tuple[str, ...], layout: Layout, keys: Sequence[int]) -> str | None:
     """Why a row does not land; `lone` for a text that may be a note; None for a record."""
-    _, cells = part.row(at)
     filled = [cell for cell in cells if cell and not cell.isspace()]
     if not filled:
         return "blank"
