@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from jobs.audit.flags import add_flags
 from jobs.audit.rules import EXPECTATIONS
-from jobs.audit.suites import TOTALS, Rule, build_suite, lets_nothing_through, load_suite
+from jobs.audit.suites import TOTALS, Rule, build_suite, is_about_rows, lets_nothing_through, load_suite
 from jobs.common.model import Record
 from jobs.common.releases import release_before
 from jobs.common.stage import Context
@@ -97,15 +97,16 @@ def _source() -> Any:
 def check_rules(frame: DataFrame, name: str, rules: list[Rule]) -> dict[str, dict[str, Any]]:
     """Result of each rule by its name: success, observed, unexpected_rows; a check that crashed has failed.
 
-    Of a rule that lets nothing through the answer tells the count where it holds, as it does where there are no rows: it is
-    asked for where it does not.
+    Of a rule that lets nothing through the answer tells the count where it holds: it is asked for where it does not. Where
+    there are no rows, what is asked of each row need not be asked.
     """
     batch = _batch_definition(name).get_batch({"dataframe": frame})
     rows = frame.count()
-    strict = [rule for rule in rules if lets_nothing_through(rule)]
-    held = {rule.name for rule in strict}
     if rows:
+        strict = [rule for rule in rules if lets_nothing_through(rule)]
         held = {_rule_of(result) for result in _validate(batch, name, strict, _YES_OR_NO) if result.success}
+    else:
+        held = {rule.name for rule in rules if is_about_rows(rule)}
     others = [rule for rule in rules if rule.name not in held]
     found = {_rule_of(result): _summary(result) for result in _validate(batch, name, others, _COUNTS)}
     found |= {rule: {"success": True, "observed": f"0 of {rows}", "unexpected_rows": 0} for rule in held}

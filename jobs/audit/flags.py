@@ -6,6 +6,9 @@ All are null where the field is. Of relations `has_two_ends` (they are not one e
 `member`).
 """
 
+from functools import lru_cache
+from pathlib import Path
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -28,12 +31,17 @@ def code_lists(conf: Conf) -> list[str]:
     return sorted(names - (set(LISTS) - {"divisions"}))
 
 
-def code_set(conf: Conf, name: str) -> list[str]:
+def code_set(conf: Conf, name: str) -> tuple[str, ...]:
     """The codes of a list of conf/codes, unique."""
-    path = conf.path(f"codes/{name}.csv")
-    if name == "divisions":
-        return sorted({division.code for division in load_divisions(path)})
-    return [code for code, _, _ in load_codes(path)]
+    return _code_set(conf.path(f"codes/{name}.csv"), conf.hash)
+
+
+@lru_cache(maxsize=256)
+def _code_set(path: Path, config_hash: str) -> tuple[str, ...]:
+    """`code_set` of a file; an audit asks for each list many times, and the hash tells whether it is still the same."""
+    if path.stem == "divisions":
+        return tuple(sorted({division.code for division in load_divisions(path)}))
+    return tuple(code for code, _, _ in load_codes(path))
 
 
 def flag_names(record: Record, conf: Conf) -> list[str]:
@@ -82,12 +90,12 @@ def _references(record: Record) -> dict[str, str | None]:
     return named | (dict.fromkeys(("from_id", "to_id")) if record.pairs else {})
 
 
-def _long_lists(record: Record, conf: Conf) -> dict[str, list[str]]:
+def _long_lists(record: Record, conf: Conf) -> dict[str, tuple[str, ...]]:
     """Fields of divisions, and of lists of many codes, with their codes."""
     found = {}
     for field in record.fields:
         name = "divisions" if field.type == "division" else field.codes
-        codes = code_set(conf, name) if name else []
+        codes = code_set(conf, name) if name else ()
         if name == "divisions" or len(codes) > MANY:
             found[field.name] = codes
     return found

@@ -29,9 +29,11 @@ def profile_table(context: Context, record: Record) -> list[dict[str, Any]]:
     """
     fields = [field for field in table_fields(record) if not field.required]
     coded = [field.name for field in fields if is_coded(field, context.conf)]
-    frame = context.lake.read(f"candidate.{record.name}")
+    name = f"candidate.{record.name}"
+    frame = context.lake.read(name)
     filled = [F.count(F.col(field.name)).alias(f"_{field.name}") for field in fields if field.name not in coded]
-    groups = frame.groupBy(*coded).agg(F.count(F.lit(1)).alias("_rows"), *filled).toArrow().to_pylist()
+    counts = frame.groupBy(*coded).agg(F.count(F.lit(1)).alias("_rows"), *filled)
+    groups = [] if context.lake.is_empty(name) else counts.toArrow().to_pylist()
     counted: Counter[tuple[str | None, str | None]] = Counter()
     for group in groups:
         counted[None, None] += group["_rows"]

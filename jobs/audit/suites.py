@@ -141,17 +141,24 @@ def _bound_of_last(place: str, name: str, share: Any, last_rows: int | None) -> 
 def _codes(place: str, conf: Conf, name: str) -> list[str]:
     if name not in code_lists(conf):
         raise UserError(f"{place}: there is no code list {name}; there are {', '.join(code_lists(conf))}")
-    return code_set(conf, name)
+    return list(code_set(conf, name))
 
 
 def _build(rule: Rule) -> Any:
     return get_expectation_impl(rule.expectation)(**rule.arguments, meta={"rule": rule.name})
 
 
+def is_about_rows(rule: Rule) -> bool:
+    """Whether the rule is asked of each row, so that it holds where there is none."""
+    return "mostly" in get_expectation_impl(rule.expectation).__fields__
+
+
 def lets_nothing_through(rule: Rule) -> bool:
     """Whether the rule is asked of each row and holds if no row breaks it."""
-    mostly = get_expectation_impl(rule.expectation).__fields__.get("mostly")
-    return mostly is not None and bool(rule.arguments.get("mostly", mostly.default) == 1)
+    if not is_about_rows(rule):
+        return False
+    mostly = get_expectation_impl(rule.expectation).__fields__["mostly"]
+    return bool(rule.arguments.get("mostly", mostly.default) == 1)
 
 
 def build_suite(name: str, rules: list[Rule]) -> gx.ExpectationSuite:

@@ -94,10 +94,13 @@ def complete_parts(rows: DataFrame) -> DataFrame:
     # Each address is read once, however many rows have it: that is most of what cleaning a dwelling takes.
     read = read_addresses(rows.select("address").where("address is not null").distinct())
     # What a column says goes before what the address says.
-    said = {part: clean_part(part, code_key(F.col(part))) for part in PARTS}
-    found = {part: F.when(F.col(part).isNotNull(), said[part]).otherwise(F.col(f"_{part}")) for part in PARTS}
-    joined = read.join(rows, "address", "right")  # the smaller one first, as it is held in memory
-    return joined.withColumns(found).drop(*[f"_{part}" for part in PARTS])
+    said = rows.withColumns({f"_said_{part}": code_key(F.col(part)) for part in PARTS})
+    said = said.withColumns({f"_said_{part}": clean_part(part, F.col(f"_said_{part}")) for part in PARTS})
+    joined = read.join(said, "address", "right")  # the smaller one first, as it is held in memory
+    found = {
+        part: F.when(F.col(part).isNotNull(), F.col(f"_said_{part}")).otherwise(F.col(f"_{part}")) for part in PARTS
+    }
+    return joined.withColumns(found).drop(*[f"{made}{part}" for made in ("_", "_said_") for part in PARTS])
 
 
 def read_addresses(addresses: DataFrame) -> DataFrame:

@@ -45,8 +45,10 @@ def run(context: Context) -> None:
     known = carried.last()
     carried.begin()
     model = context.conf.model
-    heads = write_relations(context, model["relation"])
-    work = find_work(context, heads, None if known is None else copied ^ set(known["copied"]))
+    work = None
+    if is_anybody_mentioned(context):
+        heads = write_relations(context, model["relation"])
+        work = find_work(context, heads, None if known is None else copied ^ set(known["copied"]))
     # One after the other: each holds its records in memory, and keeps the processors busy by itself.
     for record in model.values():
         if not record.pairs:
@@ -54,15 +56,23 @@ def run(context: Context) -> None:
     carried.keep(copied=sorted(copied))
 
 
-def merge_record(context: Context, record: Record, work: Work) -> None:
-    """Write one record's candidate."""
+def is_anybody_mentioned(context: Context) -> bool:
+    """Whether there are entities or relations, or were the night before."""
+    about = [record.name for record in context.conf.model.values() if record.kind or record.pairs]
+    return not all(context.lake.is_empty(name) for name in ("links.mention", *(f"candidate.{name}" for name in about)))
+
+
+def merge_record(context: Context, record: Record, work: Work | None) -> None:
+    """Write one record's candidate; `work` is None where nobody is mentioned."""
     lake = context.lake
     if lake.is_empty(f"candidate.{record.name}") and lake.is_empty(f"harmonised.{record.name}"):
         count = 0
-    elif record.kind:
-        count = write_candidate(context, record, choose_in_parts(context, record, work), work.touched)
-    else:
+    elif not record.kind:
         count = write_candidate(context, record, compute(context, record, pass_through(context, record)))
+    elif work is None:
+        count = 0
+    else:
+        count = write_candidate(context, record, choose_in_parts(context, record, work), work.touched)
     context.log("merge", record.name, rows_written=count)
 
 
