@@ -263,8 +263,10 @@ def import_everything() -> None:
     import jobs.cli.nightly
     import jobs.cli.report
     import jobs.sample
+    from jobs.audit.loading import load_checks
 
     _ = (pysail, pyspark, jobs)
+    load_checks()
 
 
 def main() -> None:

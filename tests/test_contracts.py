@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.common.contract_document import is_sound
 from jobs.common.contracts import (
     Column,
     ContractError,
@@ -35,6 +36,7 @@ RECORDS = {
 }
 FOLDER = Path(__file__).parent / "contracts"
 GOOD = (FOLDER / "good.odcs.yaml").read_text("utf-8")
+STANDARD = json.loads((resources.files("open_data_contract_standard") / "schema.json").read_text("utf-8"))
 BAD = yaml.safe_load((FOLDER / "bad.yaml").read_text("utf-8"))
 
 
@@ -253,9 +255,10 @@ SHIPPED = sorted((CONF / "sources").glob("*.odcs.yaml"))
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_shipped_contract_is_valid(path: Path) -> None:
-    schema = json.loads((resources.files("open_data_contract_standard") / "schema.json").read_text("utf-8"))
-    jsonschema.validate(yaml.safe_load(path.read_text("utf-8")), schema)
+    content = yaml.safe_load(path.read_text("utf-8"))
+    jsonschema.validate(content, STANDARD)
 
+    assert is_sound(content)
     assert check_contract(path, MODEL) == []
 
 
@@ -315,3 +318,20 @@ def test_any_value_anywhere_gives_findings_or_a_source_never_a_crash(
         load_source(path, RECORDS)
     except ContractError as error:
         assert error.findings  # noqa: PT017 - a document may also be valid
+
+
+@settings(max_examples=300, deadline=None)
+@given(place=st.sampled_from(GOOD_PLACES), value=ANY_VALUE, is_absent=st.booleans())
+def test_what_is_asked_first_calls_nothing_sound_in_which_the_standard_finds_a_fault(
+    place: tuple[str | int, ...], value: object, is_absent: bool
+) -> None:
+    content = yaml.safe_load(GOOD)
+    parent = content
+    for part in place[:-1]:
+        parent = parent[part]
+    if is_absent:
+        del parent[place[-1]]
+    else:
+        parent[place[-1]] = value
+    if is_sound(content):
+        jsonschema.validate(content, STANDARD)

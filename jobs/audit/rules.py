@@ -26,5 +26,5 @@ def reasons_of_rules(table: str) -> dict[str, str]:
     path = EXPECTATIONS / f"{table}.yml"
     if not path.exists():
         return {}
-    rules = yaml.safe_load(path.read_text(encoding="utf-8"))["rules"]
+    rules = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["rules"]
     return {name_rule(rule["expectation"], columns_used(rule["arguments"])): rule["because"] for rule in rules}
