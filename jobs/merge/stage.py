@@ -45,6 +45,8 @@ def run(context: Context) -> None:
     known = carried.last()
     carried.begin()
     model = context.conf.model
+    for record in model.values():  # a mistake in it is told also where nobody is mentioned
+        load_authority(context.conf, record)
     work = None
     if is_anybody_mentioned(context):
         heads = write_relations(context, model["relation"])
