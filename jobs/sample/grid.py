@@ -39,6 +39,7 @@ _PHONE_SHARES = {
 }  # fmt: skip
 
 Json = str | int | None
+_to_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes one for each row
 
 
 class Ledger:
@@ -76,9 +77,7 @@ class Ledger:
         columns = self._columns(world, residents, night)
         self._spoil(world, rng, residents, columns, set(corrected), deposit)
         name = f"grid_{night:%Y%m%d}.jsonl"
-        lines = [
-            json.dumps(dict(zip(KEYS, row, strict=True)), ensure_ascii=False) for row in zip(*columns, strict=True)
-        ]
+        lines = [_to_json(dict(zip(KEYS, row, strict=True))) for row in zip(*columns, strict=True)]
         self._put(world, night, name, lines, residents, rng, deposit)
         if number == 2:
             self._export_late(world, rng, night, deposit)
@@ -213,9 +212,7 @@ class Ledger:
         chosen = np.sort(rng.permutation(np.array(self.first))[: floored(len(self.first), 0.005, fewest=3)]).tolist()
         columns = self._columns(world, chosen, world.first_night)
         columns[PHONE] = [f"025-8{4000000 + resident % 1000000}" for resident in chosen]
-        lines = [
-            json.dumps(dict(zip(KEYS, row, strict=True)), ensure_ascii=False) for row in zip(*columns, strict=True)
-        ]
+        lines = [_to_json(dict(zip(KEYS, row, strict=True))) for row in zip(*columns, strict=True)]
         name = f"grid_{world.first_night:%Y%m%d}_补报.jsonl"
         deposit.put(night, SYSTEM, name, "\n".join([*lines, ""]).encode())
         self._tell(world, night, name, range(1, len(lines) + 1), chosen, deposit)

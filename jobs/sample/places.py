@@ -9,6 +9,7 @@ compound's name follows from road and number, so that both name the same dwellin
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -171,14 +172,14 @@ class Home(NamedTuple):
 
     @property
     def district_address(self) -> str:
-        return f"{self._start}{self.street}"
+        return _district_address(self)
 
     @property
     def truth_id(self) -> str:
-        return f"D{self.road:02d}{self.number:03d}{self.block:02d}{self.unit}{self.room:0>5}"
+        return _truth_id(self)
 
     @property
-    def _start(self) -> str:
+    def start(self) -> str:
         return self.district.name if self.is_outside else f"{DISTRICT}{self.community.subdistrict}"
 
     @property
@@ -200,7 +201,7 @@ class Home(NamedTuple):
                 return self.street
         if not self.block or form == "address_district":
             return self.district_address
-        start = self._start
+        start = self.start
         match form:
             case "address_dong":
                 return f"{start}{self._house}{self._flat('栋')}"
@@ -236,6 +237,18 @@ class Home(NamedTuple):
             case "division_9_digits":
                 return community.code[:9]
         raise ValueError(form)
+
+
+# A home is asked as often as rows name it.
+@lru_cache(maxsize=1 << 18)
+def _district_address(home: Home) -> str:
+    return f"{home.start}{home.street}"
+
+
+@lru_cache(maxsize=1 << 18)
+def _truth_id(home: Home) -> str:
+    road, number, block, unit, room = home
+    return f"D{road:02d}{number:03d}{block:02d}{unit}{room:0>5}"
 
 
 def compound_name(road: int, number: int) -> str:
