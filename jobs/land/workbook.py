@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import python_calamine as calamine
 
 from jobs.common.contract_document import nearest_word
@@ -78,9 +79,14 @@ class Part:
     columns: list[Sequence[str]]
 
     @cached_property
+    def arrays(self) -> list[pa.Array]:
+        return [pa.array(column, pa.string()) for column in self.columns]
+
+    @cached_property
     def filled(self) -> np.ndarray:
         """Whether a cell holds more than white space, by column and row."""
-        return np.array([[bool(cell) and not cell.isspace() for cell in column] for column in self.columns])
+        blank = [pc.or_(pc.utf8_is_space(array), pc.equal(array, "")) for array in self.arrays]
+        return ~np.array([of_column.to_numpy(zero_copy_only=False) for of_column in blank])
 
     def cells(self, at: int) -> tuple[str, ...]:
         return tuple(column[at] for column in self.columns)
@@ -194,10 +200,10 @@ def _landed(
 ) -> pa.RecordBatch:
     """The rows that had waited, and those of the part that land."""
     numbers = [*(number for number, _ in released), *(part.first + np.flatnonzero(is_landing))]
-    columns = []
+    columns, mask = [], pa.array(is_landing)
     for position in layout.positions:
         earlier = pa.array([cells[position] for _, cells in released], pa.string())
-        own = pa.array(part.columns[position], pa.string()).filter(pa.array(is_landing))
+        own = part.arrays[position].filter(mask)
         columns.append(pa.concat_arrays([earlier, own]))
     return to_rows(obj, numbers, columns)
 
