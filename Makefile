@@ -49,7 +49,7 @@ lock: .venv/.uv ## Compile the three locks anew from pyproject.toml and requirem
 	@$(UV_ENV) $(UV) $(COMPILE) requirements-airflow.in -o requirements-airflow.lock
 	@$(UV_ENV) $(UV) $(COMPILE) requirements-build.in -o requirements-build.lock
 
-demo: setup ## Three nights of the sample town and the real messages, in Airflow (about six minutes)
+demo: setup ## Three nights of the sample town and the real messages, in Airflow (about five minutes)
 	@$(JOBS) -m jobs.demo run --into $(DEMO)
 
 airflow: setup ## The Airflow UI on loopback, over the demo's Airflow home and workspace (AIRFLOW_PORT=8080)
