@@ -335,3 +335,9 @@ def test_what_is_asked_first_calls_nothing_sound_in_which_the_standard_finds_a_f
         parent[place[-1]] = value
     if is_sound(content):
         jsonschema.validate(content, STANDARD)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "- " * 100_000 + "a", "a: " + "{b: " * 100_000])
+def test_a_text_that_is_nested_without_end_is_a_finding(tmp_path: Path, text: str) -> None:
+    (finding,) = check_contract(write_contract(tmp_path, text), RECORDS)
+    assert finding.remedy

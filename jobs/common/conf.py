@@ -51,7 +51,7 @@ class Conf:
 
     def yaml(self, name: str) -> Any:
         try:
-            return yaml.load(self.path(name).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+            return yaml.safe_load(self.path(name).read_text(encoding="utf-8"))
         except yaml.YAMLError as error:
             raise UserError(f"{self.path(name)} is no valid YAML: {error}") from error
 

@@ -43,6 +43,7 @@ COLUMN_WORDS = ("feeds", "unit")
 # Servers whose files lie in the inbox; the standard knows databases and clouds too.
 SERVER_TYPES = ("custom", "local")
 _FEW = 20
+_DEEPEST = 50
 
 _TYPE_NAMES = {
     "string": "text",
@@ -134,11 +135,6 @@ class _FastLoader(yaml.CSafeLoader):
 
 def read_document(path: Path) -> tuple[Document | None, list[Finding]]:
     """Read a contract file; the document is None when it could not be read at all, with the reason as a finding."""
-    document, findings = _read_with(_FastLoader, path)
-    return (document, findings) if document else _read_with(_Loader, path)
-
-
-def _read_with(loader_class: type[_Loader] | type[_FastLoader], path: Path) -> tuple[Document | None, list[Finding]]:
     file = path.name
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -147,6 +143,27 @@ def _read_with(loader_class: type[_Loader] | type[_FastLoader], path: Path) -> t
     except OSError as error:
         reason = error.strerror or "unknown reason"
         return None, [Finding(file, "", f"The file cannot be read ({reason}).", "Check that it is there and readable.")]
+    document = _compose(file, text, _FastLoader)[0] if _is_shallow(text) else None
+    return (document, []) if document else _compose(file, text, _Loader)
+
+
+def _is_shallow(text: str) -> bool:
+    """Whether the text is YAML no deeper than a contract can be: the fast loader ends the process where it is far deeper."""
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                return False
+    except (yaml.YAMLError, ValueError):
+        return False
+    return True
+
+
+def _compose(
+    file: str, text: str, loader_class: type[_Loader] | type[_FastLoader]
+) -> tuple[Document | None, list[Finding]]:
     try:
         loader = loader_class(text)
         node = loader.get_single_node()
