@@ -3,6 +3,7 @@
 import json
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -294,6 +295,14 @@ def places(value: object, place: tuple[str | int, ...] = ()) -> list[tuple[str |
     return [place, *(deep for key, item in inside for deep in places(item, (*place, key)))]
 
 
+def around(place: tuple[str | int, ...]) -> tuple[Any, Any]:
+    """The good contract, and of it what holds the place."""
+    content = parent = yaml.safe_load(GOOD)
+    for part in place[:-1]:
+        parent = parent[part]
+    return content, parent
+
+
 GOOD_PLACES = places(yaml.safe_load(GOOD))[1:]
 ANY_VALUE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -307,10 +316,7 @@ ANY_VALUE = st.recursive(
 def test_any_value_anywhere_gives_findings_or_a_source_never_a_crash(
     tmp_path_factory: pytest.TempPathFactory, place: tuple[str | int, ...], value: object
 ) -> None:
-    content = yaml.safe_load(GOOD)
-    parent = content
-    for part in place[:-1]:
-        parent = parent[part]
+    content, parent = around(place)
     parent[place[-1]] = value
     path = write_contract(tmp_path_factory.getbasetemp(), yaml.safe_dump(content, allow_unicode=True))
 
@@ -325,10 +331,7 @@ def test_any_value_anywhere_gives_findings_or_a_source_never_a_crash(
 def test_what_is_asked_first_calls_nothing_sound_in_which_the_standard_finds_a_fault(
     place: tuple[str | int, ...], value: object, is_absent: bool
 ) -> None:
-    content = yaml.safe_load(GOOD)
-    parent = content
-    for part in place[:-1]:
-        parent = parent[part]
+    content, parent = around(place)
     if is_absent:
         del parent[place[-1]]
     else:

@@ -155,10 +155,8 @@ def is_about_rows(rule: Rule) -> bool:
 
 def lets_nothing_through(rule: Rule) -> bool:
     """Whether the rule is asked of each row and holds if no row breaks it."""
-    if not is_about_rows(rule):
-        return False
-    mostly = get_expectation_impl(rule.expectation).__fields__["mostly"]
-    return bool(rule.arguments.get("mostly", mostly.default) == 1)
+    fields = get_expectation_impl(rule.expectation).__fields__
+    return is_about_rows(rule) and rule.arguments.get("mostly", fields["mostly"].default) == 1
 
 
 def build_suite(name: str, rules: list[Rule]) -> gx.ExpectationSuite:

@@ -43,7 +43,7 @@ COLUMN_WORDS = ("feeds", "unit")
 # Servers whose files lie in the inbox; the standard knows databases and clouds too.
 SERVER_TYPES = ("custom", "local")
 _FEW = 20
-_DEEPEST = 50
+_DEEPEST = 50  # the fast loader bears some ten thousand; no contract is deeper than a dozen
 
 _TYPE_NAMES = {
     "string": "text",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.authority import choose_fields, load_authority, mentioned_records
+from jobs.common.authority import Authority, choose_fields, load_authority, mentioned_records
 from jobs.common.model import Record
 from jobs.common.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
 from jobs.common.size import fit_engine
@@ -45,16 +45,16 @@ def run(context: Context) -> None:
     known = carried.last()
     carried.begin()
     model = context.conf.model
-    for record in model.values():  # a mistake in it is told also where nobody is mentioned
-        load_authority(context.conf, record)
+    # Of all records, so that a mistake is told also where nobody is mentioned.
+    authorities = {name: load_authority(context.conf, record) for name, record in model.items()}
     work = None
     if is_anybody_mentioned(context):
-        heads = write_relations(context, model["relation"])
+        heads = write_relations(context, model["relation"], authorities["relation"])
         work = find_work(context, heads, None if known is None else copied ^ set(known["copied"]))
     # One after the other: each holds its records in memory, and keeps the processors busy by itself.
     for record in model.values():
         if not record.pairs:
-            merge_record(context, record, work)
+            merge_record(context, record, work, authorities[record.name])
     carried.keep(copied=sorted(copied))
 
 
@@ -64,31 +64,31 @@ def is_anybody_mentioned(context: Context) -> bool:
     return not all(context.lake.is_empty(name) for name in ("links.mention", *(f"candidate.{name}" for name in about)))
 
 
-def merge_record(context: Context, record: Record, work: Work | None) -> None:
+def merge_record(context: Context, record: Record, work: Work | None, authority: Authority) -> None:
     """Write one record's candidate; `work` is None where nobody is mentioned."""
     lake = context.lake
     if lake.is_empty(f"candidate.{record.name}") and lake.is_empty(f"harmonised.{record.name}"):
         count = 0
     elif not record.kind:
-        count = write_candidate(context, record, compute(context, record, pass_through(context, record)))
+        count = write_candidate(context, record, compute(context, record, pass_through(context, record, authority)))
     elif work is None:
         count = 0
     else:
-        count = write_candidate(context, record, choose_in_parts(context, record, work), work.touched)
+        count = write_candidate(context, record, choose_in_parts(context, record, work, authority), work.touched)
     context.log("merge", record.name, rows_written=count)
 
 
-def write_relations(context: Context, record: Record) -> DataFrame:
+def write_relations(context: Context, record: Record, authority: Authority) -> DataFrame:
     """Write who is related to whom; returns `to_id`, `head_id`, `member_count` of households."""
     lake, run_id = context.lake, context.run.run_id
-    stated = state_relations(context, record)
+    stated = state_relations(context, record, authority)
     heads = lake.scratch(run_id, "heads", find_heads(stated))
     count = write_candidate(context, record, compute(context, record, add_kin(stated, heads, record)))
     context.log("merge", record.name, rows_written=count)
     return heads
 
 
-def state_relations(context: Context, record: Record) -> DataFrame:
+def state_relations(context: Context, record: Record, authority: Authority) -> DataFrame:
     """Relations that rows of the sources state, each resident a member of one household."""
     lake = context.lake
     mentions = lake.read("links.mention")
@@ -96,7 +96,7 @@ def state_relations(context: Context, record: Record) -> DataFrame:
     ends = [(row["system"], row["object"], row["kind"], row["role"]) for row in counted]
     pairs = list_pairs(mentions, list_statements(record.pairs, ends))
     pairs = detail_pairs(pairs, current(lake.read(f"harmonised.{record.name}")), record)
-    relations = choose_households(choose_relations(pairs, record, load_authority(context.conf, record)))
+    relations = choose_households(choose_relations(pairs, record, authority))
     # Computed once: a plan that is read twice is planned twice, and this one is deep.
     return lake.scratch(context.run.run_id, f"stated-{record.name}", relations)
 
@@ -117,14 +117,16 @@ def find_work(context: Context, heads: DataFrame, copied: set[str] | None) -> Wo
     return Work(own, lake.scratch(run_id, "merge-dwellings", beside), heads, touched)
 
 
-def choose_in_parts(context: Context, record: Record, work: Work) -> DataFrame:
+def choose_in_parts(context: Context, record: Record, work: Work, authority: Authority) -> DataFrame:
     """`choose_entities`, computed, as many entities at a time as the engine may hold."""
     mentions = work.mentions.where(F.col("kind") == record.name)
     parts = 1 + mentions.count() // _MENTIONS_AT_ONCE
     part = F.pmod(F.xxhash64("entity_id"), F.lit(parts))
     shares = [mentions.where(part == number) for number in range(parts)] if parts > 1 else [mentions]
     chosen = [
-        compute(context, record, choose_entities(context, record, replace(work, mentions=share)), f"-{number}")
+        compute(
+            context, record, choose_entities(context, record, replace(work, mentions=share), authority), f"-{number}"
+        )
         for number, share in enumerate(shares)
     ]
     return union_all(chosen)
@@ -136,12 +138,12 @@ def compute(context: Context, record: Record, target: DataFrame, label: str = ""
     return context.lake.scratch(context.run.run_id, f"target-{record.name}{label}", target.select(*names))
 
 
-def choose_entities(context: Context, record: Record, work: Work) -> DataFrame:
+def choose_entities(context: Context, record: Record, work: Work, authority: Authority) -> DataFrame:
     """The rows of a kind's candidate that are to be worked out, as a function of links and harmonised rows."""
     lake = context.lake
     records = current(lake.read(f"harmonised.{record.name}"))
     mentioned = mentioned_records(records, work.mentions, lake.read("links.edge"), record.name)
-    chosen = choose_fields(mentioned, record, load_authority(context.conf, record))
+    chosen = choose_fields(mentioned, record, authority)
     names = [field.name for field in record.derived]
     if "dwelling_id" in names:
         chosen = add_dwelling(chosen, work.dwellings)
@@ -166,7 +168,7 @@ def add_members(households: DataFrame, heads: DataFrame) -> DataFrame:
     return joined.withColumn("member_count", F.coalesce(F.col("member_count"), F.lit(0)).cast("bigint"))
 
 
-def pass_through(context: Context, record: Record) -> DataFrame:
+def pass_through(context: Context, record: Record, authority: Authority) -> DataFrame:
     """The candidate of records that are about no entity of their own; a row without a number has its key for one."""
     lake = context.lake
     records = current(lake.read(f"harmonised.{record.name}"))
@@ -176,7 +178,7 @@ def pass_through(context: Context, record: Record) -> DataFrame:
         records = add_entity(records, mentions, column)
     if record.name == "appeal":
         return derive_appeal(records)
-    return choose_statuses(records, load_authority(context.conf, record))
+    return choose_statuses(records, authority)
 
 
 def write_candidate(context: Context, record: Record, target: DataFrame, touched: DataFrame | None = None) -> int:

@@ -127,6 +127,9 @@ DIVISION_FORMS: dict[str, float] = {
 }
 
 
+_HOMES = 1 << 18  # as many are remembered: a home is asked as often as rows name it
+
+
 class Home(NamedTuple):
     """A dwelling: a road, the house number, and in a compound block, unit and room (else 0, 0 and "").
 
@@ -171,15 +174,17 @@ class Home(NamedTuple):
         return f"{CITY}{self.district_address}"
 
     @property
+    @lru_cache(maxsize=_HOMES)  # noqa: B019 - a home is a value
     def district_address(self) -> str:
-        return _district_address(self)
+        return f"{self._start}{self.street}"
 
     @property
+    @lru_cache(maxsize=_HOMES)  # noqa: B019 - a home is a value
     def truth_id(self) -> str:
-        return _truth_id(self)
+        return f"D{self.road:02d}{self.number:03d}{self.block:02d}{self.unit}{self.room:0>5}"
 
     @property
-    def start(self) -> str:
+    def _start(self) -> str:
         return self.district.name if self.is_outside else f"{DISTRICT}{self.community.subdistrict}"
 
     @property
@@ -201,7 +206,7 @@ class Home(NamedTuple):
                 return self.street
         if not self.block or form == "address_district":
             return self.district_address
-        start = self.start
+        start = self._start
         match form:
             case "address_dong":
                 return f"{start}{self._house}{self._flat('栋')}"
@@ -237,18 +242,6 @@ class Home(NamedTuple):
             case "division_9_digits":
                 return community.code[:9]
         raise ValueError(form)
-
-
-# A home is asked as often as rows name it.
-@lru_cache(maxsize=1 << 18)
-def _district_address(home: Home) -> str:
-    return f"{home.start}{home.street}"
-
-
-@lru_cache(maxsize=1 << 18)
-def _truth_id(home: Home) -> str:
-    road, number, block, unit, room = home
-    return f"D{road:02d}{number:03d}{block:02d}{unit}{room:0>5}"
 
 
 def compound_name(road: int, number: int) -> str:
