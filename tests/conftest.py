@@ -20,6 +20,16 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 NIGHT = date(2026, 1, 1)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a module stay together where tests run side by side, and modules that share a town as well: it is built once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            module = item.getparent(pytest.Module).obj
+            (group,) = getattr(module, "pytest_plugins", [module.__name__])
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def spark() -> SparkSession:
     return session()

@@ -28,6 +28,10 @@ from kill_run import fingerprints, hand_over, last_summary, run_night, sample_to
 pytestmark = pytest.mark.spark
 FIRST, SECOND, THIRD = date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)
 RESIDENTS, SEED = 300, 3
+# Half of a Java's time in a night is its second compiler, which minutes do not repay. Without it there is too little room
+# for compiled code by default, and what was compiled is thrown away and compiled again.
+JAVA = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -XX:+UseParallelGC -XX:MetaspaceSize=512m"
+SUBMIT = f"--driver-java-options '{JAVA}' pyspark-shell"
 CASES = [case.__name__ for case in parity_run.CASES]
 
 
@@ -69,7 +73,7 @@ def run_engine(engine: str, folder: Path, *nights: tuple[date, Path]) -> None:
     command = [sys.executable, parity_run.__file__, "--out", str(folder / f"{engine}.json")]
     for night, home in nights:
         command += ["--night", str(night), "--home", str(home)]
-    settings = os.environ | {"JICENG_ENGINE": engine, "NO_PROGRESS": "1"}
+    settings = os.environ | {"JICENG_ENGINE": engine, "NO_PROGRESS": "1", "PYSPARK_SUBMIT_ARGS": SUBMIT}
     ended = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-6000:]
     print(*(f"{engine}: {line}" for line in ended.stderr.splitlines() if line.startswith("night ")), sep="\n")

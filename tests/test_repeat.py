@@ -29,6 +29,8 @@ from jobs.common.workspace import Workspace
 NIGHTS = (date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3))
 FIRST, SECOND, THIRD = NIGHTS
 RESIDENTS, SEED = 80, 7
+# Whole nights are those of other tests (`test_kill.py`, `test_parity.py`): here the number of nights counts.
+SYSTEMS = ("police", "grid")
 
 
 def open_town(home: Path) -> Path:
@@ -37,8 +39,10 @@ def open_town(home: Path) -> Path:
     return home
 
 
-def exports(night: date) -> Path:
-    return sample_town(RESIDENTS, SEED) / str(night)
+def hand_in(night: date, home: Path) -> None:
+    """Put the exports of two systems into the inbox; the others are missing."""
+    for system in SYSTEMS:
+        hand_over(sample_town(RESIDENTS, SEED) / str(night) / system, home, system)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +52,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> dict[date, Path]:
     home = open_town(folder / "workspace")
     states = {}
     for night in NIGHTS:
-        hand_over(exports(night), home)
+        hand_in(night, home)
         run_night(home, night)
         states[night] = folder / str(night)
         shutil.copytree(home, states[night])
@@ -60,7 +64,7 @@ def after_first(nights: dict[date, Path], tmp_path: Path) -> Path:
     """The first night released, the second night's exports in the inbox."""
     home = tmp_path / "workspace"
     shutil.copytree(nights[FIRST], home)
-    hand_over(exports(SECOND), home)
+    hand_in(SECOND, home)
     return home
 
 
@@ -99,7 +103,7 @@ def test_a_file_handed_in_again_the_same_night_changes_no_released_row(
     home = tmp_path / "workspace"
     shutil.copytree(nights[FIRST], home)
     before = last_summary(home, FIRST)
-    hand_over(exports(FIRST), home)
+    hand_in(FIRST, home)
     run_night(home, FIRST)
     again = last_summary(home, FIRST)
     for layer in ("raw.", "harmonised.", "links.", "candidate.", "refined."):
@@ -141,7 +145,7 @@ def test_shuffled_exports_give_the_same_refined_tables(nights: dict[date, Path],
     """
     home = open_town(tmp_path / "workspace")
     for night in (FIRST, SECOND):
-        hand_over(exports(night), home)
+        hand_in(night, home)
         shuffle_exports(home / "inbox", random.Random(night.toordinal()))
         run_night(home, night)
         straight, shuffled = last_summary(nights[night], night), last_summary(home, night)
@@ -298,7 +302,7 @@ def test_a_run_open_under_airflow_can_be_abandoned(after_first: Path, nights: di
 def test_a_night_that_lies_behind_is_refused(nights: dict[date, Path], tmp_path: Path) -> None:
     home = tmp_path / "workspace"
     shutil.copytree(nights[SECOND], home)
-    hand_over(exports(FIRST), home)
+    hand_in(FIRST, home)
     before = versions(home)
     ended = run_night(home, FIRST, expected_code=2)
     assert f"night {FIRST} lies behind {SECOND}" in ended.err
