@@ -1,12 +1,16 @@
 """Shared by the tests: one engine for the session, workspaces in temporary directories, real data where it is."""
 
 import os
+import re
 import shutil
 from datetime import date
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from xdist.scheduler import LoadFileScheduling
 
 from jobs.common.conf import Conf, take_snapshot
 from jobs.common.engine import session
@@ -20,14 +24,31 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 NIGHT = date(2026, 1, 1)
 
 
-@pytest.hookimpl(tryfirst=True)
+class OneTownAtATime(LoadFileScheduling):
+    """Modules go whole to a worker, and those that look at the same town to the same one, where it is built once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "town" if _names(file, "town_fixtures", "spoiled_town") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneTownAtATime | None:
+    return OneTownAtATime(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a module stay together where tests run side by side, and modules that share a town as well: it is built once."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            module = item.getparent(pytest.Module).obj
-            (group,) = getattr(module, "pytest_plugins", [module.__name__])
-            item.add_marker(pytest.mark.xdist_group(group))
+    """Modules that work through nights come first, so that no worker is left with a long one at the end."""
+    ranks = (("town_fixtures", "spoiled_town"), ("office", "kill_run", "match_frames"))
+    items.sort(key=lambda item: [not _names(item.location[0], *words) for words in ranks])
+
+
+@cache
+def _names(file: str, *modules: str) -> bool:
+    """Whether a test module imports one of these, or has it for a plugin."""
+    text = (REPOSITORY / file).read_text(encoding="utf-8")
+    return any(
+        re.search(rf'^(from {module} |pytest_plugins = \["{module}"\])', text, re.MULTILINE) for module in modules
+    )
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from town import jiceng
 from jobs.common.stage import open_lake
 from jobs.common.tables import Lake
 
-pytestmark = pytest.mark.xdist_group("town_fixtures")  # with `test_cli`, which looks at the same night
 CASES = [
     "truncated workbook", "no workbook", "password", "wrong sheet", "empty workbook", "empty sheet", "missing header",
     "unknown header", "renamed header", "header twice", "no header row", "UTF-8 for GB18030", "GB18030 for UTF-8",
