@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_events import asset_events
 
 from jobs.cli.nightly import run_night
 from jobs.common.workspace import init_workspace
@@ -34,6 +35,22 @@ def test_jiceng_run_gives_the_tables_that_airflow_gave(tmp_path: Path) -> None:
         assert played["verdict"] == found["verdict"]
         assert fingerprints(played) == fingerprints(found), f"night {folder.name}"
         assert len(played["tables"]) >= 20
+
+
+def test_airflow_told_of_each_released_table_once() -> None:
+    expected = []
+    for path in DEMO.glob("*/runs/*/summary.json"):
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        assert summary["release_id"] == summary["run_id"]
+        for name, table in summary["tables"].items():
+            if name.startswith("refined.") and table["version"] > 0:
+                assert table["rows"] > 0
+                expected.append((name, summary["release_id"], summary["verdict"], table["rows"]))
+    told = [
+        (name, extra["release_id"], extra["verdict"], extra["rows"]) for name, extra in asset_events(DEMO / "airflow")
+    ]
+    assert len(expected) > 3 * 6
+    assert sorted(told) == sorted(expected)
 
 
 def test_all_real_messages_are_accounted_for(real_data: Path) -> None:
