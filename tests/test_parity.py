@@ -4,7 +4,8 @@
     Sail       Sail       Sail       sail
     Sail       Spark      Sail       mixed      nights 2 and 3 as in the other
 
-A first night on Spark, all into empty tables, is the one of `test_cluster.py`.
+A first night on Spark, all into empty tables, is the one of `test_cluster.py`, where Spark compiles what it is asked; the
+night here is interpreted, which takes two thirds of the time.
 Beside the nights, each thing that the engines are known to differ in silently, where our code touches it, is a case of its
 own in `parity_run.py`, computed on both. One Spark session for all of it: starting one costs more than most cases.
 """
