@@ -5,7 +5,7 @@
     Sail       Spark      Sail       mixed      nights 2 and 3 as in the other
 
 A first night on Spark, all into empty tables, is the one of `test_cluster.py`, where Spark compiles what it is asked; the
-night here is interpreted, which takes two thirds of the time.
+night here is interpreted, which takes some 70 % of the time.
 Beside the nights, each thing that the engines are known to differ in silently, where our code touches it, is a case of its
 own in `parity_run.py`, computed on both. One Spark session for all of it: starting one costs more than most cases.
 """
@@ -29,8 +29,8 @@ from kill_run import fingerprints, hand_over, last_summary, run_night, sample_to
 pytestmark = pytest.mark.spark
 FIRST, SECOND, THIRD = date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)
 RESIDENTS, SEED = 300, 3
-# Half of a Java's time in a night is its second compiler, which minutes do not repay. Without it there is too little room
-# for compiled code by default, and what was compiled is thrown away and compiled again.
+# Nearly half of Java's time in such a night is its compilers', and minutes do not repay what the second one does. Without
+# it there is too little room for compiled code by default, and what was compiled is thrown away and compiled again.
 JAVA = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -XX:+UseParallelGC -XX:MetaspaceSize=512m"
 SUBMIT = f"--driver-java-options '{JAVA}' pyspark-shell"
 CASES = [case.__name__ for case in parity_run.CASES]
