@@ -24,12 +24,15 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 NIGHT = date(2026, 1, 1)
 
 
+_OF_TOWN, _OF_NIGHTS = "town_fixtures|spoiled_town", "office|kill_run|match_frames"
+
+
 class OneTownAtATime(LoadFileScheduling):
     """Modules go whole to a worker, and those that look at the same town to the same one, where it is built once."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "town" if _names(file, "town_fixtures", "spoiled_town") else file
+        return "town" if _names(file, _OF_TOWN) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneTownAtATime | None:
@@ -38,17 +41,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneTownAtATi
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules that work through nights come first, so that no worker is left with a long one at the end."""
-    ranks = (("town_fixtures", "spoiled_town"), ("office", "kill_run", "match_frames"))
-    items.sort(key=lambda item: [not _names(item.location[0], *words) for words in ranks])
+    items.sort(key=lambda item: [not _names(item.location[0], modules) for modules in (_OF_TOWN, _OF_NIGHTS)])
 
 
 @cache
-def _names(file: str, *modules: str) -> bool:
-    """Whether a test module imports one of these, or has it for a plugin."""
+def _names(file: str, modules: str) -> bool:
+    """Whether a test module imports one of `modules`, a pattern, or has it for a plugin."""
     text = (REPOSITORY / file).read_text(encoding="utf-8")
-    return any(
-        re.search(rf'^(from {module} |pytest_plugins = \["{module}"\])', text, re.MULTILINE) for module in modules
-    )
+    return re.search(rf'^(from ({modules}) |pytest_plugins = \["({modules})"\])', text, re.MULTILINE) is not None
 
 
 @pytest.fixture(scope="session")

@@ -117,9 +117,9 @@ def sample_town(residents: int, seed: int, nights: int = 3) -> Path:
     return out
 
 
-def hand_over(exports: Path, home: Path, system: str = "") -> None:
-    """Put the exports of one night, or of one system, into the inbox."""
-    shutil.copytree(exports, home / "inbox" / system, dirs_exist_ok=True)
+def hand_over(exports: Path, home: Path) -> None:
+    """Put the exports of one night into the inbox."""
+    shutil.copytree(exports, home / "inbox", dirs_exist_ok=True)
 
 
 def run_night(home: Path, night: date, expected_code: int = 0, **options: Any) -> Ended:

@@ -41,7 +41,6 @@ import parity_tables
 import parity_texts
 from parity_base import Rows
 
-_INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 CASES: list[Callable[[], Rows]] = [*parity_texts.CASES, *parity_frames.CASES, *parity_tables.CASES]
 
 
@@ -65,8 +64,9 @@ def main() -> None:
     from jobs.common.workspace import open_workspace
 
     # The cases are compiled, as on a cluster. A night asks so much of so few rows that compiling it is most of its time.
-    for name, value in _INTERPRETED.items() if engine_name() == "spark" else ():
-        session().conf.set(name, value)
+    if engine_name() == "spark":
+        session().conf.set("spark.sql.codegen.wholeStage", "false")
+        session().conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
     for night, home in zip(arguments.night, arguments.home, strict=True):
         began = time.monotonic()
         run_night(open_workspace(home), night)

@@ -14,7 +14,10 @@ import pytest
 from airflow_events import asset_events
 
 from jobs.cli.nightly import run_night
-from jobs.common.workspace import init_workspace
+from jobs.common.stage import open_lake
+from jobs.common.workspace import Workspace, init_workspace
+from jobs.demo.airflow import environment
+from jobs.demo.airflow import run_night as run_in_airflow
 
 DEMO = Path(os.environ.get("JICENG_DEMO") or Path(__file__).resolve().parents[1] / ".demo")
 pytestmark = pytest.mark.demo
@@ -39,18 +42,36 @@ def test_jiceng_run_gives_the_tables_that_airflow_gave(tmp_path: Path) -> None:
 
 def test_airflow_told_of_each_released_table_once() -> None:
     expected = []
-    for path in DEMO.glob("*/runs/*/summary.json"):
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        assert summary["release_id"] == summary["run_id"]
-        for name, table in summary["tables"].items():
-            if name.startswith("refined.") and table["version"] > 0:
-                assert table["rows"] > 0
-                expected.append((name, summary["release_id"], summary["verdict"], table["rows"]))
+    for home in (DEMO / "town", DEMO / "messages"):
+        lake = open_lake(Workspace(home))
+        for path in home.glob("runs/*/summary.json"):
+            summary = json.loads(path.read_text(encoding="utf-8"))
+            assert summary["verdict"] in ("complete", "incomplete")
+            assert summary["release_id"] == summary["run_id"]
+            for name, table in summary["tables"].items():
+                if name.startswith("refined.") and table["version"] > 0:
+                    assert lake.count_rows(name, table["version"]) == table["rows"] > 0
+                    expected.append((name, summary["release_id"], summary["verdict"], table["rows"]))
     told = [
         (name, extra["release_id"], extra["verdict"], extra["rows"]) for name, extra in asset_events(DEMO / "airflow")
     ]
-    assert len(expected) > 3 * 6
     assert sorted(told) == sorted(expected)
+    first = {name: rows for name, release_id, _, rows in told if release_id == "2026-01-01.1"}
+    # All but appeal: the town hands over no messages.
+    entities = {"refined.resident", "refined.household", "refined.dwelling", "refined.organisation"}
+    assert set(first) == entities | {"refined.relation", "refined.resident_status"}
+    assert first["refined.resident"] > 250
+
+
+def test_the_last_night_again_in_airflow_tells_of_nothing(tmp_path: Path) -> None:
+    for name in ("town", "airflow"):
+        shutil.copytree(DEMO / name, tmp_path / name)
+    before = asset_events(tmp_path / "airflow")
+    log = tmp_path / "night.log"
+    again = run_in_airflow(environment(tmp_path / "airflow", tmp_path / "town"), date(2026, 1, 3), log, lambda _: None)
+    assert again, log.read_text(encoding="utf-8")[-5000:]
+    assert (tmp_path / "town" / "runs" / "2026-01-03.2" / "summary.json").exists()
+    assert asset_events(tmp_path / "airflow") == before
 
 
 def test_all_real_messages_are_accounted_for(real_data: Path) -> None:

@@ -1,6 +1,5 @@
-"""The nightly DAG run by Airflow, over a stand-in of the stages; over the real ones `make demo` runs it.
+"""The nightly DAG run by Airflow, over a stand-in of the stages; `test_demo.py` has its nights over the real ones.
 
-nothing new is released  nothing is told of
 a source crashes         the others land, the run is closed, nothing is told of
 the release is refused   not tried again, the run is closed, nothing is told of
 rules may be overridden  a person is asked; who said yes and why goes to the release, a no publishes nothing
@@ -38,11 +37,6 @@ if failing["stage"] == stage and failing.get("source") in (None, options.get("--
     sys.exit(failing["code"])
 if stage == "start":
     print(json.dumps({{"run_id": "2026-01-01.1", "sources": ["grid", "police"], "nothing_new": False}}))
-if stage == "finish" and "SUMMARY" in os.environ:
-    folder = os.path.join(os.environ["JICENG_HOME"], "runs", options["--run-id"])
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "summary.json"), "w") as summary:
-        summary.write(os.environ["SUMMARY"])
 if stage == "release.question":
     print(json.dumps({{"question": os.environ.get("QUESTION")}}))
 """
@@ -74,17 +68,6 @@ def stand_in(airflow_home: Path, tmp_path: Path) -> dict[str, str]:
     python.write_text(STAND_IN, encoding="utf-8")
     python.chmod(python.stat().st_mode | stat.S_IXUSR)
     return environment(airflow_home, tmp_path) | {"JICENG_PYTHON": str(python)}
-
-
-def test_what_an_earlier_run_has_released_is_not_told_of_again(stand_in: dict[str, str], tmp_path: Path) -> None:
-    """That a release is told of once is shown by `test_demo.py`, with the nights that `make demo` has run in Airflow."""
-    tables = {"refined.resident": {"rows": 3, "version": 1}}
-    summary = {"verdict": "complete", "release_id": "2025-12-31.1", "tables": tables}
-    night = Night(stand_in | {"FAIL": '{"stage": "none"}', "SUMMARY": json.dumps(summary)}, tmp_path)
-    assert night.succeeded
-    assert night.states["release"] == "success"
-    assert night.states["announce_resident"] == "skipped"
-    assert night.events == []
 
 
 def test_a_crashed_source_stops_the_release_not_the_other_sources(stand_in: dict[str, str], tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from jobs.common.rows import RECORD_KEY
 from jobs.common.stage import Context
 from jobs.common.versions import current, union_all
 
-_RELATION_TERMS = ("pairs", "self", "other_household", "supporting", "stated", "derived")
 _SAME_STATUS = ["resident_id", "status_code", "start_date"]
 
 
@@ -39,15 +38,9 @@ def entity_terms(context: Context, records: dict[str, int]) -> list[dict[str, An
             counts = {"mentions": records[record.name], "links": links, "entities": entities.get(record.kind, 0)}
         elif record.pairs:
             counts = {}
-            if ends or not lake.is_empty(f"candidate.{record.name}"):
-                frames += relation_terms(context, record, list(ends))
-            else:
-                counts = dict.fromkeys(_RELATION_TERMS, 0)
+            frames += relation_terms(context, record, list(ends))
         elif record.speaks_of:
-            if counts["records"]:
-                frames.append(repeated_records(context, record))
-            else:
-                counts["repeated"] = 0
+            frames.append(repeated_records(context, record))
         counts["candidate"] = lake.count_rows(f"candidate.{record.name}")
         found += [entry(term, rows, record.name) for term, rows in counts.items()]
     if frames:
