@@ -49,8 +49,8 @@ lock: .venv/.uv ## Compile the three locks anew from pyproject.toml and requirem
 	@$(UV_ENV) $(UV) $(COMPILE) requirements-airflow.in -o requirements-airflow.lock
 	@$(UV_ENV) $(UV) $(COMPILE) requirements-build.in -o requirements-build.lock
 
-demo: setup ## Three nights of the sample town and the real messages, in Airflow (about five minutes)
-	@$(JOBS) -m jobs.demo run --into $(DEMO)
+demo: setup ## Three nights of the sample town and the real messages, in Airflow (about five minutes; ARGS="--nights 2")
+	@$(JOBS) -m jobs.demo run --into $(DEMO) $(ARGS)
 
 airflow: setup ## The Airflow UI on loopback, over the demo's Airflow home and workspace (AIRFLOW_PORT=8080)
 	@exec $(JOBS) -m jobs.demo ui --into $(DEMO) --port $(AIRFLOW_PORT)
@@ -58,10 +58,10 @@ airflow: setup ## The Airflow UI on loopback, over the demo's Airflow home and w
 test: setup ## The tests, except those that start Spark, Airflow or a killer (ARGS="-k name -x")
 	@$(JOBS) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: setup ## ruff: rules and format
+lint: .venv/.ready ## ruff: rules and format
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check --quiet .
 
-types: setup ## mypy
+types: .venv/.ready ## mypy
 	@.venv/bin/mypy
 
 spark: setup ## One night on Sail and on Spark: the same tables (needs Java)

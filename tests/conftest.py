@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 NIGHT = date(2026, 1, 1)
 
 
-_OF_TOWN, _OF_NIGHTS = "town_fixtures|spoiled_town", "office|kill_run|match_frames"
+_OF_TOWN, _OF_PAGES, _OF_NIGHTS = "town_fixtures|spoiled_town", "airflow_pages", "office|kill_run|match_frames"
 
 
 class OneTownAtATime(LoadFileScheduling):
@@ -32,7 +32,7 @@ class OneTownAtATime(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "town" if _names(file, _OF_TOWN) else file
+        return next((town for town in (_OF_TOWN, _OF_PAGES) if _names(file, town)), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneTownAtATime | None:

@@ -41,6 +41,14 @@ import parity_tables
 import parity_texts
 from parity_base import Rows
 
+# A night asks so much of so few rows that compiling it, planning it well and printing its plans is most of its time.
+SMALL = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.constraintPropagation.enabled": "false",
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.maxPlanStringLength": "1000",
+}
 CASES: list[Callable[[], Rows]] = [*parity_texts.CASES, *parity_frames.CASES, *parity_tables.CASES]
 
 
@@ -63,10 +71,10 @@ def main() -> None:
     from jobs.common.engine import engine_name, session
     from jobs.common.workspace import open_workspace
 
-    # The cases are compiled, as on a cluster. A night asks so much of so few rows that compiling it is most of its time.
+    # The cases are compiled and planned as on a cluster.
     if engine_name() == "spark":
-        session().conf.set("spark.sql.codegen.wholeStage", "false")
-        session().conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+        for name, value in SMALL.items():
+            session().conf.set(name, value)
     for night, home in zip(arguments.night, arguments.home, strict=True):
         began = time.monotonic()
         run_night(open_workspace(home), night)

@@ -8,165 +8,157 @@ an Airflow without login  shows the pages, and refuses what another site sends
 
 import json
 import os
-import subprocess
+import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlencode
 
 import pytest
-from airflow_login import with_login
-from town import Town, build_town
+from airflow_server import serving
+from town import Town
 
+from jobs.common.engine import free_port
 from jobs.common.releases import all_releases, find_release
 from jobs.common.stage import open_lake
-from jobs.demo.airflow import AIRFLOW, environment, migrate
+from jobs.demo.airflow import environment
 
 pytestmark = pytest.mark.airflow
-USERS = {"vera": "viewer", "olga": "op"}
+pytest_plugins = ["airflow_pages"]
 PAGES = ("tonight", "quality", "sources", "releases")
 ROLLBACK = {"release": "2026-01-01.1", "seen": "2026-01-02.1", "because": "半份导出 <b>half</b>", "confirmed": "yes"}
-OURS = {"Origin": "http://testserver"}
-# Answers requests as the API server does: a line of JSON in, a line out.
-SERVER = """
-import json, sys
-from fastapi.testclient import TestClient
-from airflow.api_fastapi.app import create_app
-client = TestClient(create_app("core"), follow_redirects=False)
-for line in sys.stdin:
-    asked = json.loads(line)
-    client.cookies.clear()
-    if asked["who"]:
-        login = client.post("/auth/token", json={"username": asked["who"], "password": asked["who"]})
-        client.cookies.set("_token", login.json()["access_token"])
-    answer = client.request(asked["method"], asked["path"], data=asked["data"], headers=asked["headers"])
-    print("ANSWER " + json.dumps([answer.status_code, answer.text, dict(answer.headers)]), flush=True)
-"""
 
 
-class Server:
-    """An API server of its own process, over one workspace."""
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: str
+    headers: Message
 
-    def __init__(self, settings: dict[str, str], log: Path) -> None:
-        self.log = log.open("w")
-        command = [AIRFLOW[0], "-c", SERVER]
-        self.process = subprocess.Popen(
-            command, env=settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True
-        )
 
-    def ask(
-        self, who: str | None, path: str, data: dict[str, str] | None = None, **headers: str
-    ) -> tuple[int, str, Any]:
-        asked = {
-            "who": who,
-            "path": path,
-            "data": data,
-            "method": "GET" if data is None else "POST",
-            "headers": headers,
-        }
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        for line in self.process.stdout:
-            if line.startswith("ANSWER "):
-                status, body, given = json.loads(line.removeprefix("ANSWER "))
-                return status, body, given
-        raise AssertionError(f"the server ended: {Path(self.log.name).read_text()[-3000:]}")
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """None: where one is led on to is no answer."""
 
-    def close(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait(30)
-        self.log.close()
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+
+
+class Pages:
+    """The pages of an Airflow as its users ask for them; `ours` says that a form comes from a page of its own."""
+
+    def __init__(self, address: str) -> None:
+        self.address, self.ours = address, {"Origin": address}
+        self._tokens: dict[str, str] = {}
+
+    def ask(self, who: str | None, path: str, form: dict[str, str] | None = None, **headers: str) -> Answer:
+        """A page, or what comes of a form; `who` is None for somebody who is not logged in."""
+        if who is not None:
+            headers["Cookie"] = f"_token={self._token(who)}"
+        return self._send(path, None if form is None else urlencode(form).encode(), headers)
+
+    def _token(self, who: str) -> str:
+        if who not in self._tokens:
+            words = json.dumps({"username": who, "password": who}).encode()
+            answer = self._send("/auth/token", words, {"Content-Type": "application/json"})
+            self._tokens[who] = json.loads(answer.body)["access_token"]
+        return self._tokens[who]
+
+    def _send(self, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        try:
+            found = _OPENER.open(urllib.request.Request(self.address + path, body, headers), timeout=120)
+        except urllib.error.HTTPError as refused:
+            found = refused
+        with found:
+            return Answer(found.status, found.read().decode(), found.headers)
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Town:
-    """Two nights of a small town."""
-    return build_town(tmp_path_factory.mktemp("small"), 60, 4, 2)
-
-
-@pytest.fixture(scope="module")
-def settings(small: Town, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    home = tmp_path_factory.mktemp("airflow")
-    found = environment(home, small.home)
-    migrate(found, home / "migrate.log")
-    return found
-
-
-@pytest.fixture(scope="module")
-def server(settings: dict[str, str]) -> Iterator[Server]:
+def pages(town: Town, address: str) -> Pages:
     """With a login."""
-    started = Server(with_login(settings, USERS), Path(settings["AIRFLOW_HOME"]) / "server.log")
-    yield started
-    started.close()
+    return Pages(address)
 
 
-def test_nobody_sees_anything(server: Server) -> None:
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What draws the pages of `open_pages`: the jobs' interpreter, or what a test puts there."""
+    path = tmp_path_factory.mktemp("python") / "python"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    os.chmod(path, 0o755)
+    return path
+
+
+@pytest.fixture(scope="module")
+def open_pages(town: Town, settings: dict[str, str], python: Path) -> Iterator[Pages]:
+    """Without a login."""
+    home = Path(settings["AIRFLOW_HOME"])
+    without = environment(home, town.home, free_port()) | {"JICENG_PYTHON": str(python)}
+    with serving(without, home / "open.log") as address:
+        yield Pages(address)
+
+
+def test_nobody_sees_anything(pages: Pages) -> None:
     for page in (*PAGES, "changes", "difference", "confirm?release=2026-01-01.1", "openapi.json", "docs"):
-        status, body, _ = server.ask(None, f"/jiceng/{page}")
-        assert status == 401, page
-        assert json.loads(body) == {"detail": "Not authenticated"}, page
-    status, body, _ = server.ask(None, "/jiceng/tonight", Authorization="Bearer made.up.token")
-    assert (status, json.loads(body)) == (403, {"detail": "Invalid JWT token"})
-    assert server.ask(None, "/jiceng/rollback", ROLLBACK, **OURS)[0] == 401
+        answer = pages.ask(None, f"/jiceng/{page}")
+        assert answer.status == 401, page
+        assert json.loads(answer.body) == {"detail": "Not authenticated"}, page
+    answer = pages.ask(None, "/jiceng/tonight", Authorization="Bearer made.up.token")
+    assert (answer.status, json.loads(answer.body)) == (403, {"detail": "Invalid JWT token"})
+    assert pages.ask(None, "/jiceng/rollback", ROLLBACK, **pages.ours).status == 401
 
 
-def test_a_viewer_sees_the_pages_and_cannot_roll_back(server: Server, small: Town) -> None:
-    status, body, headers = server.ask("vera", "/jiceng/releases")
-    assert (status, "2026-01-02.1" in body) == (200, True)
-    assert "confirm?release=" not in body
-    assert headers["content-security-policy"] == "frame-ancestors 'self'"
-    assert headers["cache-control"] == "no-store"
-    assert server.ask("vera", "/jiceng/rollback", ROLLBACK, **OURS)[0] == 403
-    assert server.ask("vera", "/jiceng/nothing")[0] == 404
-    assert len(all_releases(open_lake(small.workspace))) == 2
+def test_a_viewer_sees_the_pages_and_cannot_roll_back(pages: Pages, town: Town) -> None:
+    answer = pages.ask("vera", "/jiceng/releases")
+    assert (answer.status, "2026-01-02.1" in answer.body) == (200, True)
+    assert "confirm?release=" not in answer.body
+    assert answer.headers["content-security-policy"] == "frame-ancestors 'self'"
+    assert answer.headers["cache-control"] == "no-store"
+    assert pages.ask("vera", "/jiceng/rollback", ROLLBACK, **pages.ours).status == 403
+    assert pages.ask("vera", "/jiceng/nothing").status == 404
+    assert len(all_releases(open_lake(town.workspace))) == 2
 
 
-def test_the_pages_are_in_the_navigation_and_nothing_failed_to_load(server: Server) -> None:
-    plugins = json.loads(server.ask("vera", "/api/v2/plugins")[1])["plugins"]
+def test_the_pages_are_in_the_navigation_and_nothing_failed_to_load(pages: Pages) -> None:
+    plugins = json.loads(pages.ask("vera", "/api/v2/plugins").body)["plugins"]
     (ours,) = (plugin for plugin in plugins if plugin["name"] == "jiceng")
     assert [view["href"] for view in ours["external_views"]] == [f"jiceng/{page}" for page in PAGES]
-    assert json.loads(server.ask("vera", "/api/v2/plugins/importErrors")[1])["total_entries"] == 0
+    assert json.loads(pages.ask("vera", "/api/v2/plugins/importErrors").body)["total_entries"] == 0
 
 
-def test_an_operator_rolls_back_from_our_page_after_a_confirmation(server: Server, small: Town) -> None:
-    assert "confirm?release=2026-01-01.1" in server.ask("olga", "/jiceng/releases")[1]
-    assert 'name="confirmed"' in server.ask("olga", "/jiceng/confirm?release=2026-01-01.1")[1]
+def test_an_operator_rolls_back_from_our_page_after_a_confirmation(pages: Pages, town: Town) -> None:
+    assert "confirm?release=2026-01-01.1" in pages.ask("olga", "/jiceng/releases").body
+    assert 'name="confirmed"' in pages.ask("olga", "/jiceng/confirm?release=2026-01-01.1").body
 
-    for lured in ({}, {"Origin": "http://elsewhere"}, {"Origin": "null"}, {**OURS, "Sec-Fetch-Site": "cross-site"}):
-        assert server.ask("olga", "/jiceng/rollback", ROLLBACK, **lured)[0] == 403, lured
+    crossed = {**pages.ours, "Sec-Fetch-Site": "cross-site"}
+    for lured in ({}, {"Origin": "http://elsewhere"}, {"Origin": "null"}, crossed):
+        assert pages.ask("olga", "/jiceng/rollback", ROLLBACK, **lured).status == 403, lured
     for missing in ("confirmed", "because", "seen"):
-        assert server.ask("olga", "/jiceng/rollback", {**ROLLBACK, missing: " "}, **OURS)[0] in (400, 422), missing
-    assert len(all_releases(open_lake(small.workspace))) == 2
+        answer = pages.ask("olga", "/jiceng/rollback", {**ROLLBACK, missing: " "}, **pages.ours)
+        assert answer.status in (400, 422), missing
+    assert len(all_releases(open_lake(town.workspace))) == 2
 
-    status, body, _ = server.ask("olga", "/jiceng/rollback", ROLLBACK, **OURS)
-    assert (status, "已退回" in body, "<b>half" in body) == (200, True, False)
-    release = find_release(open_lake(small.workspace))
+    answer = pages.ask("olga", "/jiceng/rollback", ROLLBACK, **pages.ours)
+    assert (answer.status, "已退回" in answer.body, "<b>half" in answer.body) == (200, True, False)
+    release = find_release(open_lake(town.workspace))
     assert release.release_id == "2026-01-01.1+1"
     assert (release.approved_by, release.because) == ("olga", ROLLBACK["because"])
 
 
-def test_without_a_login_the_pages_are_shown_and_no_other_site_can_decide(
-    settings: dict[str, str], small: Town
-) -> None:
-    server = Server(settings, Path(settings["AIRFLOW_HOME"]) / "open.log")
-    before = len(all_releases(open_lake(small.workspace)))
-    status, body, _ = server.ask(None, "/jiceng/releases")
-    assert (status, "2026-01-02.1" in body) == (200, True)
-    assert server.ask(None, "/jiceng/rollback", ROLLBACK, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
-    assert server.ask(None, "/jiceng/rollback", ROLLBACK, Origin="http://elsewhere")[0] == 403
-    server.close()
-    assert len(all_releases(open_lake(small.workspace))) == before
+def test_without_a_login_the_pages_are_shown_and_no_other_site_can_decide(open_pages: Pages, town: Town) -> None:
+    before = len(all_releases(open_lake(town.workspace)))
+    answer = open_pages.ask(None, "/jiceng/releases")
+    assert (answer.status, "2026-01-02.1" in answer.body) == (200, True)
+    for lured in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere"}):
+        assert open_pages.ask(None, "/jiceng/rollback", ROLLBACK, **lured).status == 403
+    assert len(all_releases(open_lake(town.workspace))) == before
 
 
-def test_what_the_renderer_says_in_a_crash_is_not_shown(settings: dict[str, str], tmp_path: Path) -> None:
-    broken = tmp_path / "python"
-    broken.write_text("#!/bin/sh\necho half a page; echo a secret >&2; exit 1\n")
-    os.chmod(broken, 0o755)
-    server = Server(settings | {"JICENG_PYTHON": str(broken)}, tmp_path / "server.log")
-    status, body, _ = server.ask(None, "/jiceng/tonight")
-    server.close()
-    assert status == 500
-    assert "half a page" not in body
-    assert "a secret" not in body
+def test_what_the_renderer_says_in_a_crash_is_not_shown(open_pages: Pages, python: Path) -> None:
+    python.write_text("#!/bin/sh\necho half a page; echo a secret >&2; exit 1\n")
+    answer = open_pages.ask(None, "/jiceng/tonight")
+    assert answer.status == 500
+    assert "half a page" not in answer.body
+    assert "a secret" not in answer.body

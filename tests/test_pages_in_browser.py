@@ -8,27 +8,24 @@ import base64
 import json
 import os
 import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from airflow_login import with_login
+from airflow_server import PATIENCE
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
-from town import Town, build_town
+from town import Town
 
-from jobs.common.engine import free_port
 from jobs.common.releases import find_release
 from jobs.common.stage import open_lake
-from jobs.demo.airflow import AIRFLOW, answers, end_group, environment, migrate
 
 pytestmark = pytest.mark.airflow
+pytest_plugins = ["airflow_pages"]
 USER = "olga"
 TITLES = {"Tonight": "昨夜", "Quality": "质量", "Sources": "来源", "Releases": "发布"}
 LAPTOP = "--window-size=1366,768"
@@ -37,38 +34,10 @@ SWITCHES = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-dev-shm-usage", "--disable-sync", LAPTOP,
 )  # fmt: skip
-PATIENCE = 60
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
-    """Two nights of a small town."""
-    return build_town(tmp_path_factory.mktemp("browsed"), 60, 4, 2)
-
-
-@pytest.fixture(scope="module")
-def address(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Of an API server that asks for a login."""
-    home = tmp_path_factory.mktemp("airflow")
-    settings = with_login(environment(home, town.home, free_port()), {USER: "op"})
-    migrate(settings, home / "migrate.log")
-    with (home / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            [*AIRFLOW, "api-server"], env=settings, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    try:
-        deadline = time.monotonic() + 3 * PATIENCE
-        while not answers(settings["AIRFLOW__API__BASE_URL"]):
-            assert server.poll() is None, (home / "server.log").read_text()[-3000:]
-            assert time.monotonic() < deadline, "the API server does not answer"
-            time.sleep(0.5)
-        yield settings["AIRFLOW__API__BASE_URL"]
-    finally:
-        end_group(server)
-
-
-@pytest.fixture(scope="module")
-def browser(address: str) -> Iterator[webdriver.Chrome]:
+def browser(town: Town, address: str) -> Iterator[webdriver.Chrome]:
     """Logged in; in CI its absence is a failure."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:

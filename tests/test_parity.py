@@ -28,7 +28,7 @@ from kill_run import fingerprints, hand_over, last_summary, run_night, sample_to
 
 pytestmark = pytest.mark.spark
 FIRST, SECOND, THIRD = date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)
-RESIDENTS, SEED = 300, 3
+RESIDENTS, SEED = 200, 3
 # Nearly half of Java's time in such a night is its compilers', and minutes do not repay what the second one does. Without
 # it there is too little room for compiled code by default, and what was compiled is thrown away and compiled again.
 JAVA = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -XX:+UseParallelGC -XX:MetaspaceSize=512m"

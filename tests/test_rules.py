@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from office import Office, open_office
+from office import Office, copy_office, open_office
 
 from jobs.common.stage import open_lake
 
@@ -48,14 +48,19 @@ def members(*lines: str) -> str:
 FIRST = members("1,甲一,男,低保", "2,乙二,女士,", "3,丙三,女,特困")
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    """After a first night, on which nobody knew what 女士 means."""
-    office = open_office(tmp_path / "office")
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    office = open_office(tmp_path_factory.mktemp("worked") / "workspace")
     office.declare("club", contract())
     office.hand_in("club/名单_20260101.csv", FIRST)
     assert office.run("2026-01-01").code == 0
-    return office
+    return office.workspace.home
+
+
+@pytest.fixture
+def office(worked: Path, tmp_path: Path) -> Office:
+    """After a first night, on which nobody knew what 女士 means."""
+    return copy_office(worked, tmp_path / "office")
 
 
 def versions(office: Office, record: str = "resident") -> set[tuple[Any, ...]]:

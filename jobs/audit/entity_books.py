@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.audit.entries import entry
+from jobs.common.books import PAIR_TERMS, RELATION_TERMS
 from jobs.common.model import ENDS, Record
 from jobs.common.relations import MEMBER, End, count_ends, derive_kin, list_pairs, list_statements
 from jobs.common.rows import RECORD_KEY
@@ -38,9 +39,15 @@ def entity_terms(context: Context, records: dict[str, int]) -> list[dict[str, An
             counts = {"mentions": records[record.name], "links": links, "entities": entities.get(record.kind, 0)}
         elif record.pairs:
             counts = {}
-            frames += relation_terms(context, record, list(ends))
+            if ends or not lake.is_empty(f"candidate.{record.name}"):
+                frames += relation_terms(context, record, list(ends))
+            else:
+                counts = dict.fromkeys(("pairs", *PAIR_TERMS, *RELATION_TERMS), 0)
         elif record.speaks_of:
-            frames.append(repeated_records(context, record))
+            if records[record.name]:
+                frames.append(repeated_records(context, record))
+            else:
+                counts["repeated"] = 0
         counts["candidate"] = lake.count_rows(f"candidate.{record.name}")
         found += [entry(term, rows, record.name) for term, rows in counts.items()]
     if frames:

@@ -24,7 +24,8 @@ def state_terms(context: Context, entries: list[dict[str, Any]]) -> tuple[list[d
         entries: terms of rows, which tell what is new.
     """
     night = F.lit(context.run.night)
-    versions = {name: context.lake.read(f"harmonised.{name}") for name in context.conf.model}
+    lake, names = context.lake, list(context.conf.model)
+    versions = {name: lake.read(f"harmonised.{name}") for name in names if not lake.is_empty(f"harmonised.{name}")}
     before = (F.col("valid_from") < night) & (F.col("valid_to").isNull() | (F.col("valid_to") >= night))
     sums = {
         "previous": before,
@@ -37,9 +38,9 @@ def state_terms(context: Context, entries: list[dict[str, Any]]) -> tuple[list[d
         frame.select(F.lit(name).alias("record"), "role", "system", "valid_from", "valid_to")
         for name, frame in versions.items()
     ]
-    counted = union_all(frames).groupBy("record", "role", "system").agg(*tests).toArrow().to_pylist()
+    counted = union_all(frames).groupBy("record", "role", "system").agg(*tests).toArrow().to_pylist() if frames else []
     terms: Counter[tuple[str, str, str]] = Counter()
-    records = dict.fromkeys(versions, 0)
+    records = dict.fromkeys(names, 0)
     has_past, is_touched = set(), set()
     for row in counted:
         records[row["record"]] += row["current"]

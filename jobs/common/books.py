@@ -17,12 +17,14 @@ _Place = tuple[str | None, str | None, str | None, str | None]  # system, object
 
 FILE_TERMS = ("landed", "quarantined", "skipped")
 ROW_TERMS = ("new", "changed", "unchanged", "duplicate", "quarantined", "not_applicable", "late")
+PAIR_TERMS = ("supporting", "self", "other_household")
+RELATION_TERMS = ("stated", "derived")
 # Of a record or kind: each holds where the ledger has all its terms, and of those with the same left side the first.
 _EQUATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("mentions", ("links",)),
     ("entities", ("candidate",)),
-    ("pairs", ("supporting", "self", "other_household")),
-    ("candidate", ("stated", "derived")),
+    ("pairs", PAIR_TERMS),
+    ("candidate", RELATION_TERMS),
     ("records", ("candidate", "repeated")),
     ("records", ("candidate",)),
     ("candidate", ("refined",)),

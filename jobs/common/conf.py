@@ -19,7 +19,9 @@ from jobs.common.errors import UserError
 from jobs.common.model import Record, load_model
 from jobs.common.workspace import Workspace
 
-_LOADED: dict[str, tuple[list[Source], dict[str, ContractError]]] = {}  # by the hash of the whole configuration
+# By the hash of the whole configuration: a command opens it several times, and reading it is much of what a small night costs.
+_MODELS: dict[str, dict[str, Record]] = {}
+_SOURCES: dict[str, tuple[list[Source], dict[str, ContractError]]] = {}
 
 
 @dataclass(frozen=True)
@@ -51,21 +53,22 @@ class Conf:
 
     def yaml(self, name: str) -> Any:
         try:
-            return yaml.safe_load(self.path(name).read_text(encoding="utf-8"))
+            return yaml.load(self.path(name).read_text(encoding="utf-8"), yaml.CSafeLoader)
         except yaml.YAMLError as error:
             raise UserError(f"{self.path(name)} is no valid YAML: {error}") from error
 
-    @cached_property
+    @property
     def model(self) -> dict[str, Record]:
-        return load_model(self.below("model", ".yml"))
+        if self.hash not in _MODELS:
+            _MODELS[self.hash] = load_model(self.below("model", ".yml"))
+        return _MODELS[self.hash]
 
     @property
     def _sources(self) -> tuple[list[Source], dict[str, ContractError]]:
-        # A command opens the configuration several times, and reading the contracts is the dearest part of it.
-        if self.hash not in _LOADED:
+        if self.hash not in _SOURCES:
             fields = {r.name: {field.name: field for field in r.fields} for r in self.model.values()}
-            _LOADED[self.hash] = load_sources(self.below("sources", ".odcs.yaml"), fields)
-        return _LOADED[self.hash]
+            _SOURCES[self.hash] = load_sources(self.below("sources", ".odcs.yaml"), fields)
+        return _SOURCES[self.hash]
 
     @property
     def sources(self) -> dict[str, Source]:

@@ -35,9 +35,9 @@ def create_table(path: Path, table: Table) -> None:
     )
 
 
-def gained_columns(path: Path, table: Table) -> list[deltalake.Field]:
+def gained_columns(found: DeltaTable, table: Table) -> list[deltalake.Field]:
     """Columns that the declaration has and the table has not; rows that are there lack them, so that none is required."""
-    known = {field.name for field in DeltaTable(str(path)).schema().fields}
+    known = {field.name for field in found.schema().fields}
     return [_field(column, required=False) for column in table.columns if column.name not in known]
 
 

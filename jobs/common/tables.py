@@ -231,7 +231,11 @@ class Lake:
         """
         known: dict[str, tuple[int, int]] = {}
         frames = []
+        found: dict[str, tuple[int, str]] = {}
         for name, version in versions.items():
+            if version in (None, self.version(name)) and self.is_empty(name):
+                found[name] = 0, "0-0"
+                continue
             declared = self.declared.get(name)
             frame = self.read(name, version)
             if since and name in since and (files := self._added_files(name, since[name][0], version)):
@@ -243,7 +247,6 @@ class Lake:
             present = [c for c in names if c not in volatile and c in frame.columns]
             counted = frame.agg(F.count(F.lit(1)).alias("n"), F.sum(row_hash(present).cast("decimal(38,0)")).alias("h"))
             frames.append(counted.select(F.lit(name).alias("name"), "n", "h"))
-        found = {}
         for row in reduce(DataFrame.unionByName, frames).collect() if frames else ():
             before, sum_before = known.get(row["name"], (0, 0))
             count = before + row["n"]
@@ -263,7 +266,9 @@ class Lake:
 
     def _latest(self, name: str) -> "_Opened":
         """The table after its last commit, opened anew where there has been another one: opening reads the whole log."""
-        path = self._ensure(name)
+        return self._open(name, self._ensure(name))
+
+    def _open(self, name: str, path: Path) -> "_Opened":
         commit = last_commit(path)
         known = self._opened.get(name)
         if known is None or commit is None or known.commit != commit:
@@ -284,10 +289,11 @@ class Lake:
                 if not self.exists(name):
                     create_table(path, table)
                     committed(name)
-        elif table is not None and gained_columns(path, table):
+        elif table is not None and gained_columns(self._open(name, path).table, table):
             with self._lock(name):
-                if gained := gained_columns(path, table):
-                    DeltaTable(str(path)).alter.add_columns(gained)
+                found = DeltaTable(str(path))
+                if gained := gained_columns(found, table):
+                    found.alter.add_columns(gained)
         self._as_declared.add(name)
         return path
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from jobs.common.engine import free_port
-from jobs.demo.airflow import AIRFLOW, REPOSITORY, answers, end_group, environment, migrate
+from jobs.demo.airflow import AIRFLOW, REPOSITORY, answers, end_group, environment
 
 _PATIENCE = 900  # a machine that others use as well starts a task in half a minute
 _POLL = 0.3
@@ -32,7 +32,6 @@ class Installation:
         }
         self.home = home
         self._process: subprocess.Popen[bytes] | None = None
-        migrate(self.settings, home / "migrate.log")
 
     def __enter__(self) -> "Installation":
         return self
@@ -43,7 +42,7 @@ class Installation:
         self.stop()
 
     def start(self) -> None:
-        """Start it and wait until it answers and knows the DAG."""
+        """Start it, which makes its database, and wait until it answers and knows the DAG."""
         with (self.home / "standalone.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*AIRFLOW, "standalone"],

@@ -1,0 +1,44 @@
+"""Airflow over a small town, for the tests of its pages: one server that asks for a login serves all of them."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from airflow_server import serving, with_login
+from town import Town, build_town
+
+from jobs.common.engine import free_port
+from jobs.demo.airflow import environment, migrate
+
+USERS = {"vera": "viewer", "olga": "op"}
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """Two nights of a small town, which stay as they are."""
+    return build_town(tmp_path_factory.mktemp("small"), 60, 4, 2)
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Of an Airflow over the town's copy, with its database."""
+    home = tmp_path_factory.mktemp("airflow")
+    found = environment(home, home / "workspace", free_port())
+    migrate(found, home / "migrate.log")
+    return found
+
+
+@pytest.fixture(scope="module")
+def town(released: Town, settings: dict[str, str]) -> Town:
+    """The copy, as new for each module."""
+    home = Path(settings["JICENG_HOME"])
+    shutil.rmtree(home, ignore_errors=True)
+    return released.copy_to(home)
+
+
+@pytest.fixture(scope="session")
+def address(settings: dict[str, str]) -> Iterator[str]:
+    """Of an API server that asks for a login."""
+    with serving(with_login(settings, USERS), Path(settings["AIRFLOW_HOME"]) / "server.log") as found:
+        yield found
