@@ -15,13 +15,13 @@ USERS = {"vera": "viewer", "olga": "op"}
 
 
 @pytest.fixture(scope="session")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Town:
+def small_town(tmp_path_factory: pytest.TempPathFactory) -> Town:
     """Two nights of a small town, which stay as they are."""
     return build_town(tmp_path_factory.mktemp("small"), 60, 4, 2)
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def airflow_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Of an Airflow over the town's copy, with its database."""
     home = tmp_path_factory.mktemp("airflow")
     found = environment(home, home / "workspace", free_port())
@@ -30,15 +30,15 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def town(released: Town, settings: dict[str, str]) -> Town:
+def browsed(small_town: Town, airflow_settings: dict[str, str]) -> Town:
     """The copy, as new for each module."""
-    home = Path(settings["JICENG_HOME"])
+    home = Path(airflow_settings["JICENG_HOME"])
     shutil.rmtree(home, ignore_errors=True)
-    return released.copy_to(home)
+    return small_town.copy_to(home)
 
 
 @pytest.fixture(scope="session")
-def address(settings: dict[str, str]) -> Iterator[str]:
+def address(airflow_settings: dict[str, str]) -> Iterator[str]:
     """Of an API server that asks for a login."""
-    with serving(with_login(settings, USERS), Path(settings["AIRFLOW_HOME"]) / "server.log") as found:
+    with serving(with_login(airflow_settings, USERS), Path(airflow_settings["AIRFLOW_HOME"]) / "server.log") as found:
         yield found

@@ -77,7 +77,7 @@ class Pages:
 
 
 @pytest.fixture(scope="module")
-def pages(town: Town, address: str) -> Pages:
+def pages(browsed: Town, address: str) -> Pages:
     """With a login."""
     return Pages(address)
 
@@ -92,10 +92,10 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def open_pages(town: Town, settings: dict[str, str], python: Path) -> Iterator[Pages]:
+def open_pages(browsed: Town, airflow_settings: dict[str, str], python: Path) -> Iterator[Pages]:
     """Without a login."""
-    home = Path(settings["AIRFLOW_HOME"])
-    without = environment(home, town.home, free_port()) | {"JICENG_PYTHON": str(python)}
+    home = Path(airflow_settings["AIRFLOW_HOME"])
+    without = environment(home, browsed.home, free_port()) | {"JICENG_PYTHON": str(python)}
     with serving(without, home / "open.log") as address:
         yield Pages(address)
 
@@ -110,7 +110,7 @@ def test_nobody_sees_anything(pages: Pages) -> None:
     assert pages.ask(None, "/jiceng/rollback", ROLLBACK, **pages.ours).status == 401
 
 
-def test_a_viewer_sees_the_pages_and_cannot_roll_back(pages: Pages, town: Town) -> None:
+def test_a_viewer_sees_the_pages_and_cannot_roll_back(pages: Pages, browsed: Town) -> None:
     answer = pages.ask("vera", "/jiceng/releases")
     assert (answer.status, "2026-01-02.1" in answer.body) == (200, True)
     assert "confirm?release=" not in answer.body
@@ -118,7 +118,7 @@ def test_a_viewer_sees_the_pages_and_cannot_roll_back(pages: Pages, town: Town) 
     assert answer.headers["cache-control"] == "no-store"
     assert pages.ask("vera", "/jiceng/rollback", ROLLBACK, **pages.ours).status == 403
     assert pages.ask("vera", "/jiceng/nothing").status == 404
-    assert len(all_releases(open_lake(town.workspace))) == 2
+    assert len(all_releases(open_lake(browsed.workspace))) == 2
 
 
 def test_the_pages_are_in_the_navigation_and_nothing_failed_to_load(pages: Pages) -> None:
@@ -128,7 +128,7 @@ def test_the_pages_are_in_the_navigation_and_nothing_failed_to_load(pages: Pages
     assert json.loads(pages.ask("vera", "/api/v2/plugins/importErrors").body)["total_entries"] == 0
 
 
-def test_an_operator_rolls_back_from_our_page_after_a_confirmation(pages: Pages, town: Town) -> None:
+def test_an_operator_rolls_back_from_our_page_after_a_confirmation(pages: Pages, browsed: Town) -> None:
     assert "confirm?release=2026-01-01.1" in pages.ask("olga", "/jiceng/releases").body
     assert 'name="confirmed"' in pages.ask("olga", "/jiceng/confirm?release=2026-01-01.1").body
 
@@ -138,22 +138,22 @@ def test_an_operator_rolls_back_from_our_page_after_a_confirmation(pages: Pages,
     for missing in ("confirmed", "because", "seen"):
         answer = pages.ask("olga", "/jiceng/rollback", {**ROLLBACK, missing: " "}, **pages.ours)
         assert answer.status in (400, 422), missing
-    assert len(all_releases(open_lake(town.workspace))) == 2
+    assert len(all_releases(open_lake(browsed.workspace))) == 2
 
     answer = pages.ask("olga", "/jiceng/rollback", ROLLBACK, **pages.ours)
     assert (answer.status, "已退回" in answer.body, "<b>half" in answer.body) == (200, True, False)
-    release = find_release(open_lake(town.workspace))
+    release = find_release(open_lake(browsed.workspace))
     assert release.release_id == "2026-01-01.1+1"
     assert (release.approved_by, release.because) == ("olga", ROLLBACK["because"])
 
 
-def test_without_a_login_the_pages_are_shown_and_no_other_site_can_decide(open_pages: Pages, town: Town) -> None:
-    before = len(all_releases(open_lake(town.workspace)))
+def test_without_a_login_the_pages_are_shown_and_no_other_site_can_decide(open_pages: Pages, browsed: Town) -> None:
+    before = len(all_releases(open_lake(browsed.workspace)))
     answer = open_pages.ask(None, "/jiceng/releases")
     assert (answer.status, "2026-01-02.1" in answer.body) == (200, True)
     for lured in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere"}):
         assert open_pages.ask(None, "/jiceng/rollback", ROLLBACK, **lured).status == 403
-    assert len(all_releases(open_lake(town.workspace))) == before
+    assert len(all_releases(open_lake(browsed.workspace))) == before
 
 
 def test_what_the_renderer_says_in_a_crash_is_not_shown(open_pages: Pages, python: Path) -> None:

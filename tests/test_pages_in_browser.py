@@ -37,7 +37,7 @@ SWITCHES = (
 
 
 @pytest.fixture(scope="module")
-def browser(town: Town, address: str) -> Iterator[webdriver.Chrome]:
+def browser(browsed: Town, address: str) -> Iterator[webdriver.Chrome]:
     """Logged in; in CI its absence is a failure."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
@@ -114,7 +114,7 @@ def test_a_page_prints(browser: webdriver.Chrome, address: str, tmp_path: Path, 
     browser.get(address)
 
 
-def test_two_releases_are_compared_and_one_is_rolled_back(browser: webdriver.Chrome, town: Town) -> None:
+def test_two_releases_are_compared_and_one_is_rolled_back(browser: webdriver.Chrome, browsed: Town) -> None:
     """By clicks alone, inside the frame: the form is sent after a reason and a confirmation, and not before."""
     go_to(browser, "Releases")
     find(browser, "//button[contains(., 'Compare')]").click()
@@ -125,12 +125,12 @@ def test_two_releases_are_compared_and_one_is_rolled_back(browser: webdriver.Chr
     send = find(browser, "//button[contains(., 'Roll back')]")
     send.click()  # the browser itself asks for the reason
     assert find(browser, "//textarea[@name='because']").get_attribute("validationMessage")
-    assert released(town) == ("2026-01-02.1", None, None)
+    assert released(browsed) == ("2026-01-02.1", None, None)
     find(browser, "//textarea[@name='because']").send_keys("一份导出只有一半")
     find(browser, "//input[@name='confirmed']").click()
     send.click()
     find(browser, "//h1[contains(., '已退回')]")
-    assert released(town) == ("2026-01-01.1+1", USER, "一份导出只有一半")
+    assert released(browsed) == ("2026-01-01.1+1", USER, "一份导出只有一半")
 
     find(browser, "//nav//a[contains(., 'Releases')]").click()
     row = find(browser, "//tr[td[1][.='2026-01-01.1+1']]").text
