@@ -1,4 +1,4 @@
-"""Airflow over a small town, for the tests of its pages: one server that asks for a login serves all of them."""
+"""Airflow over a small town, for the tests of its pages: one server that asks for a login for all of them."""
 
 import shutil
 from collections.abc import Iterator
@@ -32,9 +32,10 @@ def airflow_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
 @pytest.fixture(scope="module")
 def browsed(small_town: Town, airflow_settings: dict[str, str]) -> Town:
     """The copy, as new for each module."""
-    home = Path(airflow_settings["JICENG_HOME"])
-    shutil.rmtree(home, ignore_errors=True)
-    return small_town.copy_to(home)
+    workspace = Path(airflow_settings["JICENG_HOME"])
+    if workspace.exists():
+        shutil.rmtree(workspace)
+    return small_town.copy_to(workspace)
 
 
 @pytest.fixture(scope="session")

@@ -41,11 +41,10 @@ import parity_tables
 import parity_texts
 from parity_base import Rows
 
-# A night asks so much of so few rows that compiling it, planning it well and printing its plans is most of its time.
+# A night asks so much of so few rows that compiling it, and printing its plans, is much of its time.
 SMALL = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.constraintPropagation.enabled": "false",
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "1000",
 }
@@ -71,7 +70,7 @@ def main() -> None:
     from jobs.common.engine import engine_name, session
     from jobs.common.workspace import open_workspace
 
-    # The cases are compiled and planned as on a cluster.
+    # The cases are compiled, as on a cluster.
     if engine_name() == "spark":
         for name, value in SMALL.items():
             session().conf.set(name, value)

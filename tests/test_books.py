@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import DataFrame
 from town import Town, file_rows, jiceng
 
@@ -423,6 +423,25 @@ def test_a_tampered_table_opens_a_balance(stopped: Town, tmp_path: Path, case: s
     tamper(town)
     ledger = part(open_context(town.workspace, "2026-01-01.1"))
     assert {balance.equation for balance in open_balances(ledger)} == expected
+
+
+def test_where_nobody_is_mentioned_the_books_have_the_same_terms_and_can_fail(stopped: Town, tmp_path: Path) -> None:
+    town = stopped.copy_to(tmp_path / "workspace")
+    terms = {(row["record"], row["term"]) for row in kind_terms(open_context(town.workspace, "2026-01-01.1"))}
+    for name in (
+        "links.mention",
+        *(f"{layer}.{name}" for layer in ("harmonised", "candidate") for name in town.conf.model),
+    ):
+        DeltaTable(str(town.lake.path(name))).delete()
+    ledger = kind_terms(open_context(town.workspace, "2026-01-01.1"))
+    assert {(row["record"], row["term"]) for row in ledger} == terms
+    assert {row["rows"] for row in ledger} == {0}
+    for name, equation in (("relation", PAIRS), ("resident_status", "records = candidate + repeated")):
+        row = stopped.rows(f"candidate.{name}")[0] | ({"mention_count": 1} if name == "relation" else {})
+        table = town.lake.table_of(f"candidate.{name}", [row])
+        write_deltalake(str(town.lake.path(f"candidate.{name}")), table, mode="append")
+        ledger = kind_terms(open_context(town.workspace, "2026-01-01.1"))
+        assert {balance.equation for balance in open_balances(ledger) if balance.record == name} == {equation}
 
 
 def test_a_run_with_open_books_is_refused(stopped: Town, tmp_path: Path) -> None:

@@ -84,11 +84,20 @@ def pages(browsed: Town, address: str) -> Pages:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What draws the pages of `open_pages`: the jobs' interpreter, or what a test puts there."""
+    """What draws the pages of `open_pages`: a script that calls the jobs' interpreter."""
     path = tmp_path_factory.mktemp("python") / "python"
-    path.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     os.chmod(path, 0o755)
     return path
+
+
+@pytest.fixture
+def broken_python(python: Path) -> Iterator[None]:
+    """It crashes for the length of a test."""
+    whole = python.read_text()
+    python.write_text("#!/bin/sh\necho half a page; echo a secret >&2; exit 1\n")
+    yield
+    python.write_text(whole)
 
 
 @pytest.fixture(scope="module")
@@ -156,8 +165,8 @@ def test_without_a_login_the_pages_are_shown_and_no_other_site_can_decide(open_p
     assert len(all_releases(open_lake(browsed.workspace))) == before
 
 
-def test_what_the_renderer_says_in_a_crash_is_not_shown(open_pages: Pages, python: Path) -> None:
-    python.write_text("#!/bin/sh\necho half a page; echo a secret >&2; exit 1\n")
+@pytest.mark.usefixtures("broken_python")
+def test_what_the_renderer_says_in_a_crash_is_not_shown(open_pages: Pages) -> None:
     answer = open_pages.ask(None, "/jiceng/tonight")
     assert answer.status == 500
     assert "half a page" not in answer.body

@@ -7,10 +7,11 @@ A run works with the snapshot in `archive/conf/<hash>/`, so that an edit in the 
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -19,6 +20,7 @@ from jobs.common.errors import UserError
 from jobs.common.model import Record, load_model
 from jobs.common.workspace import Workspace
 
+Loaded = TypeVar("Loaded")
 # By the hash of the whole configuration: a command opens it several times, and reading it is much of what a small night costs.
 _MODELS: dict[str, dict[str, Record]] = {}
 _SOURCES: dict[str, tuple[list[Source], dict[str, ContractError]]] = {}
@@ -59,16 +61,21 @@ class Conf:
 
     @property
     def model(self) -> dict[str, Record]:
-        if self.hash not in _MODELS:
-            _MODELS[self.hash] = load_model(self.below("model", ".yml"))
-        return _MODELS[self.hash]
+        return self._once(_MODELS, lambda: load_model(self.below("model", ".yml")))
 
     @property
     def _sources(self) -> tuple[list[Source], dict[str, ContractError]]:
-        if self.hash not in _SOURCES:
-            fields = {r.name: {field.name: field for field in r.fields} for r in self.model.values()}
-            _SOURCES[self.hash] = load_sources(self.below("sources", ".odcs.yaml"), fields)
-        return _SOURCES[self.hash]
+        fields = {r.name: {field.name: field for field in r.fields} for r in self.model.values()}
+        return self._once(_SOURCES, lambda: load_sources(self.below("sources", ".odcs.yaml"), fields))
+
+    def _once(self, kept: dict[str, Loaded], load: Callable[[], Loaded]) -> Loaded:
+        """What `load` reads of these files, read once a process; not kept where one of them was edited meanwhile."""
+        if self.hash in kept:
+            return kept[self.hash]
+        found = load()
+        if Conf(self.files).hash == self.hash:
+            kept[self.hash] = found
+        return found
 
     @property
     def sources(self) -> dict[str, Source]:

@@ -94,9 +94,6 @@ def session() -> SparkSession:
         started = {"sail": _sail, "spark": _spark}.get(name, lambda: _connect(name))()
         if name != "sail":
             _require_delta(started, name)
-        if not name.startswith("sc://"):
-            # That an answer can be asked for again, where the network fails, costs half as much as a small query.
-            started.client.disable_reattachable_execute()
         for key, value in (_SESSION_SETTINGS | (_QUIET if name == "sail" else {})).items():
             started.conf.set(key, value)
         _session = started

@@ -1,6 +1,6 @@
 """Delta tables as they are declared: created so, and compared with what their declaration has gained since.
 
-Reads and writes: the log of the table named. Refuses nothing. The caller holds the table's lock.
+Writes: the log of the table that is made, whose lock the caller holds. Refuses nothing.
 """
 
 from pathlib import Path

@@ -233,7 +233,8 @@ class Lake:
         frames = []
         found: dict[str, tuple[int, str]] = {}
         for name, version in versions.items():
-            if version in (None, self.version(name)) and self.is_empty(name):
+            latest = self._latest(name).table
+            if version in (None, latest.version()) and not latest.file_uris():
                 found[name] = 0, "0-0"
                 continue
             declared = self.declared.get(name)
