@@ -47,6 +47,7 @@ FORBIDDEN_TEXT = {
     "partitionOverwriteMode": "replaces the whole table on Sail",
     "txnAppId": "ignored by Sail: a retried append doubles",
     "readChangeFeed": "ignored by Sail",
+    "disable_reattachable_execute": "a query that Sail dies in would look like one that has ended",
 }
 PORTABLE_TYPES = ("string", "bigint", "date", "timestamp", "boolean", "decimal(18,2)")
 REGEX_CLASSES = ("\\d", "\\w", "\\s", "(?=", "(?!", "(?<")
