@@ -65,13 +65,13 @@ types: .venv/.ready ## mypy
 	@.venv/bin/mypy
 
 spark: setup ## One night on Sail and on Spark: the same tables (needs Java)
-	@$(JOBS) -m pytest -m spark $(ARGS)
+	@$(JOBS) -m pytest -m spark tests/test_parity.py $(ARGS)
 
 cluster-test: setup ## A night on a Spark cluster of two workers: the tables that Sail gives (needs Java)
-	@$(JOBS) -m pytest -m cluster $(ARGS)
+	@$(JOBS) -m pytest -m cluster tests/test_cluster.py $(ARGS)
 
 kill: setup ## The whole kill test: after each commit, and at twenty instants
-	@$(JOBS) -m pytest -m kill $(ARGS)
+	@$(JOBS) -m pytest -m kill tests/test_kill.py $(ARGS)
 
 drill: setup ## Bad nights rehearsed: what one sees, what to do, nothing lost (ARGS="torn disk" or ARGS="--without airflow")
 	@$(JOBS) -m tests.drill $(ARGS)
