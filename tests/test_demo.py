@@ -30,8 +30,8 @@ def fingerprints(summary: dict[str, Any]) -> dict[str, str]:
 
 def test_jiceng_run_gives_the_tables_that_airflow_gave(tmp_path: Path) -> None:
     workspace = init_workspace(tmp_path / "town")
-    played = {path.name.rpartition(".")[0] for path in (DEMO / "town" / "runs").glob("2*.*")}
-    assert sorted(played) == NIGHTS, "play it with `make demo`"
+    worked = {path.name.rpartition(".")[0] for path in (DEMO / "town" / "runs").glob("2*.*")}
+    assert sorted(worked) == NIGHTS, "play it with `make demo`"
     assert len(NIGHTS) >= 2
     for night in NIGHTS:
         shutil.copytree(DEMO / "exports" / night, workspace.inbox, dirs_exist_ok=True)

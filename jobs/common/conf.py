@@ -65,8 +65,11 @@ class Conf:
 
     @property
     def _sources(self) -> tuple[list[Source], dict[str, ContractError]]:
-        fields = {r.name: {field.name: field for field in r.fields} for r in self.model.values()}
-        return self._once(_SOURCES, lambda: load_sources(self.below("sources", ".odcs.yaml"), fields))
+        def load() -> tuple[list[Source], dict[str, ContractError]]:
+            fields = {r.name: {field.name: field for field in r.fields} for r in self.model.values()}
+            return load_sources(self.below("sources", ".odcs.yaml"), fields)
+
+        return self._once(_SOURCES, load)
 
     def _once(self, kept: dict[str, Loaded], load: Callable[[], Loaded]) -> Loaded:
         """What `load` reads of these files, read once a process; not kept where one of them was edited meanwhile."""
