@@ -22,6 +22,7 @@ from jobs.demo.airflow import Task, environment, migrate, run_night
 from tests.drill.airflow import Installation
 
 pytestmark = pytest.mark.airflow
+PATIENCE = 300  # beside Spark, Airflow may leave one question unanswered for half a minute
 NIGHT = date(2026, 1, 1)
 # Stands in for the jobs' interpreter: answers as the stages do, and fails where FAIL says.
 STAND_IN = f"""#!{sys.executable}
@@ -106,7 +107,7 @@ class Airflow:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.address + path, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     def night(self, night: str) -> str:
@@ -119,7 +120,7 @@ class Airflow:
         return {task["task_id"]: task["state"] for task in self.ask("GET", f"{run}/taskInstances")["task_instances"]}
 
     def wait(self, what: str, run: str, task: str, *states: str) -> None:
-        deadline = time.monotonic() + 150
+        deadline = time.monotonic() + PATIENCE
         while self.states(run)[task] not in states:
             assert time.monotonic() < deadline, f"{what}: {self.states(run)}"
             time.sleep(1)
@@ -139,7 +140,7 @@ def airflow(stand_in: dict[str, str], tmp_path: Path) -> Iterator[Airflow]:
 
 def wait_for_alert(told: Path, run: str) -> None:
     """Each of the nights is late after seven seconds, and somebody is told of it."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not told.exists() or f"{run} has published nothing 0.002 hours after its start" not in told.read_text():
         assert time.monotonic() < deadline, "nobody was told that the night is late"
         time.sleep(0.5)
