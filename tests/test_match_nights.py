@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import write_deltalake
 from match_frames import ALL, NEAR, match_looked_at
 from match_oracle import Groups, Pairs, decide_records, list_events
 from pyspark.sql import DataFrame
@@ -20,6 +21,7 @@ from jobs.common.carried import Carried
 from jobs.common.conf import take_snapshot
 from jobs.common.runs import Run, record_open
 from jobs.common.stage import Context, open_lake
+from jobs.common.table_files import remove_unread
 from jobs.common.workspace import init_workspace
 from jobs.match import mentions, neighbourhood, stage
 from jobs.match.mentions import KINDS
@@ -275,6 +277,31 @@ def test_where_few_meet_a_night_looks_at_few_and_writes_what_one_that_looks_at_a
         rows = next_state(draw, rows, ever, spread)
         (what, near), (_, whole) = (office.looked_at(night)[0] for office in offices.values())
         assert (what, near) == (ALL, whole) if night == FIRST else what == NEAR and 0 < near < 0.8 * whole
+
+
+def test_after_maintenance_a_night_looks_at_what_changed_and_after_any_other_commit_at_all(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Maintenance removes here what the nights before have left behind, which is a commit."""
+    monkeypatch.setattr(neighbourhood, "_FEW", 0)
+    draw, office, spread = random.Random(6), Office(tmp_path / "office"), 10
+    ever: State = {key: draw_row(draw, spread) for key in range(60)}
+    rows, looked = dict(ever), []
+    for night in (FIRST + timedelta(days) for days in range(4)):
+        office.put(night, rows)
+        office.match(night)
+        looked.append(office.looked_at(night)[0][0])
+        assert partition(office.entities()) == decide_state(rows)[0]
+        rows = next_state(draw, rows, ever, spread)
+        versions = {name: office.lake.version(name) for name in LINKS}
+        if night.day == 2:
+            for name in LINKS:
+                remove_unread(office.lake, name, set(), 0)
+            assert any(office.lake.version(name) > version for name, version in versions.items())
+        if night.day == 3:
+            edges = office.lake.arrow("links.edge")
+            write_deltalake(str(office.lake.path("links.edge")), edges, mode="overwrite")
+    assert looked == [ALL, NEAR, NEAR, ALL]
 
 
 def test_mentions_that_no_numbering_tells_apart_are_not_matched(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -280,6 +280,30 @@ def test_versions_stay_readable(lake: Lake, spark: SparkSession) -> None:
     assert [lake.arrow(NAME, version).column("count").to_pylist() for version in (0, 1, 2)] == [[], [1], [2]]
     assert [lake.read(NAME, version).count() for version in (0, 1, 2)] == [0, 1, 1]
     assert lake.fingerprint(NAME, 1) != lake.fingerprint(NAME, 2) == lake.fingerprint(NAME)
+
+
+def test_only_commits_that_keep_house_leave_a_version_its_rows(lake: Lake) -> None:
+    """Whoever wrote the same rows anew may have written others; and what the log no longer tells of may be anything."""
+    for part in "pq":
+        lake.replace_part(NAME, lake.table_of(NAME, [thing("a", part)]), {"part": part})
+    lake.upsert(NAME, lake.table_of(NAME, [thing("b")]))
+    assert [lake.has_rows_of(NAME, version) for version in range(5)] == [False, False, False, True, False]
+    table = DeltaTable(str(lake.path(NAME)))
+    table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+    table.alter.set_table_properties({"delta.checkpointInterval": "7"})
+    table.optimize.compact()
+    kept = lake.version(NAME)
+    assert kept > 4
+    assert lake.has_rows_of(NAME, 3)
+    assert not lake.has_rows_of(NAME, 2)
+    rows = lake.arrow(NAME)
+    write_deltalake(table, rows, mode="overwrite")
+    assert not lake.has_rows_of(NAME, kept)
+    DeltaTable(str(lake.path(NAME))).create_checkpoint()
+    DeltaTable(str(lake.path(NAME))).alter.set_table_properties({"delta.checkpointInterval": "8"})
+    assert lake.has_rows_of(NAME, kept + 1)
+    (lake.path(NAME) / f"_delta_log/{kept + 1:020}.json").unlink()
+    assert not Lake(lake._workspace, lake.declared).has_rows_of(NAME, kept)
 
 
 def test_writers_at_the_same_time_lose_nothing(lake: Lake) -> None:

@@ -32,8 +32,8 @@ class Carried:
     def last(self) -> dict[str, Any] | None:
         """What the stage recorded last, where a night can build on it; else None.
 
-        It must be of an earlier night, of the last run that changed anything, and of the same rules; its tables must be as it
-        left them; and no earlier try of this run may have begun to write.
+        It must be of an earlier night, of the last run that changed anything, and of the same rules; its tables must have the
+        rows that it left them with; and no earlier try of this run may have begun to write.
         """
         run = self.context.run
         if self._begun(run.run_id).exists():
@@ -49,8 +49,7 @@ class Carried:
             if known.night == run.night or not path.exists():
                 return None
             record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            is_good = record["rules"] == self._rules and record["tables"] == self._versions()
-            return record["found"] if is_good else None
+            return record["found"] if record["rules"] == self._rules and self._are_same(record["tables"]) else None
         return None
 
     def begin(self) -> None:
@@ -75,6 +74,10 @@ class Carried:
 
     def _versions(self) -> dict[str, int]:
         return {name: self.context.lake.version(name) for name in self.tables}
+
+    def _are_same(self, versions: dict[str, int]) -> bool:
+        has_rows_of = self.context.lake.has_rows_of
+        return set(versions) == set(self.tables) and all(has_rows_of(*recorded) for recorded in versions.items())
 
     @cached_property
     def _rules(self) -> str:

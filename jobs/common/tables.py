@@ -48,6 +48,8 @@ _WRITTEN = WriterProperties(
 )
 # What lives for minutes is not worth the time to make it small: half of what a write costs. Spark knows the first alone.
 _SCRATCH_OPTIONS = {"compression": "lz4_raw", "statistics_enabled": "none"}
+# Operations of commits that change no row.
+_HOUSEKEEPING = ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES")
 
 
 class Lake:
@@ -78,6 +80,15 @@ class Lake:
 
     def version(self, name: str) -> int:
         return self._latest(name).table.version()
+
+    def has_rows_of(self, name: str, version: int) -> bool:
+        """Whether no row has changed since a version: all commits after it kept house, and the log tells of each."""
+        table = self._latest(name).table
+        since = table.version() - version
+        if since <= 0:
+            return since == 0
+        later = table.history(limit=since)
+        return len(later) == since and all(commit.get("operation") in _HOUSEKEEPING for commit in later)
 
     # --- reading -------------------------------------------------------------------------------------------------
 
