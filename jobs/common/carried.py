@@ -49,7 +49,8 @@ class Carried:
             if known.night == run.night or not path.exists():
                 return None
             record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return record["found"] if record["rules"] == self._rules and self._are_same(record["tables"]) else None
+            is_good = record["rules"] == self._rules and self._are_same(record["tables"])
+            return record["found"] if is_good else None
         return None
 
     def begin(self) -> None:
@@ -76,8 +77,9 @@ class Carried:
         return {name: self.context.lake.version(name) for name in self.tables}
 
     def _are_same(self, versions: dict[str, int]) -> bool:
-        has_rows_of = self.context.lake.has_rows_of
-        return set(versions) == set(self.tables) and all(has_rows_of(*recorded) for recorded in versions.items())
+        """Whether these are of the stage's tables, and each table has the rows of its version."""
+        lake = self.context.lake
+        return set(versions) == set(self.tables) and all(lake.has_rows_of(name, versions[name]) for name in versions)
 
     @cached_property
     def _rules(self) -> str:
