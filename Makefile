@@ -15,7 +15,7 @@ PIP_INDEX = $(or $(PIP_INDEX_URL),$(shell $(PYTHON) -m pip config get global.ind
 UV_ENV = $(if $(UV_DEFAULT_INDEX)$(UV_INDEX_URL),,$(if $(PIP_INDEX),UV_DEFAULT_INDEX=$(PIP_INDEX)))
 COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup lock demo airflow test lint types spark cluster-test kill drill bench clean
+.PHONY: help setup lock demo airflow test lint types spark cluster-test kill fuzz drill bench clean
 
 help: ## This help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ cluster-test: setup ## A night on a Spark cluster of two workers: the tables tha
 
 kill: setup ## The whole kill test: after each commit, and at twenty instants
 	@$(JOBS) -m pytest -m kill tests/test_kill.py $(ARGS)
+
+fuzz: setup ## 20,000 hostile files, names, contracts and nights from a seed; what must be zero is counted (ARGS="--seed 7 --cases 1000")
+	@$(JOBS) -m tests.fuzz $(ARGS)
 
 drill: setup ## Bad nights rehearsed: what one sees, what to do, nothing lost (ARGS="torn disk" or ARGS="--without airflow")
 	@$(JOBS) -m tests.drill $(ARGS)
