@@ -14,6 +14,7 @@ from typing import Any
 from jobs.common.books import balances
 from jobs.common.deliveries import deliveries_with_status, file_key, known_files, still_refused
 from jobs.common.errors import Refusal
+from jobs.common.file_names import shown
 from jobs.common.inbox import waiting_files
 from jobs.common.releases import PUBLISHED, all_releases, visible_release
 from jobs.common.runs import REFUSED, RELEASED, all_runs, close_run, lock
@@ -102,7 +103,7 @@ def _is_made_good(row: dict[str, Any], left: list[dict[str, Any]]) -> bool:
 def _describe_delivery(row: dict[str, Any], files: dict[tuple[str, ...], dict[str, Any]]) -> dict[str, Any]:
     file = files[file_key(row)]
     return {
-        "name": row["name"],
+        "name": shown(row["name"], row["file_id"]),
         "object": row["object"],
         "sheet": row["sheet"],
         "file_id": row["file_id"],

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -142,6 +143,19 @@ def test_column_statistics_know_levels_1_and_2_only(lake: Lake, spark: SparkSess
     for entry in statistics:
         for term in ("minValues", "maxValues", "nullCount"):
             assert not {"birth_date", "secret"} & set(entry.get(term, {}))
+
+
+def test_a_column_that_becomes_personal_leaves_the_statistics(lake: Lake) -> None:
+    """Of a table that is there already: from the next commit on."""
+    lake.upsert(NAME, lake.table_of(NAME, [thing("a", "北街")]))
+    raised = tuple(replace(column, level=3) if column.name == "part" else column for column in THING.columns)
+    grown = Lake(lake._workspace, {NAME: replace(THING, columns=raised)})
+    before = grown.version(NAME)
+    grown.upsert(NAME, grown.table_of(NAME, [thing("a", "北街", count=2)]))
+    *_, last = file_statistics(lake.path(NAME))
+    assert "part" not in last["minValues"]
+    assert last["minValues"]["key"] == "a"
+    assert grown.version(NAME) == before + 1, "the levels are changed once"
 
 
 def file_statistics(path: Path) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from jobs import finish, release
 from jobs.common import decisions, rollback
 from jobs.common.conf import snapshot_conf
 from jobs.common.errors import UserError
+from jobs.common.file_names import shown
 from jobs.common.releases import find_release, finish_release, recover_release, write_release
 from jobs.common.runs import REFUSED, Run, all_runs
 from jobs.common.stage import Context, open_lake, quiet_lake
@@ -100,7 +101,8 @@ def accept(workspace: Workspace, file_id: str, because: str | None) -> str:
 
 def _names(rows: list[dict[str, Any]]) -> str:
     return ", ".join(
-        f"{row['system']}/{row['name']}" + (f" ({row['object']})" if row["object"] else "") for row in rows
+        f"{row['system']}/{shown(row['name'], row['file_id'])}" + (f" ({row['object']})" if row["object"] else "")
+        for row in rows
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from jobs.cli.evidence import explain_entities, explain_relations, explain_statuses
 from jobs.common.conf import Conf, snapshot_conf
 from jobs.common.errors import UserError
+from jobs.common.file_names import MASK, shown
 from jobs.common.model import ModelField, Record, table_fields
 from jobs.common.releases import Release, find_release
 from jobs.common.runs import all_runs
@@ -23,7 +24,6 @@ from jobs.common.stage import open_lake
 from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace
 
-MASK = "•••"
 COLUMNS = [
     "field",
     "value",
@@ -69,7 +69,7 @@ def explain(
         raise UserError(f"{kind} has no field {field}; it has {', '.join(f.name for f in known)}")
     released = _released_row(lake, release, record, identifier)
     found = explain_rows(lake, conf, release, record, fields, [released])
-    names = {row["file_id"]: row["name"] for row in lake.rows("ops.file").to_pylist()}
+    names = {row["file_id"]: shown(row["name"], row["file_id"]) for row in lake.rows("ops.file").to_pylist()}
     levels = {f.name: f.level for f in fields}
     for row in found:
         row["file"] = names.get(row.pop("file_id", None))

@@ -12,6 +12,7 @@ from rich.text import Text
 from jobs.cli.output import output_width, print_text
 from jobs.common.books import ENTITY_TERMS, FILE_TERMS, ROW_TERMS, Balance, balances
 from jobs.common.errors import UserError
+from jobs.common.file_names import shown
 from jobs.common.runs import all_runs
 from jobs.common.stage import open_lake
 from jobs.common.workspace import Workspace
@@ -37,7 +38,8 @@ def books_rows(
     """Every equation of one run's books with its terms; raises UserError where there are none."""
     lake = open_lake(workspace)
     runs = [run.run_id for run in all_runs(lake) if run_id in (None, run.run_id) and night in (None, run.night)]
-    names = {(row["system"], row["file_id"]): row["name"] for row in lake.rows("ops.file").to_pylist()}
+    files = lake.rows("ops.file").to_pylist()
+    names = {(row["system"], row["file_id"]): shown(row["name"], row["file_id"]) for row in files}
     for candidate in reversed(runs):
         ledger = lake.rows("ops.ledger", {"run_id": candidate}).to_pylist()
         if ledger:
@@ -71,7 +73,7 @@ def balance_row(run_id: str, balance: Balance, names: dict[tuple[str, str], str]
     Args:
         run_id: whose books.
         balance: the equation.
-        names: of files, by system and file_id.
+        names: of files, as they are shown, by system and file_id.
     """
     return {
         "run_id": run_id,

@@ -24,6 +24,7 @@ from jobs.common.conf import Conf, snapshot_conf
 from jobs.common.decisions import ACCEPT, accept, withdraw
 from jobs.common.deliveries import file_key
 from jobs.common.errors import Refusal, UserError
+from jobs.common.file_names import shown, spell_name
 from jobs.common.inbox import match_object
 from jobs.common.runs import REFUSED, Run, all_runs, close_run, lock, next_run
 from jobs.common.stage import Context, open_context, open_lake
@@ -219,14 +220,13 @@ def hand_in(workspace: Workspace, target: Workspace, conf: Conf, files: Iterable
     """Put files into the inbox under the names that they had, with their `.done` where the contract asks for one."""
     for file in files:
         archived = workspace.archive_path(file.file_id)
+        told = f"{file.system}/{shown(file.name, file.file_id)}"
         if not archived.exists():
-            raise UserError(f"the archive lacks {archived.name} ({file.system}/{file.name}); restore it from a backup")
+            raise UserError(f"the archive lacks {archived.name} ({told}); restore it from a backup")
         with open(archived, "rb") as handle:
             if hashlib.file_digest(handle, "sha256").hexdigest() != file.file_id:
-                raise UserError(
-                    f"{archived} is not what was received as {file.system}/{file.name}; restore it from a backup"
-                )
-        path = target.inbox / file.system / file.name
+                raise UserError(f"{archived} is not what was received as {told}; restore it from a backup")
+        path = target.inbox / file.system / spell_name(file.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(archived.absolute())
         obj = match_object(conf.sources.get(file.system), file.name)

@@ -8,6 +8,7 @@ from typing import Any
 from jobs.common.conf import Conf, current_conf, snapshot_conf
 from jobs.common.contracts import OWN_ROLES
 from jobs.common.deliveries import deliveries_with_status
+from jobs.common.file_names import shown
 from jobs.common.inbox import ready_files, systems_with_files, waiting_files
 from jobs.common.releases import all_releases, find_release, published_releases, visible_release
 from jobs.common.runs import CLI, Run, all_runs, holder
@@ -134,7 +135,8 @@ def _quarantine_rows(lake: Lake, conf: Conf, night: date) -> list[dict[str, Any]
         "ops.quarantine", {"file_id": sorted(delivered)}, ["file_id", "row_number", "reason"]
     ).to_pylist():
         delivery = delivered[row["file_id"]]
-        found[f"{delivery['system']}/{delivery['name']}", row["reason"]].append(row["row_number"])
+        name = f"{delivery['system']}/{shown(delivery['name'], row['file_id'])}"
+        found[name, row["reason"]].append(row["row_number"])
     rows = []
     for (name, reason), numbers in sorted(found.items()):
         named = ", ".join(map(str, sorted(numbers)[:_ROWS_NAMED])) + (", …" if len(numbers) > _ROWS_NAMED else "")

@@ -30,6 +30,7 @@ from jobs.common.contracts import Source, SourceObject
 from jobs.common.deliveries import ActiveFile
 from jobs.common.engine import session
 from jobs.common.errors import UserError
+from jobs.common.file_names import read_name, shown, spell_name
 from jobs.common.inbox import is_unfinished
 from jobs.common.rows import keyed_rows
 from jobs.common.runs import CLI
@@ -91,16 +92,16 @@ def try_file(
         UserError: no such file, or nobody can tell whose it is.
     """
     if not path.is_file():
-        raise UserError(f"there is no file {path}")
+        raise UserError(f"there is no file {shown(str(path))}")
     if not os.access(path, os.R_OK):
-        raise UserError(f"this user may not read {path}; change its mode")
+        raise UserError(f"this user may not read {shown(str(path))}; change its mode")
     export = find_contract(path, conf, system, object)
     with _scratch_workspace() as workspace:
-        on_step(f"reading {path.name}")
+        on_step(f"reading {shown(path.name)}")
         context = land_export(workspace, conf, night, export)
         files = context.lake.rows("ops.file").to_pylist()
         if not files:
-            raise UserError(f"no run would take {path.name} as it is called; rename it")
+            raise UserError(f"no run would take {shown(path.name)} as it is called; rename it")
         files = [row for row in files if object == row["object"]] or files
         landed = [row for row in files if row["status"] == "accepted"]
         if landed:
@@ -125,17 +126,18 @@ def find_contract(path: Path, conf: Conf, system: str | None, object: str | None
         near = nearest_word(system, known)
         raise UserError(f"no contract declares the system {system}" + (f"; did you mean {near}?" if near else ""))
     if is_unfinished(path.name):
-        raise UserError(f"{path.name}: {_UNFINISHED}")
+        raise UserError(f"{shown(path.name)}: {_UNFINISHED}")
     named = [system] if system else known
     fitting = {name: found for name in named if (found := fitting_name(path, conf.sources.get(name), name))}
     folders = [part for part in reversed(path.parent.parts) if part in named]
     chosen = next((folder for folder in folders if folder in fitting), None)
     if chosen is None and len(fitting) > 1:
-        raise UserError(f"the paths of {', '.join(fitting)} fit {path.name}; name one with --system")
+        raise UserError(f"the paths of {', '.join(fitting)} fit {shown(path.name)}; name one with --system")
     chosen = chosen or next(iter(fitting), None) or system or next(iter(folders), None)
     if chosen is None:
         paths = [f"{name} {obj.path}" for name, source in conf.sources.items() for obj in source.objects]
-        raise UserError(f"no path fits {path.name}: {'; '.join(paths)}. Name its system with --system, or rename it")
+        told = f"no path fits {shown(path.name)}: {'; '.join(paths)}"
+        raise UserError(f"{told}. Name its system with --system, or rename it")
     if chosen in fitting and object is None:
         return Export(path, chosen, fitting[chosen], True)
     return _name_object(path, chosen, fitting.get(chosen), conf.sources.get(chosen), object)
@@ -144,21 +146,21 @@ def find_contract(path: Path, conf: Conf, system: str | None, object: str | None
 def _name_object(path: Path, system: str, fitting: str | None, source: Source | None, object: str | None) -> Export:
     """The export as the object named; a file of another name is given one that fits the object's path."""
     if source is None or object is None:
-        return Export(path, system, fitting or path.name, fitting is not None)
+        return Export(path, system, fitting or read_name(path.name), fitting is not None)
     obj = next((obj for obj in source.objects if obj.name == object), None)
     if obj is None:
         raise UserError(f"{system} has no object {object}; it has {', '.join(obj.name for obj in source.objects)}")
     if fitting is not None and fnmatchcase(fitting, obj.path):
         return Export(path, system, fitting, True)
-    name = obj.path.replace("*", path.stem)
+    name = obj.path.replace("*", read_name(path.stem))
     if not fnmatchcase(name, obj.path):
-        raise UserError(f"{path.name} does not fit the path {obj.path} of {system} {object}; rename it")
+        raise UserError(f"{shown(path.name)} does not fit the path {obj.path} of {system} {object}; rename it")
     return Export(path, system, name, False)
 
 
 def fitting_name(path: PurePath, source: Source | None, system: str) -> str | None:
     """The file's path below the system's folder, or below any folder above it, that fits an object of the contract."""
-    parts = path.parts
+    parts = [read_name(part) for part in path.parts]
     below = [at + 1 for at, part in enumerate(parts[:-1]) if part == system]
     for begin in [*reversed(below), *range(len(parts) - 1, 0, -1)]:
         name = "/".join(parts[begin:])
@@ -198,7 +200,7 @@ def _scratch_workspace() -> Iterator[Workspace]:
 
 def land_export(workspace: Workspace, conf: Conf, night: date, export: Export) -> Context:
     """Hand the file in and land it; returns the context of the run."""
-    link = workspace.inbox / export.system / export.name
+    link = workspace.inbox / export.system / spell_name(export.name)
     link.parent.mkdir(parents=True)
     link.symlink_to(export.path)
     if any(obj.ready == "done" for obj in _objects(conf, export.system)):
@@ -227,7 +229,7 @@ def describe_file(context: Context, export: Export, file: dict[str, Any]) -> lis
         file: its row of `ops.file`.
     """
     reasons, place = context.conf.reasons, {name: file[name] for name in ("system", "object", "sheet")}
-    place["file"] = export.path.name
+    place["file"] = shown(export.path.name)
     found = [{**place, **_verdict(context.conf, export, file)}]
     if file["status"] == "accepted":
         obj = next(obj for obj in _objects(context.conf, file["system"]) if obj.name == file["object"])

@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 from jobs.common.contracts import SourceObject
 from jobs.common.deliveries import ObjectNight, deliveries_with_status, object_night
 from jobs.common.errors import UserError
+from jobs.common.file_names import shown
 from jobs.common.runs import all_runs
 from jobs.common.tables import Lake
 
@@ -39,7 +40,7 @@ def withdraw(lake: Lake, file_id: str, because: str | None, who: str | None = No
     """
     rows = find_file(lake, file_id)
     if all(row["status"] == WITHDRAWN for row in rows):
-        raise UserError(f"{rows[0]['system']}/{rows[0]['name']} has been withdrawn already")
+        raise UserError(f"{_place(rows[0])} has been withdrawn already")
     return _decide(lake, WITHDRAW, rows, {"status": WITHDRAWN, "reason": WITHDRAWN, "detail": None}, because, who)
 
 
@@ -52,9 +53,7 @@ def accept(lake: Lake, file_id: str, because: str | None, who: str | None = None
     rows = find_file(lake, file_id)
     held = [row for row in rows if row["status"] == HELD]
     if not held:
-        raise UserError(
-            f"{rows[0]['system']}/{rows[0]['name']} is {rows[0]['status']}; only a file that is held can be let through"
-        )
+        raise UserError(f"{_place(rows[0])} is {rows[0]['status']}; only a file that is held can be let through")
     return _decide(lake, ACCEPT, held, {"status": "waiting", "reason": None, "detail": None}, because, who)
 
 
@@ -68,6 +67,10 @@ def find_file(lake: Lake, file_id: str) -> list[dict[str, Any]]:
             f"{found} with {file_id}; `jiceng books` names each by its id, of which {_SHORTEST} characters do"
         )
     return rows
+
+
+def _place(row: dict[str, Any]) -> str:
+    return f"{row['system']}/{shown(row['name'], row['file_id'])}"
 
 
 def _decide(

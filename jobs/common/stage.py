@@ -18,6 +18,7 @@ from typing import Any
 
 from jobs.common.conf import Conf, current_conf, snapshot_conf
 from jobs.common.errors import Busy, UserError
+from jobs.common.file_names import mask_numbers
 from jobs.common.runs import Run, find_run, lock, open_run
 from jobs.common.schemas import declared_tables
 from jobs.common.tables import Lake
@@ -159,6 +160,6 @@ def guarded(body: Callable[[], None]) -> int:
         print(f"jiceng: {error}", file=sys.stderr)
         return error.exit_code
     except Exception:
-        traceback.print_exc()
+        print(mask_numbers(traceback.format_exc()), end="", file=sys.stderr)  # a path in it may hold somebody's number
         return 1
     return 0

@@ -27,7 +27,7 @@ from jobs.common.engine import session
 from jobs.common.errors import UserError
 from jobs.common.schemas import LAYERS, Table
 from jobs.common.table_log import check_log, last_commit
-from jobs.common.table_schema import create_table, gained_columns
+from jobs.common.table_schema import bring_up, create_table, is_outgrown
 from jobs.common.where import as_filter, as_predicate
 from jobs.common.workspace import Workspace
 
@@ -288,7 +288,7 @@ class Lake:
         return known
 
     def _ensure(self, name: str) -> Path:
-        """Create the table with its declared schema, or add columns that the declaration has gained."""
+        """Create the table with its declared schema, or bring it up to what the declaration has gained."""
         path = self.path(name)
         if name in self._as_declared:
             return path
@@ -301,11 +301,9 @@ class Lake:
                 if not self.exists(name):
                     create_table(path, table)
                     committed(name)
-        elif table is not None and gained_columns(self._open(name, path).table, table):
+        elif table is not None and is_outgrown(self._open(name, path).table, table):
             with self._lock(name):
-                found = DeltaTable(str(path))
-                if gained := gained_columns(found, table):
-                    found.alter.add_columns(gained)
+                bring_up(DeltaTable(str(path)), table)
         self._as_declared.add(name)
         return path
 

@@ -11,6 +11,7 @@ from typing import Any
 from jobs.cli.pages.charts import bars
 from jobs.cli.pages.frame import NIGHTS, View, last_of_each_night, last_runs, render
 from jobs.common.deliveries import deliveries_with_status
+from jobs.common.file_names import shown
 from jobs.common.runs import Run
 
 _Place = tuple[str, str]  # system, object
@@ -57,7 +58,7 @@ def _object(
     is_last_night = bool(taken) and taken[-1]["night"] == nights[-1]
     return {
         "object": place[1],
-        "last": taken[-1] if taken else None,
+        "last": {**taken[-1], "name": shown(taken[-1]["name"], taken[-1]["file_id"])} if taken else None,
         "is_last_night": is_last_night,
         "refused": sum(row["status"] == "refused" for row in rows),
         "held": sum(row["status"] == "held" for row in rows),
