@@ -1,9 +1,11 @@
 """Exports for the tests of landing: a contract's object in one line, and what a file of it becomes."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from jobs.common.contracts import Column, SourceObject
+from jobs.land.batches import Batch
 from jobs.land.parse import parse
 
 _HEADER_ROWS = {"csv": 1, "jsonl": 0, "xlsx": 1}
@@ -37,7 +39,9 @@ def make_object(format: str, headers: list[str], keys: tuple[str, ...] = (), **s
     )
 
 
-def land_file(path: Path, obj: SourceObject) -> dict[str, Any]:
+def land_file(
+    path: Path, obj: SourceObject, parse: Callable[[Path, SourceObject], Iterator[Batch]] = parse
+) -> dict[str, Any]:
     """Everything the parser says of a file; asserts that nothing is lost and that rows are in order."""
     rows, quarantined, skipped, read = [], [], [], 0
     for batch in parse(path, obj):

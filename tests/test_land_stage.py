@@ -1,6 +1,8 @@
 """The stage as a whole: what lands where, and that a landing cut short anywhere and begun again gives the same tables."""
 
+import errno
 import hashlib
+import os
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,11 +13,13 @@ from land_objects import make_object
 
 from jobs.common import tables
 from jobs.common.contracts import Source, SourceObject
+from jobs.common.errors import Fault
 from jobs.common.runs import Run
 from jobs.common.schemas import declared_tables
 from jobs.common.stage import Context
 from jobs.common.tables import Lake
 from jobs.common.workspace import init_workspace
+from jobs.land import fence
 from jobs.land.stage import run
 
 PEOPLE = make_object("csv", ["编号", "姓名"], ("编号",))
@@ -177,3 +181,35 @@ def test_a_second_run_commits_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(tables, "committed", commits.append)
     run(context, "town")
     assert commits == []
+
+
+def test_a_file_that_takes_too_long_to_read_is_refused_and_keeps_nothing_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = open_town(tmp_path)
+    hand_in(context, "a.csv", GOOD, date(2026, 1, 1))
+    monkeypatch.setattr(fence, "LIMITS", fence.Limits(seconds=0, seconds_each=0))
+    run(context, "town")
+    assert statuses(context) == {"a.csv": ("refused", "unreadable")}
+    monkeypatch.undo()
+    hand_in(context, "b.csv", "编号,姓名\n4,丁\n", date(2026, 1, 1))
+    run(context, "town")
+    assert statuses(context) == {"a.csv": ("refused", "unreadable"), "b.csv": ("accepted", None)}
+
+
+def test_a_workspace_that_fails_refuses_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = open_town(tmp_path)
+    hand_in(context, "a.csv", GOOD, date(2026, 1, 1))
+
+    def fill_disk(name: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tables, "committed", fill_disk)
+    with pytest.raises(OSError, match="No space left"):
+        run(context, "town")
+    assert statuses(context) == {"a.csv": ("waiting", None)}
+    monkeypatch.undo()
+    context.workspace.archive_path(hashlib.sha256(GOOD.encode()).hexdigest()).rename(tmp_path / "lost")
+    with pytest.raises(Fault, match="cannot be read"):
+        run(context, "town")
+    assert statuses(context) == {"a.csv": ("waiting", None)}

@@ -75,7 +75,10 @@ VALUES: dict[str, Any] = {
     "duration": (timedelta(hours=36), "36:00:00"),
     "true": (True, "TRUE"),
     "false": (False, "FALSE"),
-    "error": ("#N/A", None),
+    "error": ("#N/A", "#N/A"),
+    "error of a reference": ("#REF!", "#REF!"),
+    "the last second there is": (datetime(9999, 12, 31, 23, 59, 59, 991_000), "9999-12-31"),
+    "the last day there is": (date(9999, 12, 31), "9999-12-31"),
     "line end": ("a\nb", "a\nb"),
 }
 
@@ -232,8 +235,8 @@ REFUSED: dict[str, Any] = {
     "damaged": (damage, "unreadable", "no workbook, or one that is damaged or cut short"),
     "text": (
         lambda path: replace(path, "登记号,姓名,事由\n".encode()),
-        "unreadable",
-        "no workbook, or one that is damaged or cut short",
+        "wrong_format",
+        'text with a comma between the cells and no workbook; declare `format: csv`, `delimiter: ","` and its encoding',
     ),
 }
 

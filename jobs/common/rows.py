@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.common.cell_errors import ERRORS, NO_VALUE
 from jobs.common.contracts import SourceObject, default_role
 from jobs.common.deliveries import ActiveFile
 from jobs.common.engine import session
@@ -25,6 +26,17 @@ def strip_text(text: Column) -> Column:
     """Text without white space at its ends; null where nothing is left."""
     stripped = F.regexp_replace(text, f"^{WHITESPACE}+|{WHITESPACE}+$", "")
     return F.when(stripped != "", stripped)
+
+
+def cell_error(text: Column) -> Column:
+    """The issue of a cell that holds an error of a spreadsheet in place of a value, else null."""
+    word = F.trim(text)
+    return F.when(word == NO_VALUE, F.lit("formula_without_value")).when(word.isin(*ERRORS), F.lit("cell_error"))
+
+
+def without_error(text: Column) -> Column:
+    """Text of a cell; null where it holds an error of a spreadsheet."""
+    return F.when(cell_error(text).isNull(), text)
 
 
 def keyed_rows(lake: Lake, obj: SourceObject, files: Sequence[ActiveFile], only: DataFrame | None = None) -> DataFrame:
@@ -45,7 +57,7 @@ def keyed_rows(lake: Lake, obj: SourceObject, files: Sequence[ActiveFile], only:
     cells = {column.name: f"{CELL}{column.name}" for column in obj.columns}
     raw = raw.select("file_id", "row_number", *(F.col(name).alias(cell) for name, cell in cells.items()))
     rows = raw.join(F.broadcast(listed), "file_id").withColumn("content_hash", row_hash(list(cells.values())))
-    keys = [strip_text(F.col(cells[column.name])) for column in obj.columns if column.primary_key]
+    keys = [strip_text(without_error(F.col(cells[column.name]))) for column in obj.columns if column.primary_key]
     if keys:
         # concat is null where one of its parts is.
         parts = [part for key in keys for part in (F.lit("|"), key)][1:]

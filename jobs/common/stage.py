@@ -112,9 +112,17 @@ def timed(context: Context, stage: str, work: Callable[[], None]) -> None:
     (directory / f"{stage}.json").write_text(json.dumps(used))
 
 
+_largest_child = {"peak_memory_mb": 0}
+
+
+def note_child_memory(peak_mb: int) -> None:
+    """Count the peak resident memory of a process that works for this one."""
+    _largest_child["peak_memory_mb"] = max(_largest_child["peak_memory_mb"], peak_mb)
+
+
 def peak_memory_mb() -> int:
-    """Peak resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    """Peak resident memory of this process so far, and of the largest that worked for it: at most so much at once."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 + _largest_child["peak_memory_mb"]
 
 
 def stage_main(

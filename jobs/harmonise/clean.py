@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from jobs.common import credit_code
 from jobs.common.model import ModelField
 from jobs.common.resident_id import check_character, id_birth_date
-from jobs.common.rows import WHITESPACE, strip_text
+from jobs.common.rows import WHITESPACE, strip_text, without_error
 from jobs.harmonise.amounts import clean_decimal, clean_money, doubt_decimal, doubt_money
 
 # Full-width forms and their plain ones: digits, letters, the marks that occur in numbers and dates, the space. Line ends
@@ -47,7 +47,7 @@ def clean_fields(rows: DataFrame, fields: list[ModelField]) -> DataFrame:
         fields: of any type but code and division, which are looked up instead.
     """
     # Three flat projections instead of three for each field: planning time grows with the depth of a plan.
-    plain = {f"{f.name}__plain": _TO_PLAIN[f.type](F.col(f"{f.name}__text")) for f in fields}
+    plain = {f"{f.name}__plain": _TO_PLAIN[f.type](without_error(F.col(f"{f.name}__text"))) for f in fields}
     rows = rows.withColumns(plain)
     rows = rows.withColumns({f.name: _value(f, F.col(f"{f.name}__plain")) for f in fields})
     doubts = {f"{f.name}__code": _doubt(f, F.col(f"{f.name}__plain"), F.col(f.name)) for f in fields}

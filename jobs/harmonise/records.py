@@ -17,7 +17,7 @@ from jobs.common.divisions import division_words
 from jobs.common.engine import session
 from jobs.common.model import ModelField, Record
 from jobs.common.resident_id import id_birth_date, id_sex_code
-from jobs.common.rows import fed_fields, strip_text
+from jobs.common.rows import cell_error, fed_fields, strip_text, without_error
 from jobs.harmonise import clean
 from jobs.harmonise.address import PARTS, complete_parts
 
@@ -63,8 +63,10 @@ def clean_records(texts: DataFrame, record: Record, conf: Conf) -> DataFrame:
         cleaned = decode_field(cleaned, field, code_values(conf, field))
     codes = {}
     for field in record.fields:
-        missing = F.col("required").contains(f"|{field.name}|") & strip_text(F.col(f"{field.name}__text")).isNull()
-        code = F.when(missing, F.lit("required_empty")).otherwise(F.col(f"{field.name}__code"))
+        text = F.col(f"{field.name}__text")
+        missing = F.col("required").contains(f"|{field.name}|") & strip_text(text).isNull()
+        doubt = F.coalesce(cell_error(text), F.col(f"{field.name}__code"))
+        code = F.when(missing, F.lit("required_empty")).otherwise(doubt)
         codes[f"{field.name}__code"] = code
     units = [f"{field.name}__unit" for field in record.fields if field.type == "money"]
     return cleaned.withColumns(codes).drop("timezone", "required", *units)
@@ -79,7 +81,7 @@ def decode_field(rows: DataFrame, field: ModelField, values: DataFrame) -> DataF
         # Told apart from no match at all: a word of the list can stand for several codes.
         F.coalesce("issue", F.lit("")).alias("_issue"),
     )
-    joined = rows.withColumn("_value", clean.code_key(F.col(f"{field.name}__text"))).join(
+    joined = rows.withColumn("_value", clean.code_key(without_error(F.col(f"{field.name}__text")))).join(
         F.broadcast(listed), "_value", "left"
     )
     doubt = F.when(F.col("_issue").isNotNull(), F.nullif(F.col("_issue"), F.lit(""))).when(

@@ -1,15 +1,23 @@
 """Cells of a workbook as text, the way Excel shows the value they hold."""
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
+
+from jobs.common.cell_errors import NO_NUMBER
 
 # Excel keeps 15 digits. A larger whole number has lost its last ones, and scientific notation lets it be seen.
 _EXACT_BELOW = 1e15
 
 
 def number_text(value: float) -> str:
-    """A number with up to 15 digits; a whole one without `.0`, and as `3.20106199001E+17` where digits were lost."""
+    """A number with up to 15 digits; a whole one without `.0`, and as `3.20106199001E+17` where digits were lost.
+
+    NaN and infinity, which programs write and Excel does not know, are the error that Excel has for them.
+    """
+    if not math.isfinite(value):
+        return NO_NUMBER
     if abs(value) >= _EXACT_BELOW:
         mantissa, _, exponent = f"{value:.14E}".partition("E")
         return f"{mantissa.rstrip('0').rstrip('.')}E{exponent}"
@@ -19,7 +27,12 @@ def number_text(value: float) -> str:
 
 
 def moment_text(value: datetime) -> str:
-    """`YYYY-MM-DD`, with ` HH:MM:SS` unless it is midnight; to the second, as Excel's fractions of a day are not exact."""
+    """`YYYY-MM-DD`, with ` HH:MM:SS` unless it is midnight; to the second, as Excel's fractions of a day are not exact.
+
+    The last day there is stays a day, as it stands for "for ever".
+    """
+    if value.date() == date.max:
+        return value.date().isoformat()
     value = (value + timedelta(microseconds=500_000)).replace(microsecond=0)
     return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
 

@@ -3,8 +3,8 @@ a file that comes again after `jiceng maintain` has removed rows of it.
 
 Reads: the archive, `ops.file`, `ops.delivery`. Writes: `raw.<system>__<object>`, `ops.quarantine`, `ops.skipped`, and last
 `ops.file` (accepted, late or refused), so that a file whose landing was cut short is still waiting and lands again.
-Refuses: a file that its parser refuses; nothing of it lands, and the other files go on. Holds back: a snapshot that lacks too
-many keys of the one before.
+Refuses: a file that its parser refuses or that cannot be read; nothing of it lands, and the other files go on. Holds back: a
+snapshot that lacks too many keys of the one before.
 """
 
 import shutil
@@ -26,8 +26,8 @@ from jobs.common.deliveries import is_late
 from jobs.common.stage import Context
 from jobs.common.tables import Lake
 from jobs.land.batches import Batch, FileRefused, Rejected
+from jobs.land.fence import file_size, parse_fenced
 from jobs.land.guard import hold_back
-from jobs.land.parse import parse
 
 # What is not more than this is compared first, and not written where it is there already.
 _COMPARED_BYTES = 1 << 20
@@ -157,7 +157,7 @@ def write_parts(lake: Lake, parts: tuple[Part, ...], path: Path, obj: SourceObje
         """The rows that land; the others go to their scratch files."""
         nonlocal read, failure
         try:
-            for batch in read_ahead(parse(path, obj)):
+            for batch in read_ahead(parse_fenced(path, obj)):
                 read += batch.read
                 for writer, part, rejected in zip(writers, rejecting, (batch.quarantined, batch.skipped), strict=True):
                     writer.write_table(_with_constants(_to_table(rejected), part.where, schemas[part.table]))
@@ -169,7 +169,7 @@ def write_parts(lake: Lake, parts: tuple[Part, ...], path: Path, obj: SourceObje
     with ExitStack() as stack:
         writers = [stack.enter_context(_open_scratch(part, schemas[part.table])) for part in rejecting]
         rows = pa.RecordBatchReader.from_batches(schemas[landing.table], landed(writers))
-        is_small = path.stat().st_size <= _COMPARED_BYTES
+        is_small = file_size(path) <= _COMPARED_BYTES
         try:
             lake.replace_part(landing.table, rows.read_all() if is_small else rows, landing.where)
         except Exception as error:

@@ -1,15 +1,17 @@
 """Parser of workbooks (XLSX, XLS): the declared sheet, one at a time, its cells as the text Excel would show.
 
-Reads: one archived file; the sheet is held in memory as a whole by the reader. Refuses (FileRefused): a workbook that is
-password-protected, damaged or too large for memory, one without the sheet, an empty sheet, headers that are not the
-contract's.
+Reads: one archived file (also XLSB, ODS); the sheet is held in memory as a whole by the reader. Refuses (FileRefused): what
+is no workbook, one that is password-protected, damaged or too large for memory, one without the sheet, an empty sheet,
+headers that are not the contract's.
 Quarantines: ragged_row (a value in a column without a header). Skips: title, header (also repeated further down), blank,
 total, signature.
 
-Values: whole numbers without `.0`; dates as ISO; TRUE and FALSE; an empty cell, or one with an error (#N/A), as null.
+Values: whole numbers without `.0`; dates as ISO; TRUE and FALSE; an empty cell as null; an error as its word (`#N/A`), a
+formula that was never computed as `#NO_VALUE!`.
 A merged range of records has its value in its first cell only, as the file has it.
 """
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,13 +27,13 @@ from jobs.common.contract_document import nearest_word
 from jobs.common.contracts import SourceObject
 from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, no_rows, to_rows
 from jobs.land.cells import column_texts
-from jobs.land.extent import check_extent
+from jobs.land.extent import prepare_sheet
 from jobs.land.footers import footer_reason, footer_word, is_lone_text
 from jobs.land.headers import Layout, Merged, join_header_rows, match_headers
+from jobs.land.kinds import check_kind
 
 BATCH_ROWS = 10_000
-_OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_BATCH_CELLS = 500_000  # a sheet of thousands of columns gives small batches
 
 Row = tuple[int, tuple[str, ...]]  # row number and cells as text
 
@@ -47,26 +49,21 @@ def parse(path: Path, obj: SourceObject) -> Iterator[Batch]:
 
 
 def _open_sheet(path: Path, name: str) -> calamine.CalamineSheet:
-    with open(path, "rb") as file:
-        start = file.read(len(_OLE_MAGIC))
-        if not start:
-            raise FileRefused("empty_file", "0 bytes")
-        if start == _OLE_MAGIC and _ENCRYPTED in file.read():
-            raise FileRefused("password_protected", "the workbook is encrypted")
+    data = check_kind(path.read_bytes())
     try:
-        book = calamine.load_workbook(path)
-        sheets = {title.strip(): title for title in reversed(book.sheet_names)}
-        if name.strip() in sheets:
-            check_extent(path, sheets[name.strip()])
-            return book.get_sheet_by_name(sheets[name.strip()])
+        book = calamine.load_workbook(io.BytesIO(data))
+        titles = {title.strip(): title for title in reversed(book.sheet_names)}
+        if (title := titles.get(name.strip())) is not None:
+            prepared = prepare_sheet(data, title)
+            book = book if prepared is data else calamine.load_workbook(io.BytesIO(prepared))
+            return book.get_sheet_by_name(title)
     except calamine.PasswordError as error:
         raise FileRefused("password_protected", "the workbook is encrypted") from error
-    except BaseException as error:
-        # A defect of the reader shows as a PanicException, which is no Exception; here it says the file is damaged.
-        if not isinstance(error, calamine.CalamineError) and type(error).__name__ != "PanicException":
-            raise
+    except (FileRefused, MemoryError):
+        raise
+    except BaseException as error:  # a defect of the reader shows as a PanicException, which is no Exception
         raise FileRefused("unreadable", "no workbook, or one that is damaged or cut short") from error
-    near = nearest_word(name, sheets) or (next(iter(sheets)) if len(sheets) == 1 else None)
+    near = nearest_word(name, titles) or (next(iter(titles)) if len(titles) == 1 else None)
     listed = f"nearest: {near}" if near else f"sheets: {', '.join(book.sheet_names[:10])}"
     raise FileRefused("missing_sheet", f"no sheet {name} ({listed})")
 
@@ -127,7 +124,8 @@ def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[B
 def _list_parts(sheet: calamine.CalamineSheet, after: int) -> Iterator[Part]:
     """The rows after so many; converted by columns, as most hold one type."""
     rows = islice(sheet.iter_rows(), after, None)
-    while part := list(islice(rows, BATCH_ROWS)):
+    size = max(min(BATCH_ROWS, _BATCH_CELLS // max(sheet.total_width, 1)), 1)
+    while part := list(islice(rows, size)):
         yield Part(after + 1, [column_texts(column) for column in zip(*part, strict=True)])
         after += len(part)
 

@@ -1,0 +1,139 @@
+"""What a file that is declared to be a workbook really is.
+
+Reads: its bytes. Refuses: an encrypted workbook, and what no reader of workbooks can read, by its right name and with the way
+out: web systems give HTML and XML the name .xls, and Excel opens them.
+"""
+
+import io
+import re
+import struct
+import zipfile
+
+from jobs.land.batches import FileRefused
+from jobs.land.extent import DAMAGES
+
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+_ZIP = b"PK\x03\x04"
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_OLE_KINDS = {"WordDocument": "a Word document", "PowerPoint Document": "a PowerPoint presentation"}
+_ZIP_KINDS = {"word/": "a Word document", "ppt/": "a PowerPoint presentation", "OFD.xml": "an OFD document"}
+_BOOK_PARTS = ("xl/", "content.xml", "Index/", "[Content_Types].xml")
+_MAGIC = {
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "an image (PNG)",
+    b"\xff\xd8\xff": "an image (JPEG)",
+    b"GIF8": "an image (GIF)",
+    b"BM": "an image (BMP)",
+    b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"{\\rtf": "a text document (RTF)",
+    b"SQLite format 3": "a database (SQLite)",
+}
+_ARCHIVES = ("a RAR archive", "a 7z archive", "a gzip archive", "a ZIP archive")
+_SAVE = "open it in Excel or WPS and save it as .xlsx"
+_HEAD_BYTES = 64 << 10
+# The record that begins a workbook of Excel 97 and later, and the one in it that names an encoding.
+_BIFF8_BOOK = bytes.fromhex("0908100000060500")
+_CODEPAGE, _UTF_16, _FIRST_OF_MAC = 0x0042, 1200, 10_000
+
+
+def check_kind(data: bytes) -> bytes:
+    """The bytes of a workbook as its reader knows them.
+
+    Raises:
+        FileRefused: empty_file, password_protected, wrong_format (it is something else) or unreadable (it is nothing known).
+    """
+    if not data:
+        raise FileRefused("empty_file", "0 bytes")
+    if data.startswith(_OLE):
+        if _ENCRYPTED in data:
+            raise FileRefused("password_protected", "the workbook is encrypted")
+        for name, kind in _OLE_KINDS.items():
+            if name.encode("utf-16-le") in data and "Workbook".encode("utf-16-le") not in data:
+                raise _wrong(kind)
+        return _with_known_codepage(data)
+    # Some web servers put a byte order mark or white space before it.
+    if data[:_HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_ZIP):
+        data = data[data.index(_ZIP) :]
+        _check_archive(data)
+        return data
+    raise _wrong_text(data[:_HEAD_BYTES])
+
+
+def _check_archive(data: bytes) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+    except DAMAGES:
+        return  # cut short: the reader will say so
+    for prefix, kind in _ZIP_KINDS.items():
+        if any(name.startswith(prefix) for name in names):
+            raise _wrong(kind)
+    if not any(name.startswith(_BOOK_PARTS) for name in names):
+        raise _wrong("a ZIP archive")
+
+
+def _wrong(kind: str) -> FileRefused:
+    if kind in _ARCHIVES:
+        return FileRefused("wrong_format", f"{kind} and no workbook; unpack it and hand in what is inside")
+    return FileRefused("wrong_format", f"{kind} and no workbook")
+
+
+def _wrong_text(head: bytes) -> FileRefused:
+    """The refusal of what is neither of the containers of workbooks."""
+    for magic, kind in _MAGIC.items():
+        if head.startswith(magic):
+            return _wrong(kind)
+    text = _read_text(head)
+    if text is None:
+        return FileRefused("unreadable", "no workbook, or one that is damaged or cut short")
+    start = text[:4096].lower()
+    if "urn:schemas-microsoft-com:office:spreadsheet" in start:
+        return FileRefused("wrong_format", f"an XML Spreadsheet 2003 under the name of a workbook; {_SAVE}")
+    if re.search(r"<(!doctype html|html|head|body|table|meta|div)\b", start):
+        return FileRefused("wrong_format", f"an HTML page under the name of a workbook; {_SAVE}")
+    if re.match(r"(mime-version|content-type|from):", start):
+        return FileRefused("wrong_format", f"a web page (MHTML) under the name of a workbook; {_SAVE}")
+    if start.startswith("<"):
+        return FileRefused("wrong_format", "an XML document and no workbook")
+    if start.startswith(("{", "[")):
+        return FileRefused("wrong_format", "JSON and no workbook; declare `format: jsonl` if each line is an object")
+    line = text.splitlines()[0] if text.strip() else ""
+    for delimiter, name, written in (("\t", "tab", "\\t"), (",", "comma", ","), (";", "semicolon", ";")):
+        if delimiter in line:
+            way = f'declare `format: csv`, `delimiter: "{written}"` and its encoding'
+            return FileRefused("wrong_format", f"text with a {name} between the cells and no workbook; {way}")
+    return FileRefused("wrong_format", "plain text and no workbook")
+
+
+def _read_text(head: bytes) -> str | None:
+    """The bytes as text, None where they are none."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return head.decode("utf-16", errors="ignore").lstrip()
+    for encoding in ("utf-8-sig", "gb18030"):
+        for end in range(len(head), max(len(head) - 4, 0), -1):  # the last character may be cut
+            try:
+                text = head[:end].decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            is_text = not re.search("[\x00-\x08\x0e-\x1f]", text)
+            return text.lstrip() if is_text else None
+    return None
+
+
+def _with_known_codepage(data: bytes) -> bytes:
+    """A workbook of Excel 97 and later with UTF-16 as its encoding, where Excel for Mac has named one of its own.
+
+    All its texts are UTF-16, whatever it says; the reader knows no code pages of the Mac and fails.
+    """
+    at = data.find(_BIFF8_BOOK)
+    while 0 <= at <= len(data) - 6:
+        kind, length = struct.unpack_from("<HH", data, at)
+        if kind == _CODEPAGE and length == 2:
+            (page,) = struct.unpack_from("<H", data, at + 4)
+            return data if page < _FIRST_OF_MAC else data[: at + 4] + struct.pack("<H", _UTF_16) + data[at + 6 :]
+        if kind == 0 or at % 512 + length + 4 > 512:  # the next record may lie anywhere in the file
+            return data
+        at += 4 + length
+    return data
