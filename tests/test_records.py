@@ -118,6 +118,35 @@ def test_each_doubtful_value_is_an_issue_and_nothing_else(spark: SparkSession, c
     assert {row["birth_date"] for row in cleaned.collect()} == {date(1949, 12, 31), date(1949, 12, 30), None}
 
 
+ERRORS = {
+    # word -> issue
+    "#N/A": "cell_error",
+    "#REF!": "cell_error",
+    " #DIV/0! ": "cell_error",
+    "#NUM!": "cell_error",
+    "#NO_VALUE!": "formula_without_value",
+}
+
+
+@pytest.mark.parametrize("word", ERRORS)
+def test_an_error_of_a_spreadsheet_is_no_value_of_any_type(spark: SparkSession, conf: Conf, word: str) -> None:
+    names = ["name", "id_number", "birth_date", "sex_code", "phone", "address", "division_code", "has_family_doctor"]
+    obj = export("resident", "person", *[(name, {"required": name == "name"}) for name in names])
+
+    cleaned = clean(spark, conf, "resident", obj, [(word,) * len(names)])
+    issues = list_issues(cleaned, conf.model["resident"]).select("field", "code", "raw")
+
+    assert [cleaned.collect()[0][name] for name in names] == [None] * len(names)
+    assert sorted(tuple(row) for row in issues.collect()) == sorted((name, ERRORS[word], word) for name in names)
+
+
+def test_a_text_with_a_hash_is_a_text(spark: SparkSession, conf: Conf) -> None:
+    obj = export("organisation", "organisation", ("name", {}), ("address", {}))
+    cleaned = clean(spark, conf, "organisation", obj, [("#1 Bar", "12#3室")])
+    assert [(row["name"], row["address"]) for row in cleaned.collect()] == [("#1 Bar", "12#3室")]
+    assert list_issues(cleaned, conf.model["organisation"]).collect() == []
+
+
 def test_record_of_no_person_has_issues_of_its_fields(spark: SparkSession, conf: Conf) -> None:
     obj = export("organisation", "organisation", ("credit_code", {}), ("registered_capital_yuan", {"unit": "万元"}))
     rows = [("91110000600037341L", "100"), ("110000012345678", "50万美元")]

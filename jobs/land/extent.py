@@ -30,7 +30,8 @@ _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationship
 _STRICT_RELATION = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 _DIMENSION = re.compile(rb'<(?:\w+:)?dimension\s+ref="(?:[A-Z]+[0-9]+:)?([A-Z]+)([0-9]+)"')
 _FILLED_CELL = re.compile(rb'<(?:\w+:)?c\s[^<>]*?\br="([A-Z]+)([0-9]+)"[^<>]*(?<!/)>')
-_CELL_STARTS = (b"<c ", b"<c>", b":c ", b":c>")
+_ROW_TAG = b"row>"
+_LONGEST_ROW = 8 << 20
 # Each is found soon where it is not, so that a sheet without such cells costs little more than its unpacking.
 _FAR_CELL = re.compile(rb' r="[A-Z]{3}')
 _ODD_SIGNS = (re.compile(rb"t=[\"']e[\"']"), re.compile(rb"<f|:f[ />]"), re.compile(rb"v>\s*[-+]?[iInN]"))
@@ -149,14 +150,14 @@ def _text_cell(prefix: bytes, attributes: bytes, text: str) -> bytes:
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    """XML in pieces of about a megabyte that break before a cell, never within one."""
+    """XML in pieces of about a megabyte that break beside a row's tag, never within a cell."""
     rest = b""
     while piece := file.read(_READ_BYTES):
         rest += piece
-        # Without a cell in so much it is no sheet, or one whose reading will be refused.
-        cut = max(rest.rfind(start) for start in _CELL_STARTS) if len(rest) < 8 * _READ_BYTES else len(rest)
-        # A name with a prefix begins before its colon.
-        cut = rest.rfind(b"<", 0, cut + 1) if cut > 0 else 0
+        # Without a row in so much it is no sheet, or one whose reading will be refused.
+        cut = rest.rfind(_ROW_TAG) + len(_ROW_TAG)
+        if cut < len(_ROW_TAG):
+            cut = len(rest) if len(rest) > _LONGEST_ROW else 0
         yield rest[:cut]
         rest = rest[cut:]
     yield rest

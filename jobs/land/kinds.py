@@ -35,7 +35,7 @@ _SAVE = "open it in Excel or WPS and save it as .xlsx"
 _HEAD_BYTES = 64 << 10
 # The record that begins a workbook of Excel 97 and later, and the one in it that names an encoding.
 _BIFF8_BOOK = bytes.fromhex("0908100000060500")
-_CODEPAGE, _UTF_16, _FIRST_OF_MAC = 0x0042, 1200, 10_000
+_CODEPAGE, _UTF_16 = 0x0042, 1200
 
 
 def check_kind(data: bytes) -> bytes:
@@ -123,16 +123,16 @@ def _read_text(head: bytes) -> str | None:
 
 
 def _with_known_codepage(data: bytes) -> bytes:
-    """A workbook of Excel 97 and later with UTF-16 as its encoding, where Excel for Mac has named one of its own.
+    """A workbook of Excel 97 and later with UTF-16 as its encoding, whatever it names.
 
-    All its texts are UTF-16, whatever it says; the reader knows no code pages of the Mac and fails.
+    All its texts are UTF-16. The reader goes by the name: it fails at those of the Mac, and reads other Chinese for GBK.
     """
     at = data.find(_BIFF8_BOOK)
     while 0 <= at <= len(data) - 6:
         kind, length = struct.unpack_from("<HH", data, at)
         if kind == _CODEPAGE and length == 2:
             (page,) = struct.unpack_from("<H", data, at + 4)
-            return data if page < _FIRST_OF_MAC else data[: at + 4] + struct.pack("<H", _UTF_16) + data[at + 6 :]
+            return data if page == _UTF_16 else data[: at + 4] + struct.pack("<H", _UTF_16) + data[at + 6 :]
         if kind == 0 or at % 512 + length + 4 > 512:  # the next record may lie anywhere in the file
             return data
         at += 4 + length
