@@ -66,7 +66,7 @@ def mistakes(town: Path) -> dict[str, Mistake]:
     ledger = f'{{"record_id": "G-1", "name": "{PERSON["name"]}", "phone": "{PERSON["phone"]}"}}\n' * 3
     return {
         "truncated workbook": walk_in("截断", register("1")[:3000], "unreadable", "damaged or cut short"),
-        "no workbook": walk_in("损坏", PERSON["name"].encode() * 50, "unreadable", "no workbook"),
+        "no workbook": walk_in("损坏", PERSON["name"].encode() * 50, "wrong_format", "no workbook"),
         "password": walk_in("加密", register("1", password="secret"), "password_protected", "encrypted"),
         "wrong sheet": walk_in("错表", register("1", sheet="来访登记表"), "missing_sheet", "来访登记", "nearest: 来访登记表"),
         "empty workbook": walk_in("空", b"", "empty_file", "0 bytes"),
