@@ -9,12 +9,14 @@ an Airflow without login  shows the pages, and refuses what another site sends
 import json
 import os
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urlencode
 
 import pytest
@@ -92,6 +94,17 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def slow_python(python: Path) -> Iterator[Path]:
+    """Once it has begun there is a file `begun` in this folder; it draws when there is a file `go`."""
+    whole, folder = python.read_text(), python.parent
+    python.write_text(
+        f"#!/bin/sh\ncd '{folder}'; touch begun; until [ -e go ]; do sleep 0.1; done; echo '<main>drawn</main>'\n"
+    )
+    yield folder
+    python.write_text(whole)
+
+
+@pytest.fixture
 def broken_python(python: Path) -> Iterator[None]:
     """It crashes for the length of a test."""
     whole = python.read_text()
@@ -124,7 +137,12 @@ def test_a_viewer_sees_the_pages_and_cannot_roll_back(pages: Pages, browsed: Tow
     assert (answer.status, "2026-01-02.1" in answer.body) == (200, True)
     assert "confirm?release=" not in answer.body
     assert answer.headers["content-security-policy"] == "frame-ancestors 'self'"
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "private, no-cache"
+    known = {"If-None-Match": answer.headers["etag"]}
+    again = pages.ask("vera", "/jiceng/releases", **known)
+    assert (again.status, again.body) == (304, "")
+    assert pages.ask("olga", "/jiceng/releases", **known).status == 200  # who may roll back sees another page
+    assert pages.ask(None, "/jiceng/releases", **known).status == 401
     assert pages.ask("vera", "/jiceng/rollback", ROLLBACK, **pages.ours).status == 403
     assert pages.ask("vera", "/jiceng/nothing").status == 404
     assert len(all_releases(open_lake(browsed.workspace))) == 2
@@ -163,6 +181,22 @@ def test_without_a_login_the_pages_are_shown_and_no_other_site_can_decide(open_p
     for lured in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere"}):
         assert open_pages.ask(None, "/jiceng/rollback", ROLLBACK, **lured).status == 403
     assert len(all_releases(open_lake(browsed.workspace))) == before
+
+
+def test_tasks_are_answered_while_many_look_at_a_page_that_is_drawn(open_pages: Pages, slow_python: Path) -> None:
+    looks = [Thread(target=open_pages.ask, args=(None, "/jiceng/sources")) for _ in range(60)]
+    for look in looks:
+        look.start()
+    while not (slow_python / "begun").exists():
+        time.sleep(0.1)
+    answer = open_pages.ask(None, "/jiceng/quality")
+    assert (answer.status, answer.headers["retry-after"], "comes in a moment" in answer.body) == (503, "3", True)
+    # A server whose every thread draws would answer after the page, which waits for us.
+    assert open_pages.ask(None, "/execution/health").status == 200
+    (slow_python / "go").touch()
+    for look in looks:
+        look.join()
+    assert open_pages.ask(None, "/jiceng/sources").body.split() == ["<main>drawn</main>"]
 
 
 @pytest.mark.usefixtures("broken_python")

@@ -6,10 +6,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import parts
+from tests.bench import pages, parts
 from tests.bench.town import BenchTown, build_town, fresh_workspace
 
-PARTS = ("night", "next", "land", "spark", "large")
+PARTS = ("night", "next", "land", "spark", "large", "pages")
 _LARGE = 5_000_000
 
 
@@ -38,7 +38,7 @@ def main() -> None:
 
 def sections(arguments: Namespace, folder: Path) -> Iterator[str]:
     """The page, section by section, as soon as each is known."""
-    wanted = set(arguments.only or ("night", "next", "land"))
+    wanted = set(arguments.only or ("night", "next", "land", "pages"))
     wanted |= {part for part, is_wanted in (("spark", arguments.spark), ("large", arguments.large)) if is_wanted}
     yield parts.describe_machine()
     if wanted & {"night", "next", "land", "spark"}:
@@ -61,6 +61,8 @@ def sections(arguments: Namespace, folder: Path) -> Iterator[str]:
             yield parts.measure_spark(town, home, folder)
         shutil.rmtree(town.folder)
         shutil.rmtree(home)
+    if "pages" in wanted:
+        yield pages.measure_pages(folder)
     if "large" in wanted:
         yield parts.measure_large(new_town(arguments.large or _LARGE, arguments.seed, 1, folder), folder)
 

@@ -23,11 +23,13 @@ TITLES = {
     "sources": ("来源", "Sources"),
     "releases": ("发布", "Releases"),
 }
-# The one script: what takes the engine comes after the page, which then takes its place.
+# The one script: what takes the engine comes after the page, which then takes its place; asked again while others are drawn.
 LATER = (
     "const box=document.querySelector('[data-later]');"
-    "fetch(box.dataset.later).then(a=>a.ok?a.text():Promise.reject()).then(t=>{box.innerHTML=t})"
-    ".catch(()=>{box.textContent=box.dataset.failed})"
+    "const ask=()=>fetch(box.dataset.later)"
+    ".then(a=>a.status===503?void setTimeout(ask,3000):a.ok?a.text().then(t=>{box.innerHTML=t}):Promise.reject())"
+    ".catch(()=>{box.textContent=box.dataset.failed});"
+    "ask()"
 )
 
 
