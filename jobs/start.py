@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.common.conf import Conf, current_conf, take_snapshot
+from jobs.common.conf_check import check_conf
 from jobs.common.decisions import ACCEPT, fresh_decisions
 from jobs.common.deliveries import file_key
 from jobs.common.errors import Busy
@@ -159,6 +160,7 @@ def main() -> None:
         workspace = open_workspace(arguments.home)
         night = parse_night(arguments.night or arguments.by_clock)
         with lock(workspace, "run", "this workspace"):
+            check_conf(current_conf(workspace))
             if not arguments.night:
                 check_clock(open_lake(workspace), night)
             context = run(workspace, night, arguments.driver)

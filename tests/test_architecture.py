@@ -161,11 +161,12 @@ def test_stages_say_what_they_read_write_and_refuse():
 
 
 def test_declared_tables_use_portable_types():
-    from jobs.common.conf import Conf, _files_below
+    from jobs.common.conf import Conf
+    from jobs.common.conf_files import list_files
     from jobs.common.schemas import declared_tables
     from jobs.common.workspace import REPOSITORY_CONF
 
-    conf = Conf(_files_below(REPOSITORY_CONF))
+    conf = Conf(list_files(REPOSITORY_CONF).files)
     for table in declared_tables(conf.sources, conf.model).values():
         for column in table.columns:
             assert column.type in PORTABLE_TYPES, f"{table.name}.{column.name}"

@@ -236,7 +236,7 @@ def test_a_night_without_any_file_is_released_and_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("model/resident.yml", "a: [", "no valid YAML"),
+        ("model/resident.yml", "a: [", "model/resident.yml:1: YAML syntax error at line 1"),
         ("model/resident.yml", "rekord: resident", "does not describe a record"),
         ("authority.yml", "residnt: {default: [police]}", "no record residnt"),
     ],

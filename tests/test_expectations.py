@@ -514,7 +514,7 @@ SUITES: dict[str, tuple[Any, str]] = {
     "rules that are no list": ({"table": "appeal", "rules": {"one": GOOD_RULE}}, "at least one rule"),
     "rules of another table": ({"table": "resident", "rules": [GOOD_RULE]}, "needs `table: appeal`"),
     "a key too many": ({"table": "appeal", "rules": [GOOD_RULE], "more_rules": []}, "and nothing else"),
-    "no YAML": ("table: [", "is no valid YAML"),
+    "no YAML": ("table: [", ":1: YAML syntax error at line 1, column 9"),
 }
 
 

@@ -151,8 +151,8 @@ def test_a_fault_is_refused_with_its_file_and_field(tmp_path: Path, case: str) -
 
 
 TEXTS = {
-    "record: [": "is no valid YAML",
-    "record: resident\nrecord: household\n": "is no valid YAML: the key record is said twice",
+    "record: [": ":1: YAML syntax error at line 1, column 10",
+    "record: resident\nrecord: household\n": ":2 record: The key `record` is said twice, first on line 1.",
     "- name": "the file does not describe a record",
     "": "the file does not describe a record",
 }

@@ -1,12 +1,18 @@
-"""Names of the rules of `expectations/` and why each must hold, read without Great Expectations, which takes seconds to load."""
+"""Names of the rules of `expectations/` and why each must hold, read without Great Expectations, which takes seconds to load.
 
-from collections.abc import Mapping
+Refuses: a suite that is no list of rules of its table.
+"""
+
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from jobs.common.document import Document, load_document
+from jobs.common.errors import UserError
 
 EXPECTATIONS = Path(__file__).resolve().parents[2] / "expectations"
+OVERRIDABLE = "overridable"
+_KEYS = {"expectation", "arguments", "severity", "because"}
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B")
 
 
@@ -14,6 +20,59 @@ def columns_used(arguments: Mapping[str, Any]) -> list[str]:
     """The columns that the arguments of an expectation name."""
     named = [arguments[name] for name in _COLUMN_ARGUMENTS if name in arguments]
     return named + (arguments.get("column_list") or [])
+
+
+def read_suite(path: Path) -> Document:
+    """A suite as a document with `table` and `rules`, each rule a block with texts; raises UserError naming file and line."""
+    if not path.exists():
+        raise UserError(f"{path} is missing: a table without a suite is not released")
+    document = load_document(path, str(path))
+    content = document.content
+    entries = content.get("rules") if isinstance(content, dict) else None
+    if (
+        not entries
+        or not isinstance(entries, list)
+        or set(content) != {"table", "rules"}
+        or content["table"] != path.stem
+    ):
+        raise UserError(f"{path}: needs `table: {path.stem}` and `rules:` with at least one rule, and nothing else")
+    for index, entry in enumerate(entries):
+        _check_rule(place_of_rule(document, index), entry)
+    return document
+
+
+def suite_faults(tables: Iterable[str]) -> list[str]:
+    """What is wrong with the suites of these tables, as far as can be told without Great Expectations."""
+    faults = []
+    for table in tables:
+        try:
+            read_suite(EXPECTATIONS / f"{table}.yml")
+        except UserError as error:
+            faults.append(str(error))
+    return faults
+
+
+def place_of_rule(document: Document, index: int) -> str:
+    """How messages name a rule."""
+    return f"{document.file}, line {document.line(('rules', index))}: rule {index + 1}"
+
+
+def _check_rule(place: str, entry: Any) -> None:
+    """Refuse a rule that lacks a key or has an unknown one, and a name that is no text."""
+    given = set(entry) if isinstance(entry, dict) else set()
+    if given - {OVERRIDABLE} != _KEYS:
+        had = ", ".join(sorted(given)) or "none of them"
+        raise UserError(
+            f"{place} needs exactly expectation, arguments, severity and because, beside overridable; it has {had}"
+        )
+    if not isinstance(entry["expectation"], str):
+        raise UserError(f"{place}: expectation is no name")
+    place = f"{place} ({entry['expectation']})"
+    if not isinstance(entry["arguments"], dict):
+        raise UserError(f"{place}: arguments is no mapping of names to values")
+    columns = entry["arguments"].get("column_list") or []
+    if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns_used(entry["arguments"])):
+        raise UserError(f"{place}: a column is no name; put it in quotes")
 
 
 def name_rule(expectation: str, columns: list[str]) -> str:
@@ -26,5 +85,5 @@ def reasons_of_rules(table: str) -> dict[str, str]:
     path = EXPECTATIONS / f"{table}.yml"
     if not path.exists():
         return {}
-    rules = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["rules"]
+    rules = read_suite(path).content["rules"]
     return {name_rule(rule["expectation"], columns_used(rule["arguments"])): rule["because"] for rule in rules}

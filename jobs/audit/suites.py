@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import great_expectations as gx
-import yaml
 from great_expectations.expectations.registry import get_expectation_impl, list_registered_expectation_implementations
 
 from jobs.audit.flags import code_lists, code_set
-from jobs.audit.rules import columns_used, name_rule
+from jobs.audit.rules import OVERRIDABLE, columns_used, name_rule, place_of_rule, read_suite
 from jobs.common.conf import Conf
 from jobs.common.errors import UserError
 
 SEVERITIES = ("critical", "warning", "info")
-_KEYS = {"expectation", "arguments", "severity", "because"}
-_OVERRIDABLE = "overridable"
 TOTALS = "expect_table_row_count_to_be_between"
 _OF_LAST = {"min_of_last_release": "min_value", "max_of_last_release": "max_value"}
 
@@ -49,23 +46,12 @@ def load_suite(path: Path, columns: list[str], conf: Conf, last_rows: int | None
         conf: whose code lists count.
         last_rows: of the table in the last release, against which totals are held; None: there is none.
     """
-    if not path.exists():
-        raise UserError(f"{path} is missing: a table without a suite is not released")
-    text = path.read_text(encoding="utf-8")
-    try:
-        document = yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is no valid YAML: {error}") from error
-    entries = document.get("rules") if isinstance(document, dict) else None
-    if (
-        not entries
-        or not isinstance(entries, list)
-        or set(document) != {"table", "rules"}
-        or document["table"] != path.stem
-    ):
-        raise UserError(f"{path}: needs `table: {path.stem}` and `rules:` with at least one rule, and nothing else")
-    places = [f"{path}, line {line}: rule {number}" for number, line in enumerate(_lines_of_rules(text), start=1)]
-    rules = [_load_rule(place, entry, columns, conf, last_rows) for place, entry in zip(places, entries, strict=True)]
+    document = read_suite(path)
+    entries = document.content["rules"]
+    rules = [
+        _load_rule(place_of_rule(document, index), entry, columns, conf, last_rows)
+        for index, entry in enumerate(entries)
+    ]
     names = [rule.name for rule in rules]
     if len(set(names)) < len(entries):
         repeated = next(name for name in names if names.count(name) > 1)
@@ -73,33 +59,18 @@ def load_suite(path: Path, columns: list[str], conf: Conf, last_rows: int | None
     return rules
 
 
-def _lines_of_rules(text: str) -> list[int]:
-    """The line on which each entry of `rules` begins; of a document that has them."""
-    document = yaml.compose(text, Loader=yaml.CSafeLoader)
-    entries = document.value if isinstance(document, yaml.MappingNode) else []
-    return [rule.start_mark.line + 1 for key, rules in entries if key.value == "rules" for rule in rules.value]
-
-
 def _load_rule(place: str, entry: dict[str, Any], columns: list[str], conf: Conf, last_rows: int | None) -> Rule:
-    given = set(entry) if isinstance(entry, dict) else set()
-    if given - {_OVERRIDABLE} != _KEYS:
-        had = ", ".join(sorted(map(str, given))) or "none of them"
-        raise UserError(
-            f"{place} needs exactly expectation, arguments, severity and because, beside overridable; it has {had}"
-        )
     expectation, severity, because = entry["expectation"], entry["severity"], entry["because"]
     place = f"{place} ({expectation})"
     if severity not in SEVERITIES:
         raise UserError(f"{place}: severity {severity!r} is none of {', '.join(SEVERITIES)}")
     if not isinstance(because, str) or not because.strip():
         raise UserError(f"{place}: because is empty; say why the rule must hold")
-    overridable = entry.get(_OVERRIDABLE, False)
+    overridable = entry.get(OVERRIDABLE, False)
     if not isinstance(overridable, bool) or (overridable and severity != "critical"):
         raise UserError(f"{place}: overridable is true or false, and only a critical rule can be overridden")
     if expectation not in list_registered_expectation_implementations():
         raise UserError(f"{place}: Great Expectations has no {expectation}")
-    if not isinstance(entry["arguments"], dict):
-        raise UserError(f"{place}: arguments is no mapping of names to values")
     arguments = dict(entry["arguments"])
     used = columns_used(arguments)
     for column in used:

@@ -337,7 +337,7 @@ def upgrade(home: Home = None) -> None:
 
 @sources_app.command("check")
 def sources_check(home: Home = None, format: Formatted = Format.table) -> None:
-    """Validate every contract. Needs no workspace. Exit code 2 where one has errors."""
+    """Validate every contract and all other files of the configuration. Needs no workspace. Exit code 2 on errors."""
     from jobs.cli.report import contract_rows
 
     rows = contract_rows((home or default_home()).absolute())

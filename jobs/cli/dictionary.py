@@ -13,9 +13,10 @@ import yaml
 from jobs.cli.page import list_of, write_page
 from jobs.common.codes import Code, load_codes
 from jobs.common.conf import Conf
-from jobs.common.contract_document import check_standard, read_document, suggest
+from jobs.common.contract_document import check_standard, read_contract
 from jobs.common.contract_rules import SUFFIX
 from jobs.common.divisions import load_divisions
+from jobs.common.document import suggest
 from jobs.common.errors import UserError
 from jobs.common.model import ModelField, Record, table_fields
 
@@ -88,7 +89,7 @@ def write_contracts(conf: Conf, records: Sequence[Record], folder: Path) -> list
         path = folder / f"{record.name}{SUFFIX}"
         described = describe_output(record, code_lists(conf, [record]))
         path.write_text(yaml.safe_dump(described, allow_unicode=True, sort_keys=False, width=120), encoding="utf-8")
-        document, findings = read_document(path)
+        document, findings = read_contract(path)
         findings += check_standard(document) if document else []
         if findings:
             raise RuntimeError(f"{path} is not what the standard asks for: {findings[0]}")

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from jobs.cli.report import configuration_faults
 from jobs.common.conf import current_conf
 from jobs.common.engine import engine_name, engine_version, session
 from jobs.common.errors import UserError
@@ -28,7 +29,7 @@ def examine(home: Path) -> list[dict[str, Any]]:
     place = home if home.exists() else Path.cwd()
     free = shutil.disk_usage(place).free / 1e9
     rows.append(_row("disk", "ok" if free > _LOW_DISK_GB else "warning", f"{free:.0f} GB free"))
-    rows.append(_configuration(home))
+    rows += _configuration(home)
     rows += _workspace(home)
     return rows
 
@@ -52,12 +53,18 @@ def _java() -> dict[str, Any]:
     return _row("java", "ok", lines[0] if lines else java)
 
 
-def _configuration(home: Path) -> dict[str, Any]:
+def _configuration(home: Path) -> list[dict[str, Any]]:
     conf = current_conf(Workspace(home))
-    if conf.refused_contracts:
-        systems = ", ".join(conf.refused_contracts)
-        return _row("contracts", "error", f"invalid: {systems}; `jiceng sources check` names the errors")
-    return _row("contracts", "ok", f"{len(conf.sources)} systems, configuration {conf.hash}")
+    rows = [_row("configuration", "error", told) for told in configuration_faults(conf)]
+    rows += [_row("configuration", "warning", str(stray)) for stray in conf.unread]
+    try:
+        refused, hash = conf.refused_contracts, conf.hash
+    except UserError as error:
+        return rows or [_row("contracts", "error", str(error))]
+    if refused:
+        systems = ", ".join(refused)
+        return [*rows, _row("contracts", "error", f"invalid: {systems}; `jiceng sources check` names the errors")]
+    return [*rows, _row("contracts", "ok", f"{len(conf.sources)} systems, configuration {hash}")]
 
 
 def _workspace(home: Path) -> list[dict[str, Any]]:

@@ -10,7 +10,10 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from jobs import audit, extract, finish, harmonise, land, match, merge, release, start
+from jobs.audit.rules import suite_faults
 from jobs.cli.output import messages
+from jobs.common.conf import current_conf
+from jobs.common.conf_check import check_conf
 from jobs.common.errors import UserError
 from jobs.common.faults import heal
 from jobs.common.runs import CLI, all_runs, check_clock, close_run, lock, open_run, tonight
@@ -22,12 +25,13 @@ def run_night(workspace: Workspace, named: date | None = None) -> dict[str, Any]
     """Take up a run that was killed, then work on the night named (default: tonight by the clock); returns the summary.
 
     Raises:
-        UserError: no night, one behind the last one, or one by a clock that has jumped.
+        UserError: no night, one behind the last one, one by a clock that has jumped, or a configuration with faults.
         Refusal: gate or books refused; the run is closed and nothing was released.
         Busy: another run is live, or one is open under Airflow.
     """
     night = named or tonight()
     with lock(workspace, "run", "this workspace"):
+        _check_conf(workspace)
         if not named:
             check_clock(open_lake(workspace), night)
         left = open_run(open_lake(workspace))
@@ -47,6 +51,7 @@ def run_again(workspace: Workspace) -> dict[str, Any]:
         Busy: another run is live, or one is open under Airflow.
     """
     with lock(workspace, "run", "this workspace"):
+        _check_conf(workspace)
         lake = open_lake(workspace)
         for done in heal(workspace, lake):
             messages.print(done)
@@ -54,6 +59,14 @@ def run_again(workspace: Workspace) -> dict[str, Any]:
         if not runs:
             raise UserError("no night has been worked on yet, so none can be worked through again")
         return work_run(start.run(workspace, runs[-1].night, CLI, again=True))
+
+
+def _check_conf(workspace: Workspace) -> None:
+    """Raise UserError before anything is written if a file of the configuration or a suite would be refused later."""
+    conf = current_conf(workspace)
+    check_conf(conf)
+    for fault in suite_faults(conf.model):
+        raise UserError(fault)
 
 
 def abandon(workspace: Workspace) -> str:

@@ -5,9 +5,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from jobs.audit.rules import suite_faults
 from jobs.common.conf import Conf, current_conf, snapshot_conf
+from jobs.common.conf_check import conf_faults
 from jobs.common.contracts import OWN_ROLES
 from jobs.common.deliveries import deliveries_with_status
+from jobs.common.errors import UserError
 from jobs.common.file_names import shown
 from jobs.common.inbox import ready_files, systems_with_files, waiting_files
 from jobs.common.releases import all_releases, find_release, published_releases, visible_release
@@ -79,6 +82,8 @@ def status_rows(workspace: Workspace) -> list[dict[str, Any]]:
         first, *more = str(error).splitlines()
         if system not in told:
             rows.append(_row("contract", system, "invalid", first + (f" (and {len(more)} more)" if more else "")))
+    rows += [_row("configuration", None, "invalid", told) for told in configuration_faults(conf)]
+    rows += [_row("configuration", None, "not read", str(stray)) for stray in conf.unread]
     if visible := visible_release(lake):
         counts = ", ".join(f"{name} {entry['rows']:,}" for name, entry in visible.tables.items())
         rows.append(_row("release", visible.release_id, "visible", counts))
@@ -157,8 +162,18 @@ def _place(row: dict[str, Any]) -> str:
 
 
 def contract_rows(home: Path) -> list[dict[str, Any]]:
-    """One row per contract, or per error in it; `home` need not be a workspace."""
+    """One row per contract, or per error in it or in another file of the configuration; `home` need not be a workspace."""
     conf = current_conf(Workspace(home))
+    others = configuration_faults(conf)
+    try:
+        rows = _contract_rows(conf)
+    except UserError:  # without the model no contract can be judged, and the other rows say why it cannot be read
+        rows = []
+    rows += [{"system": None, "state": "error", "detail": told} for told in others]
+    return rows + [{"system": None, "state": "warning", "detail": str(stray)} for stray in conf.unread]
+
+
+def _contract_rows(conf: Conf) -> list[dict[str, Any]]:
     rows = [
         {"system": system, "state": "ok", "detail": f"{source.title}: {', '.join(obj.name for obj in source.objects)}"}
         for system, source in conf.sources.items()
@@ -166,6 +181,15 @@ def contract_rows(home: Path) -> list[dict[str, Any]]:
     for system, error in conf.refused_contracts.items():
         rows += [{"system": system, "state": "error", "detail": line} for line in str(error).splitlines()]
     return sorted(rows, key=lambda row: row["system"])
+
+
+def configuration_faults(conf: Conf) -> list[str]:
+    """What is wrong with files other than contracts, suites among them; the next run would be refused."""
+    faults = list(conf_faults(conf))
+    try:
+        return [*faults, *suite_faults(conf.model)]
+    except UserError:
+        return faults
 
 
 def _row(what: str, name: str | None, state: str, detail: str) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from rich.text import Text
 from jobs import extract, harmonise, land, start
 from jobs.cli.output import print_table, print_text
 from jobs.common.conf import Conf
-from jobs.common.contract_document import nearest_word
 from jobs.common.contracts import Source, SourceObject
 from jobs.common.deliveries import ActiveFile
+from jobs.common.document import nearest_word
 from jobs.common.engine import session
 from jobs.common.errors import UserError
 from jobs.common.file_names import read_name, shown, spell_name

@@ -4,11 +4,9 @@ Reads: CSV in UTF-8 with the columns code, label, synonyms (separated by `|`). W
 Refuses: another header, a ragged or empty row, a code given twice, a word that stands for two codes.
 """
 
-import csv
-import io
 from pathlib import Path
 
-from jobs.common.errors import UserError
+from jobs.common.csv_file import read_rows, refuse_faults
 
 HEADER = ["code", "label", "synonyms"]
 Code = tuple[str, str, tuple[str, ...]]
@@ -24,7 +22,7 @@ def load_codes(path: Path) -> list[Code]:
     faults: list[str] = []
     meanings: dict[str, tuple[str, int]] = {}  # word -> code it stands for, line that said so
     codes_seen: dict[str, int] = {}
-    for line, cells in _read_rows(path):
+    for line, cells in read_rows(path, HEADER):
         place = f"{path.name}:{line}"
         if len(cells) != len(HEADER):
             faults.append(
@@ -54,8 +52,7 @@ def load_codes(path: Path) -> list[Code]:
         codes_seen.setdefault(code, line)
     if not codes and not faults:
         faults.append(f"{path.name}: the list has no codes. Add at least one row.")
-    if faults:
-        raise UserError("\n".join(faults))
+    refuse_faults(faults)
     return codes
 
 
@@ -76,24 +73,3 @@ def value_to_code(path: Path) -> dict[str, str]:
     return mapping | {
         short: padded[0] for short, padded in unpadded.items() if short not in mapping and len(padded) == 1
     }
-
-
-def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Return the rows below the header with the line on which each ends, cells stripped; blank lines are left out."""
-    try:
-        # Spreadsheet programs put a byte order mark before UTF-8.
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path.name}: the file is not UTF-8. Save it as CSV in UTF-8.") from error
-    except OSError as error:
-        raise UserError(f"{path.name}: the file cannot be read ({error.strerror}). Check that it is there.") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells]
-    except csv.Error as error:
-        raise UserError(
-            f"{path.name}:{reader.line_num}: the line is not valid CSV ({error}). Check its quotes."
-        ) from error
-    if not rows or rows[0][1] != HEADER:
-        raise UserError(f"{path.name}:1: the header is not `{','.join(HEADER)}`. Write it as the first line.")
-    return [(line, cells) for line, cells in rows[1:] if any(cells)]

@@ -1,24 +1,26 @@
 """The configuration in force: three layers overlaid file by file, or the snapshot that a run has taken of them.
 
 A run works with the snapshot in `archive/conf/<hash>/`, so that an edit in the middle of a night changes nothing, and
-`explain` and a later replay read what that night read.
+`explain` and a later replay read what that night read. Refuses nothing by itself: `conf_check` judges, before a run begins.
 """
 
 import hashlib
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from jobs.common.conf_files import list_files
+from jobs.common.conf_schemas import SCHEMAS
 from jobs.common.contracts import ContractError, Source, load_sources
+from jobs.common.document import ConfError, Document, Finding, load_document
+from jobs.common.document_schema import check_schema
 from jobs.common.errors import UserError
 from jobs.common.model import Record, load_model
-from jobs.common.workspace import Workspace
+from jobs.common.workspace import REPOSITORY_CONF, Workspace
 
 Loaded = TypeVar("Loaded")
 # By the hash of the whole configuration: a command opens it several times, and reading it is much of what a small night costs.
@@ -28,16 +30,34 @@ _SOURCES: dict[str, tuple[list[Source], dict[str, ContractError]]] = {}
 
 @dataclass(frozen=True)
 class Conf:
-    """Configuration files by their name relative to `conf/`."""
+    """Configuration files by their name relative to `conf/`.
+
+    `told_as`: where people find a file that is read from a copy. `faults`: what lies in the place of a file and is none.
+    `unread`: what lies there under a name that nothing reads.
+    """
 
     files: dict[str, Path]
+    told_as: dict[str, Path] = field(default_factory=dict)
+    faults: tuple[Finding, ...] = ()
+    unread: tuple[Finding, ...] = ()
 
     @cached_property
     def hash(self) -> str:
         digest = hashlib.sha256()
         for name, path in sorted(self.files.items()):
-            digest.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+            digest.update(name.encode() + b"\0" + hashlib.sha256(self._content(name, path)).digest())
         return digest.hexdigest()[:16]
+
+    def _content(self, name: str, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            message = f"The file cannot be read ({error.strerror})."
+            raise ConfError([Finding(self.shown(name), "", message, "Make it readable, or remove it.")]) from error
+
+    def shown(self, name: str) -> str:
+        """What messages call a file: the path at which people mend it."""
+        return str(self.told_as.get(name) or self.files.get(name) or f"conf/{name}")
 
     def below(self, folder: str, ending: str) -> dict[str, Path]:
         """File name -> path of the files directly in `folder`."""
@@ -53,15 +73,22 @@ class Conf:
             raise UserError(f"conf/{name} is missing; restore it from the repository's conf/")
         return self.files[name]
 
+    def document(self, name: str) -> Document:
+        """A file that has a schema, as a document that it accepts; raises ConfError."""
+        document = load_document(self.path(name), self.shown(name))
+        if findings := check_schema(document, SCHEMAS[name]):
+            raise ConfError(findings)
+        return document
+
     def yaml(self, name: str) -> Any:
-        try:
-            return yaml.load(self.path(name).read_text(encoding="utf-8"), yaml.CSafeLoader)
-        except yaml.YAMLError as error:
-            raise UserError(f"{self.path(name)} is no valid YAML: {error}") from error
+        """What is in a file that has a schema; raises ConfError."""
+        return self.document(name).content
 
     @property
     def model(self) -> dict[str, Record]:
-        return self._once(_MODELS, lambda: load_model(self.below("model", ".yml")))
+        files = self.below("model", ".yml")
+        shown = {path: self.shown(f"model/{name}") for name, path in files.items()}
+        return self._once(_MODELS, lambda: load_model(files, shown))
 
     @property
     def _sources(self) -> tuple[list[Source], dict[str, ContractError]]:
@@ -76,7 +103,7 @@ class Conf:
         if self.hash in kept:
             return kept[self.hash]
         found = load()
-        if Conf(self.files).hash == self.hash:
+        if Conf(self.files, self.told_as).hash == self.hash:
             kept[self.hash] = found
         return found
 
@@ -92,16 +119,18 @@ class Conf:
 
     @cached_property
     def reasons(self) -> dict[str, dict[str, dict[str, str]]]:
-        reasons: dict[str, dict[str, dict[str, str]]] = self.yaml("reasons.yml")
-        return reasons
+        """Sentences by where a code is used; codes that a workspace's own file does not know have the repository's."""
+        own = self.yaml("reasons.yml") or {}
+        shipped = _reasons_of(REPOSITORY_CONF)
+        return {part: {**codes, **(own.get(part) or {})} for part, codes in shipped.items()}
 
 
 def current_conf(workspace: Workspace) -> Conf:
     """The layers as they lie on disk now."""
-    files: dict[str, Path] = {}
-    for layer in workspace.conf_layers():
-        files.update(_files_below(layer))
-    return Conf(files)
+    layers = [list_files(layer) for layer in workspace.conf_layers()]
+    files = {name: path for layer in layers for name, path in layer.files.items()}
+    faults = tuple(fault for layer in layers for fault in layer.faults)
+    return Conf(files, faults=faults, unread=tuple(stray for layer in layers for stray in layer.unread))
 
 
 def take_snapshot(workspace: Workspace) -> Conf:
@@ -123,13 +152,15 @@ def snapshot_conf(workspace: Workspace, config_hash: str) -> Conf:
     target = _snapshot_dir(workspace, config_hash)
     if not target.exists():
         raise UserError(f"the archive lacks the configuration {config_hash}; restore {target} from a backup")
-    return Conf(_files_below(target))
+    told_as = {name: path for layer in workspace.conf_layers() for name, path in list_files(layer).files.items()}
+    return Conf(list_files(target).files, told_as)
 
 
 def _snapshot_dir(workspace: Workspace, config_hash: str) -> Path:
     return workspace.archive / "conf" / config_hash
 
 
-def _files_below(folder: Path) -> dict[str, Path]:
-    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
-    return {p.relative_to(folder).as_posix(): p for p in files}
+@cache
+def _reasons_of(folder: Path) -> dict[str, dict[str, dict[str, str]]]:
+    reasons: dict[str, dict[str, dict[str, str]]] = Conf(list_files(folder).files).yaml("reasons.yml")
+    return reasons

@@ -10,7 +10,8 @@ import zoneinfo
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from jobs.common.contract_document import SERVER_TYPES, SERVER_WORDS, Document, Finding, Place, suggest
+from jobs.common.contract_document import SERVER_TYPES, SERVER_WORDS
+from jobs.common.document import Document, Finding, Place, suggest
 
 FORMATS = ("csv", "jsonl", "xlsx")
 MODES = ("snapshot", "incremental", "log")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jobs.common.contract_document import COLUMN_WORDS, CONTRACT_WORDS, Document, Finding, Place, suggest
+from jobs.common.contract_document import COLUMN_WORDS, CONTRACT_WORDS
 from jobs.common.contract_files import (
     blocks,
     check_paths,
@@ -17,6 +17,7 @@ from jobs.common.contract_files import (
     own_settings,
     unknown_value,
 )
+from jobs.common.document import Document, Finding, Place, suggest
 from jobs.common.model import ModelField
 
 # The fields of each record of the model, by their names.

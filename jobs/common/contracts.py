@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.common.contract_document import Document, Finding, check_standard, read_document
+from jobs.common.contract_document import check_standard, read_contract
 from jobs.common.contract_files import FORMAT_DEFAULTS, SERVER_DEFAULTS, own_settings, read_encoding, server_settings
 from jobs.common.contract_rules import (
     DEFAULT_ROLE,
@@ -20,6 +20,7 @@ from jobs.common.contract_rules import (
     default_role,
     read_feeds,
 )
+from jobs.common.document import Document, Finding
 from jobs.common.errors import UserError
 
 __all__ = [
@@ -146,7 +147,7 @@ def load_sources(files: Mapping[str, Path], records: Records) -> tuple[list[Sour
 
 
 def _read(path: Path, records: Records) -> tuple[Document | None, list[Finding]]:
-    document, findings = read_document(path)
+    document, findings = read_contract(path)
     if document is None:
         return None, findings
     findings = check_standard(document)

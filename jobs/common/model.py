@@ -5,14 +5,12 @@ kind or level, a field without a meaning in both languages, a name given twice, 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
-
-from jobs.common.contract_document import suggest
+from jobs.common.document import Document, Place, cut_short, load_document, suggest
 from jobs.common.errors import UserError
 
 SQL_TYPES = {
@@ -41,6 +39,12 @@ _RECORD_KEYS |= {"derived": False, "speaks_of": False, "pairs": False}  # those 
 _FIELD_KEYS = {"name": True, "type": True, "level": True, "zh": True, "en": True, "codes": False, "refers": False}
 _PAIR_KEYS = {"relation": True, "from": True, "to": True}
 _LANGUAGES = {"zh": True, "en": True}
+_KINDS_OF_VALUE: dict[str, type] = {
+    **dict.fromkeys(("record", "name", "type", "codes", "refers", "relation", "from", "to"), str),
+    **dict.fromkeys(("key", "fields", "derived", "pairs"), list),
+    "speaks_of": dict,
+}
+_WORDS: dict[type, str] = {str: "text", list: "a list", dict: "a block of keys"}
 _NAME = re.compile("[a-z][a-z0-9_]*")
 _END = re.compile("([a-z][a-z0-9_]*)@([a-z][a-z0-9_]*)")
 
@@ -140,64 +144,52 @@ def _count(zh: str, en: str) -> ModelField:
     return ModelField("mention_count", "integer", 1, zh, en, required=True)
 
 
-def load_model(files: Mapping[str, Path]) -> dict[str, Record]:
-    """Records by name, from file name -> path."""
-    records = {path: _load_record(path) for _, path in sorted(files.items())}
+def load_model(files: Mapping[str, Path], shown: Mapping[Path, str] | None = None) -> dict[str, Record]:
+    """Records by name, from file name -> path; `shown` is what messages call a path, where that is something else."""
+    documents = {path: load_document(path, (shown or {}).get(path, str(path))) for _, path in sorted(files.items())}
+    records = {path: _read_record(document, path.stem) for path, document in documents.items()}
     kinds = {record.kind for record in records.values()}
     for path, record in records.items():
         ends = {f"pair {pair.relation}": end[0] for pair in record.pairs for end in (pair.from_end, pair.to_end)}
         named = {**record.speaks_of, **{f.name: f.refers for f in record.fields + record.derived if f.refers}, **ends}
         for place, kind in named.items():
             if kind not in kinds:
-                _refuse(path, place, f"no record describes the kind {kind}")
+                _refuse(documents[path], (), place, f"no record describes the kind {cut_short(kind)}")
     return {record.name: record for record in records.values()}
 
 
-class _Loader(yaml.CSafeLoader):
-    """Refuses a key that a mapping says twice: YAML itself takes the last one without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for (key, _), name in zip(node.value, keys, strict=True):
-            if keys.count(name) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {name} is said twice", key.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def _load_record(path: Path) -> Record:
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no valid YAML: {error}") from error
-    try:
-        return _read_record(path, document)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        remedy = "compare it with the repository's conf/model/"
-        raise UserError(f"{path} does not describe a record ({type(error).__name__}: {error}); {remedy}") from error
-
-
-def _read_record(path: Path, document: Any) -> Record:
-    _check_keys(path, "the file does not describe a record", document, _RECORD_KEYS)
+def _read_record(file: Document, stem: str) -> Record:
+    document = file.content
+    _check_keys(file, (), "the file does not describe a record", document, _RECORD_KEYS)
     name, kind, key = document["record"], document["kind"], document["key"]
-    if name != path.stem:
-        _refuse(path, "record", f"it is {name}, but the file is named {path.stem}")
+    if name != stem:
+        _refuse(file, ("record",), "record", f"it is {cut_short(name)}, but the file is named {stem}")
     if kind not in (None, name) or (kind and kind not in KINDS):
-        _refuse(path, "kind", f"{kind} is none; write null or, in a record of its name, one of {', '.join(KINDS)}")
+        told = f"{cut_short(str(kind))} is none; write null or, in a record of its name, one of {', '.join(KINDS)}"
+        _refuse(file, ("kind",), "kind", told)
     for part in ("title", "grain"):
-        _check_keys(path, part, document[part], _LANGUAGES)
-    fields = tuple(_read_field(path, entry) for entry in document["fields"])
-    derived = tuple(_read_field(path, entry) for entry in document.get("derived", []))
-    pairs = tuple(_read_pair(path, entry) for entry in document.get("pairs", []))
+        _check_keys(file, (part,), part, document[part], _LANGUAGES)
+    fields, derived = (
+        tuple(_read_field(file, (part, index), entry) for index, entry in enumerate(document.get(part, [])))
+        for part in ("fields", "derived")
+    )
+    pairs = tuple(_read_pair(file, ("pairs", index), entry) for index, entry in enumerate(document.get("pairs", [])))
     speaks_of = document.get("speaks_of", {})
+    for column, spoken in speaks_of.items():
+        _check_name(file, ("speaks_of", column), column)
+        if not isinstance(spoken, str):
+            _refuse(file, ("speaks_of", column), column, "it must be text")
     names = [field.name for field in fields + derived] + list(speaks_of)
     own = {"entity_id", "mention_count"} if kind else {*ENDS, "mention_count"} if pairs else {"system"}
     for field in names:
         if names.count(field) > 1 or field in own:
-            _refuse(path, f"field {field}", "the name is given twice" if field not in own else "every table has one")
+            told = "the name is given twice" if field not in own else "every table has one"
+            _refuse(file, ("fields",), f"field {field}", told)
     known = ["entity_id"] if kind else [*ENDS] if pairs else ["system", *(field.name for field in fields)]
-    for part in key:
+    for index, part in enumerate(key):
         if part not in known:
-            _refuse(path, "key", f"{part} is no column of the key. {suggest(part, known)}")
+            told = f"{cut_short(str(part))} is no column of the key. {suggest(part, known)}"
+            _refuse(file, ("key", index), "key", told)
     return Record(
         name=name,
         kind=kind,
@@ -213,51 +205,58 @@ def _read_record(path: Path, document: Any) -> Record:
     )
 
 
-def _read_field(path: Path, entry: Any) -> ModelField:
-    place = f"field {entry['name']}" if isinstance(entry, dict) and "name" in entry else f"field {entry}"
-    _check_keys(path, place, entry, _FIELD_KEYS)
+def _read_field(file: Document, at: Place, entry: Any) -> ModelField:
+    named = entry["name"] if isinstance(entry, dict) and "name" in entry else entry
+    place = f"field {cut_short(str(named))}"
+    _check_keys(file, at, place, entry, _FIELD_KEYS)
     field = ModelField(**entry)
-    if not _NAME.fullmatch(field.name):
-        _refuse(path, place, "a name is of a-z, 0-9 and _, and starts with a letter")
+    _check_name(file, (*at, "name"), field.name)
     if field.type not in SQL_TYPES:
-        _refuse(path, place, f"unknown type {field.type}. {suggest(field.type, SQL_TYPES)}")
-    if field.level not in (1, 2, 3, 4):
-        _refuse(
-            path, place, f"level {field.level} is none of 1 (open), 2 (internal), 3 (personal), 4 (sensitive personal)"
-        )
+        told = f"unknown type {cut_short(field.type)}. {suggest(field.type, SQL_TYPES)}"
+        _refuse(file, (*at, "type"), place, told)
+    if type(field.level) is not int or field.level not in (1, 2, 3, 4):
+        level = file.written((*at, "level"))
+        told = f"level {level} is none of 1 (open), 2 (internal), 3 (personal), 4 (sensitive personal)"
+        _refuse(file, (*at, "level"), place, told)
     if (field.type == "code") != (field.codes is not None):
-        _refuse(path, place, "a field of the type code names its list as `codes`, and no other does")
+        _refuse(file, at, place, "a field of the type code names its list as `codes`, and no other does")
     return field
 
 
-def _read_pair(path: Path, entry: Any) -> Pair:
-    place = f"pair {entry['relation']}" if isinstance(entry, dict) and "relation" in entry else f"pair {entry}"
-    _check_keys(path, place, entry, _PAIR_KEYS)
+def _read_pair(file: Document, at: Place, entry: Any) -> Pair:
+    named = entry["relation"] if isinstance(entry, dict) and "relation" in entry else entry
+    place = f"pair {cut_short(str(named))}"
+    _check_keys(file, at, place, entry, _PAIR_KEYS)
     ends = {key: _END.fullmatch(entry[key]) for key in ("from", "to")}
     for key, found in ends.items():
         if found is None:
-            _refuse(path, place, f"{key} is {entry[key]}; write kind@role, such as resident@person")
+            told = f"{key} is {cut_short(entry[key])}; write kind@role, such as resident@person"
+            _refuse(file, (*at, key), place, told)
     first, second = ((found[1], found[2]) for found in ends.values() if found)
     return Pair(entry["relation"], first, second)
 
 
-def _check_keys(path: Path, place: str, entry: Any, keys: Mapping[str, bool]) -> None:
+def _check_name(file: Document, at: Place, name: str) -> None:
+    if not _NAME.fullmatch(name):
+        _refuse(file, at, f"field {cut_short(name)}", "a name is of a-z, 0-9 and _, and starts with a letter")
+
+
+def _check_keys(file: Document, at: Place, place: str, entry: Any, keys: Mapping[str, bool]) -> None:
     """Refuse what is no mapping of these keys (key -> whether it must be there), or leaves a meaning empty."""
     if not isinstance(entry, dict):
-        _refuse(path, place, f"a mapping of {', '.join(keys)} is wanted")
+        _refuse(file, at, place, f"a mapping of {', '.join(keys)} is wanted")
     for key in entry:
         if key not in keys:
-            _refuse(path, place, f"unknown key {key}. {suggest(key, keys)}")
+            _refuse(file, (*at, key), place, f"unknown key {cut_short(key)}. {suggest(key, keys)}")
     if missing := [key for key, needed in keys.items() if needed and key not in entry]:
-        _refuse(path, place, f"{_list(missing)} missing")
-    for key in ("zh", "en"):
-        if key in entry and not (isinstance(entry[key], str) and entry[key].strip()):
-            _refuse(path, place, f"{key} is empty; say what it means")
+        _refuse(file, at, place, f"{', '.join(missing)} missing")
+    for key, value in entry.items():
+        if key in ("zh", "en") and not (isinstance(value, str) and value.strip()):
+            _refuse(file, (*at, key), place, f"{key} is empty; say what it means")
+        if key in _KINDS_OF_VALUE and not isinstance(value, _KINDS_OF_VALUE[key]):
+            _refuse(file, (*at, key), place, f"{key} must be {_WORDS[_KINDS_OF_VALUE[key]]}")
 
 
-def _list(words: Iterable[str]) -> str:
-    return ", ".join(words)
-
-
-def _refuse(path: Path, place: str, what: str) -> NoReturn:
-    raise UserError(f"{path}: {place}: {what}")
+def _refuse(file: Document, at: Place, place: str, what: str) -> NoReturn:
+    line = file.line(at)
+    raise UserError(f"{file.file}: {place}: {what}" + (f" (line {line})" if line else ""))

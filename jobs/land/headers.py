@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from jobs.common.contract_document import nearest_word
 from jobs.common.contracts import SourceObject
+from jobs.common.document import nearest_word
 from jobs.land.batches import FileRefused
 
 Merged = Sequence[tuple[tuple[int, int], tuple[int, int]]]

@@ -23,8 +23,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import python_calamine as calamine
 
-from jobs.common.contract_document import nearest_word
 from jobs.common.contracts import SourceObject
+from jobs.common.document import nearest_word
 from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, no_rows, to_rows
 from jobs.land.cells import column_texts
 from jobs.land.extent import prepare_sheet
