@@ -72,7 +72,7 @@ def mistakes(town: Path) -> dict[str, Mistake]:
         "empty workbook": walk_in("空", b"", "empty_file", "0 bytes"),
         "empty sheet": walk_in("空表", workbook("来访登记", []), "empty_file", "no header row in sheet 来访登记"),
         "missing header": walk_in("缺列", register("1", without("登记号")), "missing_header", "登记号 is missing"),
-        "unknown header": walk_in("多列", register("1", [*REGISTER, "工作单位"]), "unknown_header", "工作单位"),
+        "unknown header": walk_in("多列", register("1", [*REGISTER, "工作单位"]), "unknown_header", "the header in column I"),
         "renamed header": walk_in(
             "改名", register("1", renamed("身份证号", "身份证号码")),
             "missing_header", "身份证号 is missing", "nearest in the file: 身份证号码",

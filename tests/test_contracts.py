@@ -143,6 +143,18 @@ def test_bad_contract_is_refused_with_a_remedy(tmp_path: Path, case: dict[str, s
     assert finding.line, "a fault inside the document has a line"
 
 
+def test_columns_by_position_optional_ones_and_ignored_headers_are_read(tmp_path: Path) -> None:
+    text = replace_once("{property: skip_rows, value: 2}", "{property: ignore, value: [备注, F]}")
+    text = text.replace(
+        "{property: unit, value: 万元}", "{property: position, value: D}, {property: optional, value: true}"
+    )
+
+    teacher = load_source(write_contract(tmp_path, text), RECORDS).objects[1]
+
+    assert teacher.ignore == ("备注", "F")
+    assert [(column.position, column.optional) for column in teacher.columns] == [("", False)] * 3 + [("D", True)]
+
+
 def test_no_list_at_all(tmp_path: Path) -> None:
     head = GOOD[: GOOD.index("servers:")]
 

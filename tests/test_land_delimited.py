@@ -61,18 +61,13 @@ def test_every_row_lands_with_its_row_number(tmp_path: Path, name: str) -> None:
 QUARANTINED: dict[str, Any] = {
     "ragged": (
         "编号,姓名,住址\n1,甲\n2,乙,b\n3,丙,c,d\n",
-        [(3, "2", "乙", "b")],
-        [(2, "ragged_row", "1,甲"), (4, "ragged_row", "3,丙,c,d")],
+        [(2, "1", "甲", None), (3, "2", "乙", "b")],
+        [(4, "ragged_row", "3,丙,c,d")],
     ),
     "ragged over two lines": (
-        '编号,姓名,住址\n1,"甲\n甲"\n2,乙,b\n',
+        '编号,姓名,住址\n1,"甲\n甲",a,d\n2,乙,b\n',
         [(4, "2", "乙", "b")],
-        [(2, "ragged_row", '1,"甲\n甲"')],
-    ),
-    "text where the header is empty": (
-        "编号,姓名,住址,\n1,甲,a,已核实\n2,乙,b,\n",
-        [(3, "2", "乙", "b")],
-        [(2, "ragged_row", "1,甲,a,已核实")],
+        [(2, "ragged_row", '1,"甲\n甲",a,d')],
     ),
     "unclosed quote at the end": (
         '编号,姓名,住址\n1,甲,a\n2,乙,"b\n',
@@ -127,6 +122,141 @@ def test_blank_titles_and_repeated_headers_are_skipped_and_trailing_blanks_not_r
     assert landed["read"] == 8
 
 
+EMPTY_CELLS: dict[str, Any] = {
+    "one too many in every row": "编号,姓名,住址\n1,甲,a,\n2,乙,b,\n",
+    "one too many in the header": "编号,姓名,住址,\n1,甲,a\n2,乙,b\n",
+    "several too many, white space in one": "编号,姓名,住址\n1,甲,a,, \n2,乙,b\n",
+    "too few and too many": "编号,姓名,住址,,\n1,甲,a,,,,\n2,乙,b\n",
+    "too many in a quoted row": '编号,姓名,住址\n"1","甲","a",""\n"2","乙","b",""\n',
+}
+
+
+@pytest.mark.parametrize("name", EMPTY_CELLS)
+def test_empty_cells_too_many_or_too_few_are_no_fault(tmp_path: Path, name: str) -> None:
+    landed = land_file(write(tmp_path, EMPTY_CELLS[name]), PEOPLE)
+    assert landed["rows"] == [(2, "1", "甲", "a"), (3, "2", "乙", "b")]
+    assert (landed["quarantined"], landed["unnamed"]) == ([], [])
+
+
+def test_empty_cells_left_out_at_the_end_of_a_line_are_null(tmp_path: Path) -> None:
+    landed = land_file(write(tmp_path, "编号,姓名,住址\n1,甲,a\n2,乙\n3\n4,丁,d\n"), PEOPLE)
+    assert landed["rows"] == [(2, "1", "甲", "a"), (3, "2", "乙", None), (4, "3", None, None), (5, "4", "丁", "d")]
+
+
+def test_a_row_that_ends_before_its_key_is_ragged(tmp_path: Path) -> None:
+    obj = make_object("csv", ["姓名", "住址", "编号"], ("编号",))
+    landed = land_file(write(tmp_path, "姓名,住址,编号\n甲,和平\n路5号,1\n乙,b,2\n"), obj)
+    assert landed["rows"] == [(4, "乙", "b", "2")]
+    assert [row[:2] for row in landed["quarantined"]] == [(2, "ragged_row"), (3, "ragged_row")]
+
+
+FOOTERS: dict[str, Any] = {
+    "total and signature": ("合计,2家,11\n制表人：某,,\n", [(3, "total"), (4, "signature")]),
+    "with fewer cells": ("合计,2\n制表人：某\n", [(3, "total"), (4, "signature")]),
+    "total with spaces, in the second column": (",合 计：,3\n", [(3, "total")]),
+    "quoted": ('"合计","2家",""\n', [(3, "total")]),
+    "a lone note": ("以上数据截至十二月底，供参考,,\n", [(3, "signature")]),
+    "a lone date of signing, blanks between": ("\n,,2026年1月1日\n,,\n", [(3, "blank"), (4, "signature")]),
+}
+
+
+@pytest.mark.parametrize("block", [None, 40])
+@pytest.mark.parametrize("name", FOOTERS)
+def test_totals_and_signatures_are_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, block: int | None
+) -> None:
+    text, skipped = FOOTERS[name]
+    monkeypatch.setattr(encodings, "BLOCK_BYTES", block or encodings.BLOCK_BYTES)
+    landed = land_file(write(tmp_path, f"编号,姓名,住址\n1,甲,a\n{text}"), PEOPLE)
+    assert landed["rows"] == [(2, "1", "甲", "a")]
+    assert (landed["skipped"], landed["quarantined"]) == ([(1, "header"), *skipped], [])
+
+
+RECORDS: dict[str, Any] = {
+    "of somebody called 合计": "2,合计,",
+    "with a key and a note": "2,,备注：无",
+    "with nothing but its key": "LF-2",
+    "without a key": ",乙,b",
+    "a matter that starts like a signature": ",乙,审核人：不明",
+    "a lone text before another record": "小龙湾社区\n3,丙,c",
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_that_look_like_footers_land(tmp_path: Path, name: str) -> None:
+    landed = land_file(write(tmp_path, f"编号,姓名,住址\n1,甲,a\n{RECORDS[name]}\n"), PEOPLE)
+    texts = [",".join(cell or "" for cell in row[1:]) for row in landed["rows"][1:]]
+    assert [text.rstrip(",") for text in texts] == [text.rstrip(",") for text in RECORDS[name].split("\n")]
+
+
+def test_a_value_under_no_header_is_told_and_its_row_lands(tmp_path: Path) -> None:
+    landed = land_file(write(tmp_path, "编号,姓名,,住址,\n1,甲,本科,a,已核实\n2,乙,,b\n3,丙, ,c,\n"), PEOPLE)
+    assert landed["rows"] == [(2, "1", "甲", "a"), (3, "2", "乙", "b"), (4, "3", "丙", "c")]
+    assert landed["unnamed"] == [(2, "C", "本科"), (2, "E", "已核实")]
+    assert landed["quarantined"] == []
+
+
+def test_a_column_without_a_header_can_be_named_by_its_position(tmp_path: Path) -> None:
+    obj = make_object("csv", ["编号", "学历", "备注"], ("编号",), positions={"学历": "B", "备注": "D"})
+    landed = land_file(write(tmp_path, "编号,,\n1,本科,x,y\n2,专科\n"), obj)
+    assert landed["rows"] == [(2, "1", "本科", "y"), (3, "2", "专科", None)]
+    assert landed["unnamed"] == [(2, "C", "x")]
+
+
+def test_a_position_does_not_take_another_headers_column(tmp_path: Path) -> None:
+    obj = make_object("csv", ["编号", "学历"], positions={"学历": "B"})
+    with pytest.raises(FileRefused) as refused:
+        land_file(write(tmp_path, "编号,年龄\n1,50\n"), obj)
+    assert refused.value.detail == "学历 is missing; the header in column B is not declared"
+
+
+@pytest.mark.parametrize("ignored", [("年龄", "C"), ("*",)])
+def test_columns_can_be_ignored(tmp_path: Path, ignored: tuple[str, ...]) -> None:
+    obj = make_object("csv", ["编号", "姓名"], ("编号",), ignore=ignored)
+    landed = land_file(write(tmp_path, "编号,年龄,,姓名\n1,50,x,甲\n"), obj)
+    assert (landed["rows"], landed["unnamed"]) == ([(2, "1", "甲")], [])
+
+
+def test_an_optional_column_may_be_absent(tmp_path: Path) -> None:
+    obj = make_object("csv", ["编号", "姓名"], ("编号",), optional=("姓名",))
+    assert land_file(write(tmp_path, "编号\n1\n"), obj)["rows"] == [(2, "1", None)]
+    assert land_file(write(tmp_path, "姓名,编号\n甲,1\n"), obj)["rows"] == [(2, "1", "甲")]
+
+
+CR_ENDS: dict[str, Any] = {
+    "alone": ("编号,姓名,住址\r1,甲,a\r2,乙,b\r", [2, 3]),
+    "no end at the end": ("编号,姓名,住址\r1,甲,a\r2,乙,b", [2, 3]),
+    "after a title": ("名册\r编号,姓名,住址\r1,甲,a\r2,乙,b\r", [3, 4]),
+    "blank lines": ("编号,姓名,住址\r\r1,甲,a\r\r2,乙,b\r\r", [3, 5]),
+    "beside LF": ("编号,姓名,住址\n1,甲,a\r2,乙,b\r", [2, 3]),
+    "beside CR LF": ("编号,姓名,住址\r1,甲,a\r\n2,乙,b\r", [2, 3]),
+    "beside both": ("编号,姓名,住址\r\n1,甲,a\r2,乙,b\n", [2, 3]),
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("name", CR_ENDS)
+def test_a_lone_cr_ends_a_line(tmp_path: Path, name: str, encoding: str) -> None:
+    text, numbers = CR_ENDS[name]
+    headers, skip = ["编号", "姓名", "住址"], int(text.startswith("名册"))
+    obj = make_object("csv", headers, ("编号",), encoding=encoding, skip_rows=skip)
+    landed = land_file(write(tmp_path, text, encoding), obj)
+    assert landed["rows"] == [(numbers[0], "1", "甲", "a"), (numbers[1], "2", "乙", "b")]
+    assert landed["quarantined"] == []
+
+
+def test_a_cell_over_two_lines_stays_whole_among_lone_crs(tmp_path: Path) -> None:
+    text = '编号,姓名,住址\r1,"甲\r甲",a\r2,"乙\n乙",b\r3,丙,c\r'
+    landed = land_file(write(tmp_path, text), PEOPLE)
+    assert landed["rows"] == [(2, "1", "甲\n甲", "a"), (4, "2", "乙\n乙", "b"), (6, "3", "丙", "c")]
+
+
+def test_lone_crs_in_cells_end_no_line(tmp_path: Path) -> None:
+    text = '编号,姓名,住址\n1,甲,a\ra\ra\n2,"乙\r乙",b\n3,丙\r,c\n'
+    landed = land_file(write(tmp_path, text), PEOPLE)
+    assert landed["rows"] == [(2, "1", "甲", "a\ra\ra"), (3, "2", "乙\r乙", "b"), (4, "3", "丙\r", "c")]
+
+
 def test_one_column(tmp_path: Path) -> None:
     landed = land_file(write(tmp_path, 'n\n1\n\n"2\n2"\n3\n'), make_object("csv", ["n"]))
     assert landed["rows"] == [(2, "1"), (4, "2\n2"), (6, "3")]
@@ -141,6 +271,31 @@ HEADERS = {
         "住址 is missing (nearest in the file: 居住地址); not declared: 居住地址",
     ),
     "undeclared": ("编号,姓名,住址,现住址\n", "unknown_header", "现住址 is not declared (nearest: 住址)"),
+    "undeclared and like none": (
+        "编号,现住址,姓名,李四,张三13800000000,住址\n",
+        "unknown_header",
+        "现住址 is not declared (nearest: 住址); the headers in columns D, E are not declared",
+    ),
+    "many undeclared": (
+        "编号,姓名,住址" + "".join(f",{n}号楼" for n in range(9)) + "\n",
+        "unknown_header",
+        "the headers in columns D, E, F and 6 more are not declared",
+    ),
+    "renamed beyond recognition": (
+        "编号,姓名,现居所在\n",
+        "missing_header",
+        "住址 is missing; the header in column C is not declared",
+    ),
+    "a value near a header in a row of data": (
+        "3,王小明,住址不详\n",
+        "missing_header",
+        "编号 is missing; 姓名 is missing; 住址 is missing",
+    ),
+    "a header over two lines": (
+        '编号,姓名,"住\n址"\n',
+        "missing_header",
+        "住址 is missing (nearest in the file: 住 址); not declared: 住 址",
+    ),
     "twice": ("编号,姓名,住址,姓名\n", "duplicate_header", "姓名 stands 2 times"),
     "no header: a person's data is not quoted": (
         "3,王小明,和平路\n",

@@ -213,3 +213,46 @@ def test_a_workspace_that_fails_refuses_no_file(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(Fault, match="cannot be read"):
         run(context, "town")
     assert statuses(context) == {"a.csv": ("waiting", None)}
+
+
+EXTRA = "编号,姓名,\n1,甲,{}\n2,乙,\n"
+
+
+def doubts(context: Context) -> list[tuple[Any, ...]]:
+    """Issues without a record, by file name: name, row, column, code, text, night opened, night closed."""
+    names = {row["file_id"]: row["name"] for row in context.lake.rows("ops.file").to_pylist()}
+    keys = ("row_number", "field", "code", "raw", "opened", "closed")
+    rows = context.lake.rows("ops.issue", {"record": ""}).to_pylist()
+    return sorted((names[row["file_id"]], *(row[key] for key in keys)) for row in rows)
+
+
+def test_a_value_under_no_header_is_an_issue_while_its_file_counts(tmp_path: Path) -> None:
+    first, second, third = (date(2026, 1, day) for day in (1, 2, 3))
+    context = open_town(tmp_path)
+    hand_in(context, "a.csv", EXTRA.format("本科"), first)
+    run(context, "town")
+    opened = ("a.csv", 2, "C", "unnamed_column", "本科", first)
+    assert doubts(context) == [(*opened, None)]
+    again = open_town(tmp_path, night=second)
+    hand_in(again, "late.csv", EXTRA.format("专科"), date(2025, 12, 1))
+    run(again, "town")
+    assert doubts(again) == [(*opened, None)]
+    newer = open_town(tmp_path, night=third)
+    hand_in(newer, "b.csv", EXTRA.format("大专"), third)
+    run(newer, "town")
+    assert doubts(newer) == [(*opened, third), ("b.csv", 2, "C", "unnamed_column", "大专", third, None)]
+
+
+def test_issues_of_increments_stay_open_until_a_file_of_the_same_name_and_day_comes(tmp_path: Path) -> None:
+    obj = make_object("csv", ["编号", "姓名"], ("编号",), mode="incremental")
+    first, second = date(2026, 1, 1), date(2026, 1, 2)
+    context = open_town(tmp_path, obj)
+    hand_in(context, "a.csv", EXTRA.format("本科"), first)
+    hand_in(context, "b.csv", EXTRA.format("专科"), first)
+    run(context, "town")
+    again = open_town(tmp_path, obj, second)
+    hand_in(again, "a.csv", GOOD, first)
+    hand_in(again, "c.csv", GOOD, second)
+    run(again, "town")
+    # By its bytes, a.csv of the first night is another file than that of the second.
+    assert [(row[0], row[4], row[6]) for row in doubts(again)] == [("a.csv", "本科", second), ("b.csv", "专科", None)]

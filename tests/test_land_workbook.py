@@ -195,11 +195,23 @@ def test_a_lone_text_before_a_record_is_a_record(tmp_path: Path, monkeypatch: py
     assert landed["skipped"] == [(1, "header"), (4, "blank"), (7, "signature")]
 
 
-def test_a_remark_beside_the_table_is_quarantined_with_its_row(tmp_path: Path) -> None:
-    rows = [[*HEADER, None], ["1", "甲", "a", None], ["2", "乙", "b", "已核实"]]
-    landed = land_file(write(tmp_path, rows), REGISTER)
-    assert landed["rows"] == [(2, "1", "甲", "a")]
-    assert landed["quarantined"] == [(3, "ragged_row", "2\t乙\tb\t已核实")]
+def test_a_value_under_no_header_is_told_and_its_row_lands(tmp_path: Path) -> None:
+    rows = [[*HEADER, None], ["1", "甲", "a", None], ["2", "乙", "b", "已核实"], [None, None, None, "属实"]]
+    landed = land_file(write(tmp_path, rows, at=(0, 1)), REGISTER)
+    assert landed["rows"] == [(2, "1", "甲", "a"), (3, "2", "乙", "b")]
+    assert landed["unnamed"] == [(3, "E", "已核实")]
+    assert landed["skipped"] == [(1, "header"), (4, "signature")]
+    assert landed["quarantined"] == []
+
+
+def test_a_column_without_a_header_can_be_named_by_its_letter_or_ignored(tmp_path: Path) -> None:
+    rows = [["登记号", None, "事由", "电话"], ["1", "甲", "a", "5"]]
+    path = write(tmp_path, rows, at=(0, 1))
+    named = make_object("xlsx", [*HEADER, "备注"], ("登记号",), positions={"姓名": "C", "备注": "G"}, ignore=("*",))
+    assert land_file(path, named)["rows"] == [(2, "1", "甲", "a", None)]
+    ignoring = make_object("xlsx", ["登记号", "事由"], ("登记号",), ignore=("C", "电话"))
+    landed = land_file(path, ignoring)
+    assert (landed["rows"], landed["unnamed"]) == ([(2, "1", "a")], [])
 
 
 def encrypt(path: Path) -> Path:
@@ -286,6 +298,8 @@ def test_a_format_in_the_last_corner_does_not_matter(tmp_path: Path) -> None:
 SHEETS = {
     "another name": ("登记", "来访登记", "no sheet 来访登记 (nearest: 登记)"),
     "the only sheet": ("Sheet1", "来访登记", "no sheet 来访登记 (nearest: Sheet1)"),
+    "a person's name": ("张三", "来访登记", "no sheet 来访登记 (sheets: 1, none of a name near it)"),
+    "a name with a phone": ("来访登记138000", "来访登记", "no sheet 来访登记 (sheets: 1, none of a name near it)"),
 }
 
 
@@ -308,7 +322,8 @@ HEADERS: dict[str, Any] = {
         "missing_header",
         "事由 is missing (nearest in the file: 来访事由); not declared: 来访事由",
     ),
-    "undeclared": ([[*HEADER, "电话"]], "unknown_header", "电话 is not declared"),
+    "undeclared": ([[*HEADER, "电话"]], "unknown_header", "the header in column D is not declared"),
+    "undeclared and near": ([[*HEADER, "姓名1"]], "unknown_header", "姓名1 is not declared (nearest: 姓名)"),
     "twice": ([[*HEADER, "姓名"]], "duplicate_header", "姓名 stands 2 times"),
     "no rows": ([], "empty_file", "no header row in sheet Sheet1"),
 }

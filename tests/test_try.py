@@ -94,7 +94,7 @@ servers:
 
 def as_csv(rows: list[list[str]] = ROWS, headers: list[str] = HEADERS) -> bytes:
     lines = [",".join(row) for row in (headers, *rows)]
-    return ("\n".join([*lines, "A9,欧阳慧云", ""]) + "\n").encode("gb18030")
+    return ("\n".join([*lines, "A9,欧阳慧云,,,,,多", ""]) + "\n").encode("gb18030")
 
 
 def as_json() -> bytes:

@@ -289,8 +289,10 @@ def _doubts(context: Context, obj: SourceObject) -> DataFrame:
     """Doubtful values by the header of their column, which may feed several fields: one row per place, header and code."""
     headers = [(feed.record, feed.role, feed.field, column.header) for column in obj.columns for feed in column.feeds]
     fed = session().createDataFrame(headers, "record string, role string, field string, header string")
-    issues = _of(context, "ops.issue", obj).drop("column").join(F.broadcast(fed), ["record", "role", "field"])
-    return issues.select("row_number", F.col("header").alias("column"), F.col("code").alias("reason")).distinct()
+    issues = _of(context, "ops.issue", obj).drop("column").join(F.broadcast(fed), ["record", "role", "field"], "left")
+    issues = issues.where("header is not null or record = ''")
+    header = F.coalesce("header", F.concat(F.lit("column "), F.col("field")))  # one without a header feeds nothing
+    return issues.select("row_number", header.alias("column"), F.col("code").alias("reason")).distinct()
 
 
 def count_places(rows: DataFrame) -> list[dict[str, Any]]:

@@ -35,8 +35,9 @@ SERVER_WORDS = (
     "timezone",
     "ready",
     "max_loss",
+    "ignore",
 )
-COLUMN_WORDS = ("feeds", "unit")
+COLUMN_WORDS = ("feeds", "unit", "position", "optional")
 # Servers whose files lie in the inbox; the standard knows databases and clouds too.
 SERVER_TYPES = ("custom", "local")
 

@@ -17,6 +17,8 @@ FORMATS = ("csv", "jsonl", "xlsx")
 MODES = ("snapshot", "incremental", "log")
 READY = ("name", "done")
 ENCODINGS = ("utf-8", "utf-8-sig", "gb18030", "gbk", "gb2312", "big5", "utf-16")
+# In `ignore`: all headers that the contract does not declare.
+EVERY_OTHER = "*"
 SERVER_DEFAULTS: Mapping[str, Any] = {
     "timezone": "Asia/Shanghai",
     "ready": "name",
@@ -25,6 +27,7 @@ SERVER_DEFAULTS: Mapping[str, Any] = {
     "skip_rows": 0,
     "as_of": None,
     "max_loss": 0.5,
+    "ignore": (),
 }
 FORMAT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "csv": {"delimiter": ",", "header_rows": 1},
@@ -151,6 +154,12 @@ def _check_values(document: Document, settings: Mapping[str, Setting]) -> Iterat
             f"`max_loss` must be a share between 0 and 1, not `{loss.value}`.",
             "Write 0.3 to hold a snapshot back that lacks more than three in ten of the keys before; 1 never does.",
         )
+    if (ignored := settings.get("ignore")) and not _is_list_of_text(ignored.value):
+        yield document.finding(
+            ignored.place,
+            "`ignore` must be a list of headers.",
+            'Write them as the file has them, the letter of a column without a header, or "*" for all undeclared ones.',
+        )
     for word in ("path", "sheet", "as_of"):
         if word in settings and (not isinstance(settings[word].value, str) or not settings[word].value):
             yield document.finding(
@@ -180,6 +189,10 @@ def _check_values(document: Document, settings: Mapping[str, Setting]) -> Iterat
         )
     if (as_of := settings.get("as_of")) and isinstance(as_of.value, str):
         yield from _check_as_of(document, as_of)
+
+
+def _is_list_of_text(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
 
 
 def _leaves_inbox(path: object) -> bool:

@@ -36,6 +36,7 @@ RESERVED_COLUMNS = ("file_id", "row_number")
 
 _SYSTEM = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 _NAME = re.compile(r"[a-z0-9_]+")
+_LETTERS = re.compile(r"[A-Z]{1,3}")
 _FEED = re.compile(r"([a-z0-9_]+)(?:@([a-z0-9_]+))?\.([a-z0-9_]+)")
 
 
@@ -144,6 +145,7 @@ def _check_object(document: Document, schema: Mapping[str, Any], place: Place, r
             seen.add(value)
         yield from _check_feeds(document, column, here, records, fed)
         yield from _check_unit(document, column, here, records)
+        yield from _check_place(document, column, here)
     yield from _check_key(document, columns, place)
 
 
@@ -263,4 +265,23 @@ def _check_unit(document: Document, column: Mapping[str, Any], place: Place, rec
             settings["unit"].place,
             f"The column `{column.get('name')}` feeds no amount of money, so a unit says nothing of it.",
             "Remove `unit`, or have the column feed a field of the type money.",
+        )
+
+
+def _check_place(document: Document, column: Mapping[str, Any], place: Place) -> Iterator[Finding]:
+    settings = own_settings(column, place)
+    position, optional = settings.get("position"), settings.get("optional")
+    if position and not (isinstance(position.value, str) and _LETTERS.fullmatch(position.value)):
+        yield document.finding(
+            position.place,
+            f"`{position.value}` is not the letter of a column.",
+            "Write A, B, … AA as a spreadsheet shows it, for a column whose header is empty.",
+        )
+    if optional and not isinstance(optional.value, bool):
+        yield document.finding(optional.place, "`optional` must be true or false.", "Write true without quotes.")
+    elif optional and optional.value and (column.get("required") is True or column.get("primaryKey") is True):
+        yield document.finding(
+            optional.place,
+            f"The column `{column.get('name')}` is required or part of the key, so it cannot be absent.",
+            "Remove `optional`, or `required` and `primaryKey`.",
         )

@@ -55,6 +55,7 @@ class Column:
     """One column of an export: `name` in our tables, `header` in the file; `level` 1 (open) to 4 (sensitive personal).
 
     `unit` (元 or 万元) is what a number counts that feeds an amount of money and has no unit written beside it.
+    `position` is the letter of a column whose header is empty; an `optional` column may be absent.
     """
 
     name: str
@@ -64,6 +65,8 @@ class Column:
     level: int
     feeds: tuple[Feed, ...]
     unit: str = UNITS[0]
+    position: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class SourceObject:
     `path` is a glob below `inbox/<system>/`; `as_of` a regular expression over the file name whose first group is
     YYYYMMDD or YYYY-MM-DD (None: the night); `ready` is "name" (no `.part`, `.tmp`, `~$`) or "done" (a `.done` beside it).
     `max_loss` is the share of the keys of the snapshot before that may be gone; one that lacks more is held back.
+    `ignore` lists headers (or keys) that are read over, letters of columns without one, or "*" for all undeclared ones.
     """
 
     system: str
@@ -90,6 +94,7 @@ class SourceObject:
     ready: str
     max_loss: float
     columns: tuple[Column, ...]
+    ignore: tuple[str, ...] = ()
 
     @property
     def raw_table(self) -> str:
@@ -173,6 +178,7 @@ def _build_object(system: str, schema: Mapping[str, Any], server: Mapping[str, A
     settings = {word: setting.value for word, setting in server_settings(server).items()}
     settings = {**SERVER_DEFAULTS, **FORMAT_DEFAULTS[settings["format"]], **settings}
     settings["encoding"] = read_encoding(settings["encoding"])
+    settings["ignore"] = tuple(settings["ignore"])
     return SourceObject(
         system=system,
         name=schema["name"],
@@ -192,4 +198,6 @@ def _build_column(column: Mapping[str, Any]) -> Column:
         level=int(column["classification"]),
         feeds=tuple(Feed(*feed) for feed in read_feeds(feeds.value) or ()) if feeds else (),
         unit=settings["unit"].value if "unit" in settings else UNITS[0],
+        position=settings["position"].value if "position" in settings else "",
+        optional=settings["optional"].value if "optional" in settings else False,
     )

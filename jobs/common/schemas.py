@@ -105,8 +105,10 @@ _STATIC = (
     Table("ops.issue", "Doubts about single values; closed when the row version they belong to is.",
           ("system", "object", "file_id", "row_number", "record", "role", "field", "code", "opened"), (
         *_ROW,
-        _key("record", "record of the model"), _key("role", "whom the columns speak of"),
-        _key("field", "field of the record"), _key("code", "code of conf/reasons.yml"), _RAW_TEXT,
+        _key("record", "record of the model; empty for an issue of the file's own"),
+        _key("role", "whom the columns speak of; empty for an issue of the file's own"),
+        _key("field", "field of the record, or letter of the column without a header"),
+        _key("code", "code of conf/reasons.yml"), _RAW_TEXT,
         _key("opened", "night it was found", "date"), Column("closed", "date", "night its row version ended; null while open"),
     )),
     Table("ops.ledger", "The books: one row per run, file or record, and term.",

@@ -1,13 +1,15 @@
 """What every parser hands over: batches of rows with the account of what did not land, or the refusal of a file."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.common.contracts import SourceObject
+
+_MOST_NOTES = 1000
 
 
 class FileRefused(Exception):
@@ -29,17 +31,29 @@ class Rejected:
 
 
 @dataclass(frozen=True)
+class Unnamed:
+    """A value under no header, of a row that landed; `column` is its letter."""
+
+    row_number: int
+    column: str
+    raw: str
+
+
+@dataclass(frozen=True)
 class Batch:
     """Some rows of a file in their order.
 
     `rows` has `row_number` and the contract's columns as text, an empty cell being null. `read` counts the rows the
     parser took from the file, on its own: over a file it equals landed + quarantined + skipped, or the books do not close.
+    `lone` holds the text of those rows, the last ones of the batch, that are notes if no record follows.
     """
 
     rows: pa.RecordBatch
     quarantined: list[Rejected] = field(default_factory=list)
     skipped: list[Rejected] = field(default_factory=list)
     read: int = 0
+    unnamed: list[Unnamed] = field(default_factory=list)
+    lone: list[Rejected] = field(default_factory=list)
 
 
 def rows_schema(obj: SourceObject) -> pa.Schema:
@@ -73,5 +87,26 @@ def hold_trailing_blanks(batches: Iterator[Batch]) -> Iterator[Batch]:
         released, held = (held, []) if last else ([], held)
         inner = [row for row in batch.skipped if row.row_number < last or row.reason != "blank"]
         trailing = [row for row in batch.skipped if row.row_number > last]
-        yield Batch(batch.rows, batch.quarantined, released + inner, batch.read + len(released) - len(trailing))
+        yield replace(batch, skipped=released + inner, read=batch.read + len(released) - len(trailing))
         held += trailing
+
+
+def hold_notes(batches: Iterator[Batch], obj: SourceObject) -> Iterator[Batch]:
+    """Skip the lone texts after a file's last record as its signature; before a record they are rows like others."""
+    held: list[Batch] = []  # each with the rows that wait, and their text
+    for batch in batches:
+        count = batch.rows.num_rows - len(batch.lone)
+        if count or sum(len(waiting.lone) for waiting in held) > _MOST_NOTES:
+            for waiting in held:
+                yield replace(waiting, lone=[])
+            held = []
+        if batch.lone:
+            first = batch.lone[0].row_number
+            late = [value for value in batch.unnamed if value.row_number >= first]
+            held.append(Batch(batch.rows.slice(count), unnamed=late, lone=batch.lone))
+            early = [value for value in batch.unnamed if value.row_number < first]
+            batch = replace(batch, rows=batch.rows.slice(0, count), unnamed=early, lone=[])
+        yield batch
+    for waiting in held:
+        notes = [replace(note, reason="signature") for note in waiting.lone]
+        yield Batch(no_rows(obj), skipped=notes)

@@ -1,8 +1,8 @@
 """Parser of delimited text (CSV): every cell as text, row numbers exact, one bad line never costs the file.
 
 Reads: one archived file. Refuses (FileRefused): another encoding, an empty file, headers that are not the contract's.
-Quarantines: ragged_row (also text in a column without a header), bad_bytes, unclosed_quote. Skips: title, header (also
-one repeated further down), blank (no cell holds more than white space). An empty cell lands as null.
+Quarantines: ragged_row, bad_bytes, unclosed_quote. Skips: title, header (also one repeated further down), blank (no cell
+holds more than white space), total, signature. An empty cell lands as null.
 
 Blocks of the file go through Arrow's parser. What it makes of a block counts only if its records account for every line of
 the block and each record over several lines keeps the rules of `records`; otherwise the block is read line by line.
@@ -22,28 +22,22 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from jobs.common.contracts import SourceObject
-from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, no_rows, rows_schema
+from jobs.land.batches import Batch, FileRefused, Rejected, hold_notes, hold_trailing_blanks, no_rows
 from jobs.land.encodings import check_encoding, open_lines, read_blocks
-from jobs.land.headers import Layout, join_header_rows, match_headers
+from jobs.land.headers import MAX_COLUMNS, Layout, join_header_rows, match_headers
 from jobs.land.records import (
     MAX_RECORD_BYTES,
     MAX_RECORD_LINES,
+    Parsed,
     Record,
     split_cells,
     split_records,
     without_line_end,
 )
+from jobs.land.settle import settle
 
 _LINE_END = re.compile(b"\n")
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """A block's records: those with as many cells as the header, as columns; the others one by one."""
-
-    numbers: np.ndarray
-    columns: list[pa.Array]
-    others: list[Record]
+_LOOKED_AT = 100  # records
 
 
 @dataclass(frozen=True)
@@ -67,6 +61,9 @@ class Block:
         lines = self.lines[number - self.first : number - self.first + MAX_RECORD_LINES]
         return islice(split_records(lines, number, self.encoding, self.delimiter, is_last=True), 1)
 
+    def text_of(self, number: int) -> str:
+        return next(self.records(number)).text
+
 
 def parse(path: Path, obj: SourceObject) -> Iterator[Batch]:
     """Yield the file's rows in their order, a block at a time.
@@ -75,12 +72,12 @@ def parse(path: Path, obj: SourceObject) -> Iterator[Batch]:
         FileRefused: before the first batch, or later where a line is too long for memory.
     """
     check_encoding(path, obj.encoding, [column.header for column in obj.columns])
-    yield from hold_trailing_blanks(_parse_blocks(path, obj))
+    yield from hold_notes(hold_trailing_blanks(_parse_blocks(path, obj)), obj)
 
 
 def _parse_blocks(path: Path, obj: SourceObject) -> Iterator[Batch]:
-    with open_lines(path, obj.encoding) as (file, encoding):
-        layout, carried, first = None, b"", 1
+    with open_lines(path, obj.encoding, obj.delimiter, len(obj.columns)) as (file, encoding):
+        layout, width, carried, first = None, 0, b"", 1
         for piece, is_last in read_blocks(file):
             data = carried + piece
             if layout is None:
@@ -91,10 +88,11 @@ def _parse_blocks(path: Path, obj: SourceObject) -> Iterator[Batch]:
             if not data:
                 continue
             block = Block(data, first, is_last, encoding, obj.delimiter)
-            parsed, used = _parse_fast(block, layout.width), len(data)
+            width = width or _usual_width(block, layout)
+            parsed, used = _parse_fast(block, width), len(data)
             if parsed is None:
-                parsed, used = _parse_carefully(block, layout.width)
-            yield _settle(parsed, block, obj, layout)
+                parsed, used = _parse_carefully(block, width)
+            yield settle(parsed, block.text_of, obj, layout)
             carried = data[used:] + carried
             first += data.count(b"\n", 0, used)
 
@@ -129,6 +127,14 @@ def _read_head(block: Block, obj: SourceObject) -> tuple[Batch, Layout, int]:
     layout = match_headers(join_header_rows(grid), obj)
     used = sum(map(len, block.lines[:lines]))
     return Batch(no_rows(obj), [], skipped, len(skipped)), layout, used
+
+
+def _usual_width(block: Block, layout: Layout) -> int:
+    """Cells of the first record that is neither blank nor faulty: others have as many, also where the header has not."""
+    for record in islice(block.records(), _LOOKED_AT):
+        if not record.fault and any(cell.strip() for cell in record.cells):
+            return min(len(record.cells), max(layout.width, MAX_COLUMNS))
+    return layout.width
 
 
 def _cut_at_record(data: bytes) -> tuple[bytes, bytes]:
@@ -244,50 +250,3 @@ def _parse_carefully(block: Block, width: int) -> tuple[Parsed, int]:
     arrays = [pa.array([cell or None for cell in column], pa.string()) for column in columns]
     numbers = np.array([record.start for record in sound], np.int64)
     return Parsed(numbers, arrays, others), sum(map(len, block.lines[:lines]))
-
-
-def _settle(parsed: Parsed, block: Block, obj: SourceObject, layout: Layout) -> Batch:
-    """Decide what lands: rows that are not blank, no header again, and empty where the header is."""
-    quarantined: list[Rejected] = []
-    skipped: list[Rejected] = []
-    for record in parsed.others:
-        if record.fault is None and not any(cell.strip() for cell in record.cells):
-            skipped.append(Rejected(record.start, "blank", record.text))
-        else:
-            quarantined.append(Rejected(record.start, record.fault or "ragged_row", record.text))
-    faults = _find_faults(parsed.columns, layout)
-    for index in np.flatnonzero(faults != ""):
-        number, reason = int(parsed.numbers[index]), str(faults[index])
-        rejected = Rejected(number, reason, next(block.records(number)).text)
-        (quarantined if reason == "ragged_row" else skipped).append(rejected)
-    rows = pa.RecordBatch.from_arrays(
-        [pa.array(parsed.numbers), *(parsed.columns[position] for position in layout.positions)],
-        schema=rows_schema(obj),
-    ).filter(pa.array(faults == ""))
-    quarantined.sort(key=lambda row: row.row_number)
-    skipped.sort(key=lambda row: row.row_number)
-    return Batch(rows, quarantined, skipped, len(parsed.numbers) + len(parsed.others))
-
-
-def _find_faults(columns: list[pa.Array], layout: Layout) -> np.ndarray:
-    """Reason of each row that does not land, "" for the others."""
-    faults = np.full(len(columns[0]), "", dtype=object)
-    unnamed = [_is_blank(columns[position]) for position in layout.unnamed]
-    if unnamed:
-        faults[~np.logical_and.reduce(unnamed)] = "ragged_row"
-    is_header = np.ones(len(faults), bool)
-    is_blank = np.ones(len(faults), bool)
-    for position, column in enumerate(columns):
-        if is_blank.any():
-            is_blank &= _is_blank(column)
-        if is_header.any() and layout.titles[position]:
-            is_header &= pc.fill_null(pc.equal(column, layout.titles[position]), False).to_numpy(zero_copy_only=False)
-    faults[is_header] = "header"
-    faults[is_blank] = "blank"
-    return faults
-
-
-def _is_blank(column: pa.Array) -> np.ndarray:
-    length = pc.fill_null(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0)
-    is_blank: np.ndarray = length.to_numpy(zero_copy_only=False) == 0
-    return is_blank

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jobs.land.batches import FileRefused
+from jobs.land.line_ends import SAMPLE_BYTES, copy_with_lf, ends_with_lone_cr
 
 BLOCK_BYTES = 1 << 20
 MAX_LINE_BYTES = 8 << 20
@@ -115,8 +116,26 @@ def _lines_beyond_ascii(path: Path) -> list[bytes]:
 
 
 @contextmanager
-def open_lines(path: Path, declared: str) -> Iterator[tuple[BinaryIO, str]]:
-    """The file's bytes without a byte order mark, in an encoding whose line ends are the byte LF, and that encoding."""
+def open_lines(path: Path, declared: str, delimiter: str = "", columns: int = 0) -> Iterator[tuple[BinaryIO, str]]:
+    """The file's bytes without a byte order mark, in an encoding whose line ends are the byte LF, and that encoding.
+
+    `delimiter` and `columns` of a row help to tell whether a lone CR ends a line.
+    """
+    with _open_decoded(path, declared) as (file, encoding):
+        start = file.tell()
+        sample = file.read(SAMPLE_BYTES)
+        file.seek(start)
+        if not ends_with_lone_cr(sample, delimiter, columns):
+            yield file, encoding
+            return
+        with tempfile.TemporaryFile() as copy:
+            copy_with_lf(file, copy)
+            copy.seek(0)
+            yield copy, encoding
+
+
+@contextmanager
+def _open_decoded(path: Path, declared: str) -> Iterator[tuple[BinaryIO, str]]:
     encoding = _python_name(declared)
     if encoding != "utf-16":
         with open(path, "rb") as file:

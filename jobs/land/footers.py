@@ -1,4 +1,4 @@
-"""Rows of a typed workbook that hold no record: totals, signatures, notes at the end.
+"""Rows of a typed sheet that hold no record, also where it was saved as text: totals, signatures, notes at the end.
 
 A row with a value of its own in the primary key is always a record: what looks like a total there lands.
 """
@@ -16,6 +16,8 @@ _SIGNATURE = re.compile(
     r"|(备注|注|说明|填表说明)[:：].*",
     re.DOTALL,
 )
+# How such a row may begin, for Arrow's RE2: most rows need no closer look.
+FOOTER_START = "^[\\s\\x{3000}\\x{A0}]*([本全合总小共制填审复经办负单部分编统登联公盖签备注说(（]|$)"
 _NOTE = re.compile(r"[\u4e00-\u9fff].*[\s:：，。,]|[\s:：，。,].*[\u4e00-\u9fff]", re.DOTALL)
 _SPACE = re.compile(r"\s+")
 

@@ -1,25 +1,64 @@
-"""Headers of a file against the headers of its contract. Refuses: missing, undeclared and repeated headers."""
+"""Headers of a file against the headers of its contract. Refuses: missing, undeclared and repeated headers.
 
+What stands where headers should may be data: a file without a header row, a wrong `skip_rows`, a wrong delimiter. So a
+message names declared headers and places, and quotes of the file only what is clearly a misspelt header.
+"""
+
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from jobs.common.contracts import SourceObject
+from jobs.common.contract_files import EVERY_OTHER
+from jobs.common.contracts import Column, SourceObject
 from jobs.common.document import nearest_word
 from jobs.land.batches import FileRefused
 
 Merged = Sequence[tuple[tuple[int, int], tuple[int, int]]]
 
+MAX_COLUMNS = 16_384  # as many as a sheet can have
+_QUOTED = 3  # headers of the file, and places, that a message names
+_NAMED = 10  # declared headers that it names
+_LOOKED_AT = 200
+_LONGEST = 20
+_NUMBER = re.compile(r"\d{5}")
+
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each column of the contract stands in the file; a position without a header must stay empty."""
+    """Where each column of the contract stands in the file.
+
+    `positions` is None for an optional column that the file lacks; a value at one of `unnamed` stands under no header.
+    A row must reach as far as `needed` cells: the last of its key and required columns.
+    """
 
     width: int
-    positions: tuple[int, ...]
+    positions: tuple[int | None, ...]
     unnamed: tuple[int, ...]
     titles: tuple[str, ...]
+    needed: int
+    left: int = 0
+
+    def letter(self, position: int) -> str:
+        return column_letter(self.left + position)
+
+
+def column_letter(position: int) -> str:
+    """Name of a column as a spreadsheet shows it: 0 is A, 26 is AA."""
+    letters, rest = "", position + 1
+    while rest:
+        rest, letter = divmod(rest - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters
+
+
+def column_position(letters: str) -> int:
+    """The reverse of `column_letter`."""
+    number = 0
+    for letter in letters:
+        number = 26 * number + ord(letter) - ord("A") + 1
+    return number - 1
 
 
 def clean_header(cell: str) -> str:
@@ -51,43 +90,102 @@ def join_header_rows(rows: Sequence[Sequence[str]], merged: Merged = ()) -> list
     return ["/".join(part for part in column if part) for column in zip(*grid, strict=True)]
 
 
-def match_headers(headers: Sequence[str], obj: SourceObject) -> Layout:
+def match_headers(headers: Sequence[str], obj: SourceObject, left: int = 0) -> Layout:
     """Find the contract's columns; their order in the file is free.
 
+    Args:
+        headers: of the file, from its first column on.
+        obj: the object of the contract.
+        left: how many columns of the sheet stand before the first of them.
+
     Raises:
-        FileRefused: missing_header, unknown_header or duplicate_header, each with the nearest name of the other side.
-            A row that is hardly a header (fewer than half of the declared ones) is not quoted: it may be a person's.
+        FileRefused: missing_header, unknown_header, duplicate_header, or unreadable where there are too many columns.
     """
     found = [clean_header(header) for header in headers]
+    if len(found) > MAX_COLUMNS:
+        raise FileRefused("unreadable", f"the header row has {len(found):,} cells, at most {MAX_COLUMNS:,} are read")
     declared = [column.header for column in obj.columns]
     counted = Counter(header for header in found if header)
-    missing = [header for header in declared if header not in counted]
-    unknown = [header for header in counted if header not in declared]
-    quotable = 2 * (len(declared) - len(missing)) >= len(declared)
     if repeated := [header for header in declared if counted[header] > 1]:
         raise FileRefused(
-            "duplicate_header", "; ".join(f"{header} stands {counted[header]} times" for header in repeated)
+            "duplicate_header", "; ".join(f"{header} stands {counted[header]} times" for header in repeated[:_NAMED])
         )
-    if missing:
-        raise FileRefused("missing_header", _name_missing(missing, unknown, quotable))
+    known = {*declared, *(obj.ignore if EVERY_OTHER not in obj.ignore else counted)}
+    unknown = {header: found.index(header) for header in counted if header not in known}
+    places = [_find_column(column, found, left) for column in obj.columns]
+    if missing := [c.header for c, place in zip(obj.columns, places, strict=True) if place is None and not c.optional]:
+        raise FileRefused("missing_header", _name_missing(missing, unknown, declared, left))
     if unknown:
-        named = [(header[:40], nearest_word(header, declared)) for header in unknown]
-        texts = [f"{header} is not declared" + (f" (nearest: {near})" if near else "") for header, near in named]
-        raise FileRefused("unknown_header", "; ".join(texts))
+        raise FileRefused("unknown_header", "; ".join(_name_unknown(unknown, declared, left)))
+    filled = [place for place in places if place is not None]
+    is_needed = [
+        place for place, column in zip(places, obj.columns, strict=True) if column.primary_key or column.required
+    ]
+    width = max([len(found), *(place + 1 for place in filled)])
+    named = {*filled, *(at for at in range(width) if {column_letter(left + at), EVERY_OTHER} & set(obj.ignore))}
+    titles = (*found, *[""] * (width - len(found)))
     return Layout(
-        width=len(found),
-        positions=tuple(found.index(header) for header in declared),
-        unnamed=tuple(position for position, header in enumerate(found) if not header),
-        titles=tuple(found),
+        width=width,
+        positions=tuple(places),
+        unnamed=tuple(at for at, title in enumerate(titles) if not title and at not in named),
+        titles=titles,
+        needed=max([0, *(place + 1 for place in is_needed if place is not None)]),
+        left=left,
     )
 
 
-def _name_missing(missing: list[str], unknown: list[str], quotable: bool) -> str:
+def _find_column(column: Column, found: Sequence[str], left: int) -> int | None:
+    """By its header; else by its declared position, where no other header may stand."""
+    if column.header in found:
+        return found.index(column.header)
+    place = column_position(column.position) - left if column.position else -1
+    return place if place >= 0 and (place >= len(found) or not found[place]) else None
+
+
+def _name_missing(missing: list[str], unknown: dict[str, int], declared: list[str], left: int) -> str:
+    near = near_words(unknown, declared)
+    # Headers that are there or nearly so must be half of all, or the row is hardly one of headers.
+    if 2 * (len(declared) - len(missing) + len(near)) < len(declared):
+        near, unknown = [], {}
     texts = []
-    for header in missing:
-        near = nearest_word(header, unknown)
-        if near is None and quotable and len(missing) == len(unknown) == 1:
-            near = unknown[0]
-        texts.append(f"{header} is missing" + (f" (nearest in the file: {near[:40]})" if near else ""))
-    others = [header[:40] for header in unknown if quotable]
-    return "; ".join(texts) + (f"; not declared: {', '.join(others)}" if others else "")
+    for header in missing[:_NAMED]:
+        neighbour = nearest_word(header, near)
+        texts.append(f"{header} is missing" + (f" (nearest in the file: {_shown(neighbour)})" if neighbour else ""))
+    if len(missing) > _NAMED:
+        texts.append(f"{len(missing) - _NAMED} more are missing")
+    if near:
+        texts.append(f"not declared: {', '.join(map(_shown, near))}")
+    if others := [place for header, place in unknown.items() if header not in near]:
+        texts.append(_name_places(others, left))
+    return "; ".join(texts)
+
+
+def _name_unknown(unknown: dict[str, int], declared: list[str], left: int) -> list[str]:
+    near = near_words(unknown, declared)
+    texts = [f"{_shown(header)} is not declared (nearest: {nearest_word(header, declared)})" for header in near]
+    others = [place for header, place in unknown.items() if header not in near]
+    return texts + ([_name_places(others, left)] if others else [])
+
+
+def _name_places(places: list[int], left: int) -> str:
+    """The places of headers that are not quoted."""
+    letters = ", ".join(column_letter(left + place) for place in places[:_QUOTED])
+    if len(places) == 1:
+        return f"the header in column {letters} is not declared"
+    more = f" and {len(places) - _QUOTED:,} more" if len(places) > _QUOTED else ""
+    return f"the headers in columns {letters}{more} are not declared"
+
+
+def near_words(words: Collection[str], declared: Sequence[str]) -> list[str]:
+    """The first few of a file's words that may be quoted: near a declared one, short, without a long number."""
+    found: list[str] = []
+    for word in list(words)[:_LOOKED_AT]:
+        is_harmless = len(word) <= _LONGEST and not _NUMBER.search(word)
+        if len(found) < _QUOTED and is_harmless and nearest_word(word, declared):
+            found.append(word)
+    return found
+
+
+def _shown(word: str) -> str:
+    """A word in a message: on one line, and without what a terminal would obey."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in word).split())

@@ -10,6 +10,9 @@ so that a stray quote costs one line and not the rest of the file.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pyarrow as pa
+
 from jobs.land.encodings import decode_line
 
 MAX_RECORD_LINES = 1000
@@ -34,6 +37,15 @@ class Record:
     text: str
     cells: list[str]
     fault: str | None
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A block's records: those with as many cells as most, as columns; the others one by one."""
+
+    numbers: np.ndarray
+    columns: list[pa.Array]
+    others: list[Record]
 
 
 def split_cells(text: str, delimiter: str) -> Split:

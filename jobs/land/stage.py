@@ -1,8 +1,9 @@
 """Land: every waiting file of one system becomes rows of text in its raw table, each with its file and row number; so does
 a file that comes again after `jiceng maintain` has removed rows of it.
 
-Reads: the archive, `ops.file`, `ops.delivery`. Writes: `raw.<system>__<object>`, `ops.quarantine`, `ops.skipped`, and last
-`ops.file` (accepted, late or refused), so that a file whose landing was cut short is still waiting and lands again.
+Reads: the archive, `ops.file`, `ops.delivery`. Writes: `raw.<system>__<object>`, `ops.quarantine`, `ops.skipped`, `ops.issue`
+(values under no header), and last `ops.file` (accepted, late or refused), so that a file whose landing was cut short is
+still waiting and lands again.
 Refuses: a file that its parser refuses or that cannot be read; nothing of it lands, and the other files go on. Holds back: a
 snapshot that lacks too many keys of the one before.
 """
@@ -25,9 +26,10 @@ from jobs.common.decisions import WITHDRAW, fresh_decisions, remaining_nights
 from jobs.common.deliveries import is_late
 from jobs.common.stage import Context
 from jobs.common.tables import Lake
-from jobs.land.batches import Batch, FileRefused, Rejected
+from jobs.land.batches import Batch, FileRefused, Rejected, Unnamed
 from jobs.land.fence import file_size, parse_fenced
 from jobs.land.guard import hold_back
+from jobs.land.unnamed import close_issues, write_issues
 
 # What is not more than this is compared first, and not written where it is there already.
 _COMPARED_BYTES = 1 << 20
@@ -66,6 +68,7 @@ def run(context: Context, system: str) -> None:
                 told = f"wanted again and is refused ({outcome['reason']}); what stands stays"
             context.log("land", f"{system} {obj.name} {row['file_id'][:12]}: {told}")
         hold_back(context, obj)
+        close_issues(context, obj)
 
 
 def thinned_files(context: Context, obj: SourceObject, is_shaken: bool, whole: list[str]) -> list[dict[str, Any]]:
@@ -129,8 +132,9 @@ def land_file(context: Context, obj: SourceObject, row: dict[str, Any], is_anew:
         Part("ops.skipped", {**place, "stage": "land"}, scratch / "skipped"),
     )
     scratch.mkdir(parents=True, exist_ok=True)
+    unnamed: list[Unnamed] = []
     try:
-        read = write_parts(context.lake, parts, context.workspace.archive_path(row["file_id"]), obj)
+        read = write_parts(context.lake, parts, context.workspace.archive_path(row["file_id"]), obj, unnamed)
     except FileRefused as refused:
         # An earlier try, under another contract, may have landed something of it.
         for part in () if is_anew else parts:
@@ -143,11 +147,16 @@ def land_file(context: Context, obj: SourceObject, row: dict[str, Any], is_anew:
     if is_late(context.lake, obj, row["as_of"], until):
         detail = f"as of {row['as_of']}, older than a file already taken"
         return {"status": "late", "reason": "late", "detail": detail, "rows_read": read}
+    if not is_anew:
+        write_issues(context, row, unnamed)
     return {"status": "accepted", "reason": None, "detail": None, "rows_read": read}
 
 
-def write_parts(lake: Lake, parts: tuple[Part, ...], path: Path, obj: SourceObject) -> int:
-    """Replace a file's rows in three tables, in one commit each or none, in bounded memory; returns the rows read."""
+def write_parts(lake: Lake, parts: tuple[Part, ...], path: Path, obj: SourceObject, unnamed: list[Unnamed]) -> int:
+    """Replace a file's rows in three tables, in one commit each or none, in bounded memory; returns the rows read.
+
+    Values under no header are added to `unnamed`.
+    """
     landing, *rejecting = parts
     schemas = {part.table: lake.empty(part.table).schema for part in parts}
     read = 0
@@ -159,6 +168,7 @@ def write_parts(lake: Lake, parts: tuple[Part, ...], path: Path, obj: SourceObje
         try:
             for batch in read_ahead(parse_fenced(path, obj)):
                 read += batch.read
+                unnamed.extend(batch.unnamed)
                 for writer, part, rejected in zip(writers, rejecting, (batch.quarantined, batch.skipped), strict=True):
                     writer.write_table(_with_constants(_to_table(rejected), part.where, schemas[part.table]))
                 yield from _with_constants(pa.table(batch.rows), landing.where, schemas[landing.table]).to_batches()

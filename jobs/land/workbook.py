@@ -3,8 +3,7 @@
 Reads: one archived file (also XLSB, ODS); the sheet is held in memory as a whole by the reader. Refuses (FileRefused): what
 is no workbook, one that is password-protected, damaged or too large for memory, one without the sheet, an empty sheet,
 headers that are not the contract's.
-Quarantines: ragged_row (a value in a column without a header). Skips: title, header (also repeated further down), blank,
-total, signature.
+Skips: title, header (also repeated further down), blank, total, signature.
 
 Values: whole numbers without `.0`; dates as ISO; TRUE and FALSE; an empty cell as null; an error as its word (`#N/A`), a
 formula that was never computed as `#NO_VALUE!`.
@@ -12,6 +11,7 @@ A merged range of records has its value in its first cell only, as the file has 
 """
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,15 +25,16 @@ import python_calamine as calamine
 
 from jobs.common.contracts import SourceObject
 from jobs.common.document import nearest_word
-from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, no_rows, to_rows
+from jobs.land.batches import Batch, FileRefused, Rejected, Unnamed, hold_trailing_blanks, no_rows, to_rows
 from jobs.land.cells import column_texts
 from jobs.land.extent import prepare_sheet
 from jobs.land.footers import footer_reason, footer_word, is_lone_text
-from jobs.land.headers import Layout, Merged, join_header_rows, match_headers
+from jobs.land.headers import Layout, Merged, join_header_rows, match_headers, near_words
 from jobs.land.kinds import check_kind
 
 BATCH_ROWS = 10_000
 _BATCH_CELLS = 500_000  # a sheet of thousands of columns gives small batches
+_DEFAULT_NAME = re.compile("(Sheet|工作表)[0-9]{1,2}")
 
 Row = tuple[int, tuple[str, ...]]  # row number and cells as text
 
@@ -63,8 +64,9 @@ def _open_sheet(path: Path, name: str) -> calamine.CalamineSheet:
         raise
     except BaseException as error:  # a defect of the reader shows as a PanicException, which is no Exception
         raise FileRefused("unreadable", "no workbook, or one that is damaged or cut short") from error
-    near = nearest_word(name, titles) or (next(iter(titles)) if len(titles) == 1 else None)
-    listed = f"nearest: {near}" if near else f"sheets: {', '.join(book.sheet_names[:10])}"
+    # The other names may be people's.
+    near = nearest_word(name, near_words(titles, [name])) or next(filter(_DEFAULT_NAME.fullmatch, titles), None)
+    listed = f"nearest: {near}" if near else f"sheets: {len(book.sheet_names)}, none of a name near it"
     raise FileRefused("missing_sheet", f"no sheet {name} ({listed})")
 
 
@@ -92,11 +94,13 @@ class Part:
 def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[Batch]:
     head, layout = _read_head(sheet, obj)
     yield head
-    keys = [at for at, column in zip(layout.positions, obj.columns, strict=True) if column.primary_key]
+    keys = [
+        at for at, column in zip(layout.positions, obj.columns, strict=True) if column.primary_key and at is not None
+    ]
     # Lone texts wait for the next record: where one follows they are records too, else notes at the end of the sheet.
     waiting: list[Row] = []
     blanks: list[Rejected] = []  # those at the end of the sheet are no rows of the export
-    for part in _list_parts(sheet, head.read):
+    for part in _list_parts(sheet, head.read, layout.width):
         suspects = {at: _row_reason(part.cells(at), layout, keys) for at in _find_suspects(part, layout, keys)}
         others = {at: reason for at, reason in suspects.items() if reason}
         is_landing = np.ones(part.filled.shape[1], bool)
@@ -106,7 +110,6 @@ def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[B
         released, waiting = (waiting, []) if last_record >= 0 else ([], waiting)
         skipped, blanks = (blanks, []) if last_filled >= 0 else ([], blanks)
         read = len(skipped) + int(last_filled) + 1
-        quarantined: list[Rejected] = []
         for at, reason in others.items():
             number, cells = part.first + at, part.cells(at)
             if reason == "lone" and at > last_record:
@@ -114,19 +117,21 @@ def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[B
             elif reason == "lone":
                 is_landing[at] = True
             else:
-                aside = quarantined if reason == "ragged_row" else blanks if at > last_filled else skipped
+                aside = blanks if at > last_filled else skipped
                 aside.append(Rejected(number, reason, raw_text(cells)))
-        yield Batch(_landed(released, part, is_landing, obj, layout), quarantined, skipped, read)
+        unnamed = _find_unnamed(released, part, is_landing, layout)
+        yield Batch(_landed(released, part, is_landing, obj, layout), [], skipped, read, unnamed)
     notes = [Rejected(number, "signature", raw_text(cells)) for number, cells in waiting]
     yield Batch(no_rows(obj), [], notes, 0)
 
 
-def _list_parts(sheet: calamine.CalamineSheet, after: int) -> Iterator[Part]:
-    """The rows after so many; converted by columns, as most hold one type."""
+def _list_parts(sheet: calamine.CalamineSheet, after: int, width: int) -> Iterator[Part]:
+    """The rows after so many; converted by columns, as most hold one type. The contract may name more than the sheet has."""
     rows = islice(sheet.iter_rows(), after, None)
     size = max(min(BATCH_ROWS, _BATCH_CELLS // max(sheet.total_width, 1)), 1)
     while part := list(islice(rows, size)):
-        yield Part(after + 1, [column_texts(column) for column in zip(*part, strict=True)])
+        columns = [column_texts(column) for column in zip(*part, strict=True)]
+        yield Part(after + 1, columns + [[""] * len(part)] * (width - len(columns)))
         after += len(part)
 
 
@@ -152,7 +157,8 @@ def _read_head(sheet: calamine.CalamineSheet, obj: SourceObject) -> tuple[Batch,
         raise FileRefused("empty_file", f"no header row in sheet {obj.sheet}")
     if len(headers) < obj.header_rows:
         raise FileRefused("missing_header", f"sheet {obj.sheet} ends before its header rows ({obj.header_rows})")
-    layout = match_headers(join_header_rows(headers, _merged_below(sheet, top - 1, len(headers))), obj)
+    left = sheet.start[1] if sheet.start else 0
+    layout = match_headers(join_header_rows(headers, _merged_below(sheet, top - 1, len(headers))), obj, left)
     return Batch(no_rows(obj), [], skipped, len(skipped)), layout
 
 
@@ -171,7 +177,7 @@ def _find_suspects(part: Part, layout: Layout, keys: Sequence[int]) -> list[int]
     filled, first = part.filled, part.filled.argmax(axis=0)
     title = next(at for at, title in enumerate(layout.titles) if title)
     is_suspect = np.array([cell.strip() == layout.titles[title] for cell in part.columns[title]])
-    is_suspect |= (filled.sum(axis=0) <= 1) | filled[list(layout.unnamed)].any(axis=0)
+    is_suspect |= filled.sum(axis=0) <= 1
     has_key = np.logical_or.reduce([filled[key] & (first != key) for key in keys], initial=False)
     for at in np.flatnonzero(~is_suspect & ~has_key).tolist():
         is_suspect[at] = footer_word(part.columns[first[at]][at]) is not None
@@ -188,8 +194,6 @@ def _row_reason(cells: tuple[str, ...], layout: Layout, keys: Sequence[int]) -> 
         return "header"
     if reason := footer_reason(cells, keys):
         return reason
-    if any(cells[position].strip() for position in layout.unnamed):
-        return "ragged_row"
     return "lone" if len(filled) == 1 and is_lone_text(cells, keys) else None
 
 
@@ -200,10 +204,24 @@ def _landed(
     numbers = [*(number for number, _ in released), *(part.first + np.flatnonzero(is_landing))]
     columns, mask = [], pa.array(is_landing)
     for position in layout.positions:
+        if position is None:  # an optional one
+            columns.append(pa.nulls(len(numbers), pa.string()))
+            continue
         earlier = pa.array([cells[position] for _, cells in released], pa.string())
         own = part.arrays[position].filter(mask)
         columns.append(pa.concat_arrays([earlier, own]))
     return to_rows(obj, numbers, columns)
+
+
+def _find_unnamed(released: Sequence[Row], part: Part, is_landing: np.ndarray, layout: Layout) -> list[Unnamed]:
+    """Values under no header, of the rows that had waited and of those of the part that land."""
+    found = []
+    for position in layout.unnamed:
+        values = [(number, cells[position]) for number, cells in released if cells[position].strip()]
+        for at in np.flatnonzero(is_landing & part.filled[position]):
+            values.append((part.first + int(at), part.columns[position][int(at)]))
+        found += [Unnamed(number, layout.letter(position), value) for number, value in values]
+    return found
 
 
 def raw_text(cells: Sequence[str]) -> str:

@@ -1,0 +1,167 @@
+"""What becomes of the records of delimited text: rows that land, rows set aside, rows that hold no record.
+
+Empty cells too many or too few are no fault: spreadsheets leave them out at the end of a line, or write some more. A record
+that ends before its key or a required column is ragged, as it may be half of one; so is a value beyond the last header.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.common.contracts import SourceObject
+from jobs.land.batches import Batch, Rejected, Unnamed, rows_schema
+from jobs.land.footers import FOOTER_START, footer_reason, footer_word, is_lone_text
+from jobs.land.headers import Layout
+from jobs.land.records import Parsed, Record
+
+_QUARANTINED = ("ragged_row", "bad_bytes", "unclosed_quote")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Records in their order, as many columns as the header has; `is_ragged` marks those of the wrong shape."""
+
+    numbers: np.ndarray
+    columns: list[pa.Array]
+    is_ragged: np.ndarray
+
+    @cached_property
+    def filled(self) -> np.ndarray:
+        """How many cells of a row hold something."""
+        counts = np.zeros(len(self.numbers), np.int64)
+        for column in self.columns:
+            counts += 1 if column.null_count == 0 else column.is_valid().to_numpy(zero_copy_only=False)
+        return counts
+
+    def cells(self, at: int) -> list[str]:
+        return [column[at].as_py() or "" for column in self.columns]
+
+
+def settle(parsed: Parsed, text_of: Callable[[int], str], obj: SourceObject, layout: Layout) -> Batch:
+    """Decide what lands of a block's records.
+
+    Args:
+        parsed: the records.
+        text_of: a record's text by its number.
+        obj: the object of the contract.
+        layout: where its columns stand.
+    """
+    rows, rejected = _even_out(parsed, layout)
+    keys = [
+        at for at, column in zip(layout.positions, obj.columns, strict=True) if column.primary_key and at is not None
+    ]
+    faults = _find_faults(rows, layout)
+    for at in _find_suspects(rows, faults):
+        faults[at] = footer_reason(rows.cells(at), keys) or ""
+    is_landing = faults == ""
+    for at in np.flatnonzero(~is_landing).tolist():
+        number = int(rows.numbers[at])
+        rejected.append(Rejected(number, str(faults[at]), text_of(number)))
+    rejected.sort(key=lambda row: row.row_number)
+    nulls = pa.nulls(len(rows.numbers), pa.string())
+    lone = [int(rows.numbers[at]) for at in _find_lone(rows, is_landing, keys)]
+    return Batch(
+        rows=pa.RecordBatch.from_arrays(
+            [pa.array(rows.numbers), *(nulls if at is None else rows.columns[at] for at in layout.positions)],
+            schema=rows_schema(obj),
+        ).filter(pa.array(is_landing)),
+        quarantined=[row for row in rejected if row.reason in _QUARANTINED],
+        skipped=[row for row in rejected if row.reason not in _QUARANTINED],
+        read=len(parsed.numbers) + len(parsed.others),
+        unnamed=_find_unnamed(rows, is_landing, layout),
+        lone=[Rejected(number, "lone", text_of(number)) for number in lone],
+    )
+
+
+def _even_out(parsed: Parsed, layout: Layout) -> tuple[Rows, list[Rejected]]:
+    """The records that can be read, as rows of the layout's width; and those that cannot."""
+    rejected: list[Rejected] = []
+    further: list[Record] = []
+    for record in parsed.others:
+        if record.fault or _is_ragged(record.cells, layout):
+            rejected.append(Rejected(record.start, record.fault or "ragged_row", record.text))
+        else:
+            further.append(record)
+    width, count = len(parsed.columns), len(parsed.numbers)
+    columns = parsed.columns[: layout.width] + [pa.nulls(count, pa.string())] * (layout.width - width)
+    is_ragged = np.zeros(count, bool)
+    for column in parsed.columns[layout.width :]:
+        is_ragged |= ~is_blank(column)
+    if width < layout.needed:
+        is_ragged |= ~np.logical_and.reduce([is_blank(column) for column in columns])
+    if not further:
+        return Rows(parsed.numbers, columns, is_ragged), rejected
+    numbers = np.concatenate([parsed.numbers, np.array([record.start for record in further], np.int64)])
+    order = np.argsort(numbers)
+    both = [pa.concat_arrays([column, _cells_at(further, at)]) for at, column in enumerate(columns)]
+    is_ragged = np.concatenate([is_ragged, np.zeros(len(further), bool)])
+    return Rows(numbers[order], [column.take(pa.array(order)) for column in both], is_ragged[order]), rejected
+
+
+def _is_ragged(cells: Sequence[str], layout: Layout) -> bool:
+    if len(cells) < layout.needed:
+        return any(cell.strip() for cell in cells)
+    return any(cell.strip() for cell in cells[layout.width :])
+
+
+def _cells_at(records: Sequence[Record], at: int) -> pa.Array:
+    return pa.array([(record.cells[at] if at < len(record.cells) else "") or None for record in records], pa.string())
+
+
+def _find_faults(rows: Rows, layout: Layout) -> np.ndarray:
+    """Reason of each row that does not land, "" for the others."""
+    faults = np.full(len(rows.numbers), "", dtype=object)
+    faults[rows.is_ragged] = "ragged_row"
+    is_header = np.ones(len(faults), bool)
+    is_empty = np.ones(len(faults), bool)
+    for position, column in enumerate(rows.columns):
+        if is_empty.any():
+            is_empty &= is_blank(column)
+        if is_header.any() and layout.titles[position]:
+            is_header &= pc.fill_null(pc.equal(column, layout.titles[position]), False).to_numpy(zero_copy_only=False)
+    faults[is_header & ~rows.is_ragged] = "header"
+    faults[is_empty & ~rows.is_ragged] = "blank"
+    return faults
+
+
+def _find_suspects(rows: Rows, faults: np.ndarray) -> list[int]:
+    """Rows whose first text reads like a total or signature."""
+    first = pc.coalesce(*rows.columns)
+    is_near = pc.fill_null(pc.match_substring_regex(first, FOOTER_START), False)
+    words = [word for word in pc.unique(first.filter(is_near)).to_pylist() if not word.strip() or footer_word(word)]
+    if not words:
+        return []
+    is_suspect = pc.is_in(first, value_set=pa.array(words, pa.string())).to_numpy(zero_copy_only=False)
+    found: list[int] = np.flatnonzero(is_suspect & (faults == "")).tolist()
+    return found
+
+
+def _find_lone(rows: Rows, is_landing: np.ndarray, keys: Sequence[int]) -> list[int]:
+    """The rows at the end that hold one text and no key: notes, unless a record follows in another block."""
+    found: list[int] = []
+    for at in reversed(np.flatnonzero(is_landing).tolist()):
+        if rows.filled[at] != 1 or not is_lone_text(rows.cells(at), keys):
+            break
+        found.append(at)
+    return found[::-1]
+
+
+def _find_unnamed(rows: Rows, is_landing: np.ndarray, layout: Layout) -> list[Unnamed]:
+    found = []
+    for position in layout.unnamed:
+        column = rows.columns[position]
+        if column.null_count < len(column):
+            for at in np.flatnonzero(is_landing & ~is_blank(column)).tolist():
+                found.append(Unnamed(int(rows.numbers[at]), layout.letter(position), column[at].as_py()))
+    return found
+
+
+def is_blank(column: pa.Array) -> np.ndarray:
+    """Whether a cell holds no more than white space."""
+    length = pc.fill_null(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0)
+    found: np.ndarray = length.to_numpy(zero_copy_only=False) == 0
+    return found
