@@ -108,7 +108,7 @@ def write_workbook(draw: random.Random, rows: list[list[str]], titled: bool) -> 
     with xlsxwriter.Workbook(packed, {"in_memory": True, "strings_to_numbers": draw.random() < 0.3}) as book:
         page = book.add_worksheet(draw.choice((SHEET, SHEET, SHEET, f" {SHEET}", draw_person(draw).name)))
         if draw.random() < 0.3:
-            book.add_worksheet(draw_person(draw).name)
+            book.add_worksheet(f"{draw_person(draw).name}2")
         top = 0
         if titled:
             page.merge_range(0, 0, 0, len(HEADERS) - 1, f"{draw_person(draw).name}等人员名单")
