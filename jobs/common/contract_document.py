@@ -36,6 +36,7 @@ SERVER_WORDS = (
     "ready",
     "max_loss",
     "ignore",
+    "group_into",
 )
 COLUMN_WORDS = ("feeds", "unit", "position", "optional")
 # Servers whose files lie in the inbox; the standard knows databases and clouds too.

@@ -28,6 +28,7 @@ SERVER_DEFAULTS: Mapping[str, Any] = {
     "as_of": None,
     "max_loss": 0.5,
     "ignore": (),
+    "group_into": None,
 }
 FORMAT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "csv": {"delimiter": ",", "header_rows": 1},
@@ -236,6 +237,10 @@ def _check_format(document: Document, settings: Mapping[str, Setting], place: Pl
             yield document.finding(
                 settings[word].place, f"`{word}` is only for {only}; this export is {file_format}.", "Remove it."
             )
+    if "group_into" in settings and file_format == "jsonl":
+        yield document.finding(
+            settings["group_into"].place, "JSON lines do not stand under headings of groups.", "Remove `group_into`."
+        )
     if file_format == "xlsx" and "sheet" not in settings:
         yield document.finding(
             (*place, "customProperties"),

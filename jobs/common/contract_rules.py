@@ -15,6 +15,7 @@ from jobs.common.contract_files import (
     check_server,
     check_words,
     own_settings,
+    server_settings,
     unknown_value,
 )
 from jobs.common.document import Document, Finding, Place, suggest
@@ -59,7 +60,7 @@ def check_rules(document: Document, records: Records) -> list[Finding]:
     findings = [*_check_head(document), *_check_pairs(document)]
     for index, server in blocks(content, "servers"):
         findings += check_server(document, server, ("servers", index))
-    findings += check_paths(document)
+    findings += [*check_paths(document), *_check_groups(document)]
     for index, schema in blocks(content, "schema"):
         findings += _check_object(document, schema, ("schema", index), records)
     return list(dict.fromkeys(findings))
@@ -116,6 +117,27 @@ def _check_pairs(document: Document) -> Iterator[Finding]:
                     f"`{name}` has no counterpart: {what} with the same name is missing.",
                     f"{suggest(name, free)} Both `{where}` and this one name the export.",
                 )
+
+
+def _check_groups(document: Document) -> Iterator[Finding]:
+    """The headings between the rows of an export fill one of its columns, which is not all there is of the key."""
+    columns = {schema.get("name"): blocks(schema, "properties") for _, schema in blocks(document.content, "schema")}
+    for index, server in blocks(document.content, "servers"):
+        setting = server_settings(server, ("servers", index)).get("group_into")
+        own = [column for _, column in columns.get(server.get("server"), [])]
+        if setting is None or not own:
+            continue
+        names = [str(column.get("name")) for column in own]
+        if setting.value not in names:
+            yield document.finding(
+                setting.place, f"`{setting.value}` is no column of the export.", suggest(setting.value, names)
+            )
+        elif [str(column.get("name")) for column in own if column.get("primaryKey") is True] == [setting.value]:
+            yield document.finding(
+                setting.place,
+                f"`{setting.value}` is the primary key, and all rows of a group would have the same.",
+                "Choose a column that is not the key, or add another one to the key.",
+            )
 
 
 def _check_object(document: Document, schema: Mapping[str, Any], place: Place, records: Records) -> Iterator[Finding]:

@@ -77,6 +77,7 @@ class SourceObject:
     YYYYMMDD or YYYY-MM-DD (None: the night); `ready` is "name" (no `.part`, `.tmp`, `~$`) or "done" (a `.done` beside it).
     `max_loss` is the share of the keys of the snapshot before that may be gone; one that lacks more is held back.
     `ignore` lists headers (or keys) that are read over, letters of columns without one, or "*" for all undeclared ones.
+    `group_into` names the column that no file has and the headings between the rows fill.
     """
 
     system: str
@@ -95,6 +96,7 @@ class SourceObject:
     max_loss: float
     columns: tuple[Column, ...]
     ignore: tuple[str, ...] = ()
+    group_into: str | None = None
 
     @property
     def raw_table(self) -> str:

@@ -20,6 +20,15 @@ _SIGNATURE = re.compile(
 FOOTER_START = "^[\\s\\x{3000}\\x{A0}]*([本全合总小共制填审复经办负单部分编统登联公盖签备注说(（]|$)"
 _NOTE = re.compile(r"[\u4e00-\u9fff].*[\s:：，。,]|[\s:：，。,].*[\u4e00-\u9fff]", re.DOTALL)
 _SPACE = re.compile(r"\s+")
+# How the headings of groups are numbered and counted: 一、机关（3家）, （二）企业, 第三组.
+_CHINESE = "[一二三四五六七八九十百]{1,4}"
+_NUMBERED = re.compile(rf"第{_CHINESE}[章节组部分类批队]|{_CHINESE}[、.．]|[(（]{_CHINESE}[)）]")
+_HEADING_NUMBER = re.compile(rf"^(?:{_NUMBERED.pattern}|[0-9]{{1,2}}[、.．](?![0-9]))")
+_COUNTED = re.compile(r"[(（]共?计?[0-9０-９]+[家户人个所名条件项处栋幢套间座位份][)）][:：]?$")
+_MARKED = re.compile(r"[0-9]{1,2}[、.．](?![0-9]).+|.*[\u4e00-\u9fff].*[:：]|【.+】", re.DOTALL)
+_SEQUENCE_TITLES = ("序号", "序", "行号", "顺序号", "NO", "NO.")
+_NUMBER = re.compile(r"[0-9０-９.．]+")
+_SENTENCE = re.compile("[，。；！？,;]")
 
 
 def footer_reason(cells: Sequence[str], key_positions: Sequence[int]) -> str | None:
@@ -55,3 +64,39 @@ def is_lone_text(cells: Sequence[str], key_positions: Sequence[int]) -> bool:
     if position in key_positions:
         return len(key_positions) == 1 and _NOTE.search(text) is not None
     return not text.strip().replace(".", "").isdigit()
+
+
+def is_group(cells: Sequence[str], key_positions: Sequence[int], titles: Sequence[str], merged: int = 1) -> bool:
+    """Whether the row holds nothing but the heading of a group of rows, or a note between them: clearly no record.
+
+    That is a text over more than half of the columns, a word in the column of running numbers, or a text that is numbered or
+    counted as headings are. Other lone texts may be records that lack the rest. A key that reads like a heading must
+    do so strictly.
+
+    Args:
+        cells: the row as text.
+        key_positions: where the primary key stands; where none is declared, a merged text alone tells.
+        titles: the headers.
+        merged: over how many columns the cell of the text is merged.
+    """
+    filled = [(position, cell) for position, cell in enumerate(cells) if cell.strip()]
+    if len(filled) != 1:
+        return False
+    position, text = filled[0][0], _SPACE.sub("", filled[0][1])
+    if 2 * merged > max(len(titles), 2):
+        return True
+    if not key_positions or len(titles) < 3:
+        return False
+    title = titles[position] if position < len(titles) else ""
+    if title.upper() in _SEQUENCE_TITLES:
+        return _NUMBER.fullmatch(text) is None
+    is_strict = _NUMBERED.match(text) is not None or _COUNTED.search(text) is not None
+    if position in key_positions:
+        return is_strict and len(key_positions) == 1
+    return is_strict or _MARKED.fullmatch(text) is not None
+
+
+def group_name(text: str) -> str | None:
+    """What a heading calls its group, without number and count, which change; None where it is a sentence."""
+    name = _COUNTED.sub("", _HEADING_NUMBER.sub("", _SPACE.sub("", text))).strip(":：【】")
+    return None if not name or _SENTENCE.search(name) else name

@@ -3,7 +3,7 @@
 Reads: one archived file (also XLSB, ODS); the sheet is held in memory as a whole by the reader. Refuses (FileRefused): what
 is no workbook, one that is password-protected, damaged or too large for memory, one without the sheet, an empty sheet,
 headers that are not the contract's.
-Skips: title, header (also repeated further down), blank, total, signature.
+Skips: title, header (also repeated further down), blank, total, signature, group.
 
 Values: whole numbers without `.0`; dates as ISO; TRUE and FALSE; an empty cell as null; an error as its word (`#N/A`), a
 formula that was never computed as `#NO_VALUE!`.
@@ -28,7 +28,7 @@ from jobs.common.document import nearest_word
 from jobs.land.batches import Batch, FileRefused, Rejected, Unnamed, hold_trailing_blanks, no_rows, to_rows
 from jobs.land.cells import column_texts
 from jobs.land.extent import prepare_sheet
-from jobs.land.footers import footer_reason, footer_word, is_lone_text
+from jobs.land.footers import footer_reason, footer_word, is_group, is_lone_text
 from jobs.land.headers import Layout, Merged, join_header_rows, match_headers, near_words
 from jobs.land.kinds import check_kind
 
@@ -99,9 +99,13 @@ def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[B
     ]
     # Lone texts wait for the next record: where one follows they are records too, else notes at the end of the sheet.
     waiting: list[Row] = []
+    merged = _merged_widths(sheet)
     blanks: list[Rejected] = []  # those at the end of the sheet are no rows of the export
     for part in _list_parts(sheet, head.read, layout.width):
-        suspects = {at: _row_reason(part.cells(at), layout, keys) for at in _find_suspects(part, layout, keys)}
+        suspects = {
+            at: _row_reason(part.cells(at), layout, keys, merged.get(part.first + at, 1))
+            for at in _find_suspects(part, layout, keys)
+        }
         others = {at: reason for at, reason in suspects.items() if reason}
         is_landing = np.ones(part.filled.shape[1], bool)
         is_landing[list(others)] = False
@@ -172,6 +176,14 @@ def _merged_below(sheet: calamine.CalamineSheet, top: int, height: int) -> Merge
     ]
 
 
+def _merged_widths(sheet: calamine.CalamineSheet) -> dict[int, int]:
+    """How many columns the widest merged range that begins in a row spans, by row number."""
+    widths: dict[int, int] = {}
+    for (row, left), (_, right) in sheet.merged_cell_ranges or []:
+        widths[row + 1] = max(widths.get(row + 1, 1), right - left + 1)
+    return widths
+
+
 def _find_suspects(part: Part, layout: Layout, keys: Sequence[int]) -> list[int]:
     """The rows that may be no records, in their order; what can be told of whole columns tells of all others that they are."""
     filled, first = part.filled, part.filled.argmax(axis=0)
@@ -185,7 +197,7 @@ def _find_suspects(part: Part, layout: Layout, keys: Sequence[int]) -> list[int]
     return found
 
 
-def _row_reason(cells: tuple[str, ...], layout: Layout, keys: Sequence[int]) -> str | None:
+def _row_reason(cells: tuple[str, ...], layout: Layout, keys: Sequence[int], merged: int) -> str | None:
     """Why a row does not land; `lone` for a text that may be a note; None for a record."""
     filled = [cell for cell in cells if cell and not cell.isspace()]
     if not filled:
@@ -194,6 +206,8 @@ def _row_reason(cells: tuple[str, ...], layout: Layout, keys: Sequence[int]) -> 
         return "header"
     if reason := footer_reason(cells, keys):
         return reason
+    if len(filled) == 1 and is_group(cells, keys, layout.titles, merged):
+        return "group"
     return "lone" if len(filled) == 1 and is_lone_text(cells, keys) else None
 
 
