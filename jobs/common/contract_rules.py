@@ -121,10 +121,15 @@ def _check_pairs(document: Document) -> Iterator[Finding]:
 
 def _check_groups(document: Document) -> Iterator[Finding]:
     """The headings between the rows of an export fill one of its columns, which is not all there is of the key."""
-    columns = {schema.get("name"): blocks(schema, "properties") for _, schema in blocks(document.content, "schema")}
+    schemas = [schema for _, schema in blocks(document.content, "schema")]
     for index, server in blocks(document.content, "servers"):
         setting = server_settings(server, ("servers", index)).get("group_into")
-        own = [column for _, column in columns.get(server.get("server"), [])]
+        own = [
+            c
+            for schema in schemas
+            if schema.get("name") == server.get("server")
+            for _, c in blocks(schema, "properties")
+        ]
         if setting is None or not own:
             continue
         names = [str(column.get("name")) for column in own]
