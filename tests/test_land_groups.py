@@ -53,6 +53,43 @@ def test_a_heading_between_records_is_skipped(tmp_path: Path, name: str) -> None
     assert [row[2] for row in landed["rows"]] == ["A1", "A2"]
 
 
+TEXTS = {name: row for name, (row, merged) in HEADINGS.items() if merged == 1} | {
+    "alone on its line": ["一、机关（3家）"],
+    "a word alone on its line": ["机关"],
+}
+
+
+def text(folder: Path, row: Sequence[Any]) -> Path:
+    path = folder / "list.csv"
+    rows = [HEADER, [1, "A1", "甲店"], row, [2, "A2", "乙店"]]
+    path.write_text(
+        "\n".join(",".join("" if cell is None else str(cell) for cell in row) for row in rows), encoding="utf-8"
+    )
+    return path
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_heading_in_text_is_skipped(tmp_path: Path, name: str) -> None:
+    landed = land_file(text(tmp_path, TEXTS[name]), make_object("csv", HEADER, ("登记号",)))
+    assert (landed["skipped"], landed["quarantined"]) == ([(1, "header"), (3, "group")], [])
+    assert [row[2] for row in landed["rows"]] == ["A1", "A2"]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_what_may_be_a_record_of_text_lands(tmp_path: Path, name: str) -> None:
+    row, _ = RECORDS[name]
+    landed = land_file(text(tmp_path, row), make_object("csv", HEADER, ("登记号",)))
+    assert landed["skipped"] == [(1, "header")]
+    assert landed["rows"][1] == (3, *(None if cell is None else str(cell) for cell in row))
+
+
+@pytest.mark.parametrize("line", ["一、机关（3家）,,", "一、机关（3家）", '"一、机关（3家）",,'])
+def test_the_name_of_a_group_in_text_is_carried_down(tmp_path: Path, line: str) -> None:
+    obj = make_object("csv", ["类别", *HEADER], ("登记号",), group_into="c0")
+    landed = land_file(text(tmp_path, [line]), obj)
+    assert [row[1:] for row in landed["rows"]] == [(None, "1", "A1", "甲店"), ("机关", "2", "A2", "乙店")]
+
+
 @pytest.mark.parametrize("name", RECORDS)
 def test_what_may_be_a_record_lands(tmp_path: Path, name: str) -> None:
     row, merged = RECORDS[name]

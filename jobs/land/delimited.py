@@ -2,7 +2,7 @@
 
 Reads: one archived file. Refuses (FileRefused): another encoding, an empty file, headers that are not the contract's.
 Quarantines: ragged_row, bad_bytes, unclosed_quote. Skips: title, header (also one repeated further down), blank (no cell
-holds more than white space), total, signature. An empty cell lands as null.
+holds more than white space), total, signature, group. An empty cell lands as null.
 
 Blocks of the file go through Arrow's parser. What it makes of a block counts only if its records account for every line of
 the block and each record over several lines keeps the rules of `records`; otherwise the block is read line by line.

@@ -83,9 +83,10 @@ def is_group(cells: Sequence[str], key_positions: Sequence[int], titles: Sequenc
     if len(filled) != 1:
         return False
     position, text = filled[0][0], _SPACE.sub("", filled[0][1])
-    if 2 * merged > max(len(titles), 2):
+    named = sum(1 for title in titles if title)
+    if 2 * merged > max(named, 2):
         return True
-    if not key_positions or len(titles) < 3:
+    if not key_positions or named < 3:
         return False
     title = titles[position] if position < len(titles) else ""
     if title.upper() in _SEQUENCE_TITLES:

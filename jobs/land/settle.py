@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from jobs.common.contracts import SourceObject
 from jobs.land.batches import Batch, Rejected, Unnamed, rows_schema
-from jobs.land.footers import FOOTER_START, footer_reason, footer_word, is_lone_text
+from jobs.land.footers import FOOTER_START, footer_reason, footer_word, is_group, is_lone_text
 from jobs.land.headers import Layout
 from jobs.land.records import Parsed, Record
 
@@ -50,13 +50,15 @@ def settle(parsed: Parsed, text_of: Callable[[int], str], obj: SourceObject, lay
         obj: the object of the contract.
         layout: where its columns stand.
     """
-    rows, rejected = _even_out(parsed, layout)
     keys = [
         at for at, column in zip(layout.positions, obj.columns, strict=True) if column.primary_key and at is not None
     ]
+    rows, rejected = _even_out(parsed, layout, keys)
     faults = _find_faults(rows, layout)
     for at in _find_suspects(rows, faults):
         faults[at] = footer_reason(rows.cells(at), keys) or ""
+    for at in np.flatnonzero((rows.filled == 1) & (faults == "")).tolist():
+        faults[at] = "group" if is_group(rows.cells(at), keys, layout.titles) else ""
     is_landing = faults == ""
     for at in np.flatnonzero(~is_landing).tolist():
         number = int(rows.numbers[at])
@@ -77,12 +79,13 @@ def settle(parsed: Parsed, text_of: Callable[[int], str], obj: SourceObject, lay
     )
 
 
-def _even_out(parsed: Parsed, layout: Layout) -> tuple[Rows, list[Rejected]]:
+def _even_out(parsed: Parsed, layout: Layout, keys: Sequence[int]) -> tuple[Rows, list[Rejected]]:
     """The records that can be read, as rows of the layout's width; and those that cannot."""
     rejected: list[Rejected] = []
     further: list[Record] = []
     for record in parsed.others:
-        if record.fault or _is_ragged(record.cells, layout):
+        is_heading = is_group(record.cells, keys, layout.titles)
+        if record.fault or (_is_ragged(record.cells, layout) and not is_heading):
             rejected.append(Rejected(record.start, record.fault or "ragged_row", record.text))
         else:
             further.append(record)
