@@ -15,7 +15,7 @@ from jobs.common.books import balances
 from jobs.common.deliveries import deliveries_with_status, file_key, known_files, still_refused
 from jobs.common.errors import Refusal
 from jobs.common.file_names import shown
-from jobs.common.inbox import waiting_files
+from jobs.common.inbox import explain_waiting, left_behind, waiting_files
 from jobs.common.releases import PUBLISHED, all_releases, visible_release
 from jobs.common.runs import REFUSED, RELEASED, all_runs, close_run, lock
 from jobs.common.stage import STAGES, Context, guarded, open_context, peak_memory_mb, read_refusal
@@ -30,6 +30,8 @@ def run(context: Context) -> dict[str, Any]:
     verdict = judge_run(context, sources)
     stages = describe_stages(context)
     visible = visible_release(context.lake)
+    left = left_behind(context.workspace, context.run.run_id)
+    waiting = explain_waiting(waiting_files(context.workspace, context.conf.sources, left), context.conf)
     summary = {
         "run_id": context.run.run_id,
         "night": context.run.night.isoformat(),
@@ -38,9 +40,7 @@ def run(context: Context) -> dict[str, Any]:
         "refusal": read_refusal(context.workspace, context.run.run_id),
         "nothing_new": context.plan["nothing_new"],
         "sources": sources,
-        "waiting": [
-            f"{name}: {reason}" for name, reason in waiting_files(context.workspace, context.conf.sources).items()
-        ],
+        "waiting": [f"{name}: {why}" for name, why in waiting.items()],
         "tables": describe_tables(context),
         "stages": stages,
         "books": describe_books(context),

@@ -16,7 +16,7 @@ from jobs.common.conf_check import check_conf
 from jobs.common.decisions import ACCEPT, fresh_decisions
 from jobs.common.deliveries import file_key
 from jobs.common.errors import Busy
-from jobs.common.inbox import ready_files, systems_with_files
+from jobs.common.inbox import is_system, ready_files, systems_with_files
 from jobs.common.releases import recover_release
 from jobs.common.runs import (
     AIRFLOW,
@@ -78,7 +78,8 @@ def make_plan(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> dict[st
     """
     pending = lake.rows("ops.file", {"status": ["waiting", "refused"]}, ["system"]).column("system").to_pylist()
     shaken = lake.rows("ops.decision", {"night": None}, ["system"]).column("system").to_pylist()
-    sources = {*systems_with_files(workspace), *pending, *shaken} or {*conf.sources, *conf.refused_contracts}
+    known = {system for system in (*pending, *shaken) if is_system(system)}
+    sources = {*systems_with_files(workspace), *known} or {*conf.sources, *conf.refused_contracts}
     return {"nothing_new": _nothing_new(workspace, lake, conf, run), "sources": sorted(sources)}
 
 

@@ -25,7 +25,7 @@ from jobs.common.decisions import ACCEPT, accept, withdraw
 from jobs.common.deliveries import file_key
 from jobs.common.errors import Refusal, UserError
 from jobs.common.file_names import shown, spell_name
-from jobs.common.inbox import match_object
+from jobs.common.inbox import give, match_object
 from jobs.common.runs import REFUSED, Run, all_runs, close_run, lock, next_run
 from jobs.common.stage import Context, open_context, open_lake
 from jobs.common.workspace import Workspace, init_workspace
@@ -228,7 +228,7 @@ def hand_in(workspace: Workspace, target: Workspace, conf: Conf, files: Iterable
                 raise UserError(f"{archived} is not what was received as {told}; restore it from a backup")
         path = target.inbox / file.system / spell_name(file.name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.symlink_to(archived.absolute())
+        give(archived, path)
         obj = match_object(conf.sources.get(file.system), file.name)
         if obj is not None and obj.ready == "done":
             path.with_name(path.name + ".done").touch()

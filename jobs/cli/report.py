@@ -12,7 +12,7 @@ from jobs.common.contracts import OWN_ROLES
 from jobs.common.deliveries import deliveries_with_status
 from jobs.common.errors import UserError
 from jobs.common.file_names import shown
-from jobs.common.inbox import ready_files, systems_with_files, waiting_files
+from jobs.common.inbox import explain_waiting, inbox_files, left_behind
 from jobs.common.releases import all_releases, find_release, published_releases, visible_release
 from jobs.common.runs import CLI, Run, all_runs, holder
 from jobs.common.stage import Context, open_lake, read_refusal
@@ -73,10 +73,8 @@ def status_rows(workspace: Workspace) -> list[dict[str, Any]]:
     lake = open_lake(workspace, conf)
     runs = all_runs(lake)
     rows = _run_rows(workspace, lake, conf, runs[-1]) if runs else []
-    for system in systems_with_files(workspace):
-        ready, _ = ready_files(workspace, system, conf.sources.get(system))
-        rows += [_row("inbox", f"{system}/{file.name}", "waits", "taken by the next run") for file in ready]
-    rows += [_row("inbox", name, "waits", why) for name, why in waiting_files(workspace, conf.sources).items()]
+    files = inbox_files(workspace, conf.sources, left_behind(workspace, runs[-1].run_id) if runs else None)
+    rows += [_row("inbox", name, "waits", why) for name, why in explain_waiting(files, conf).items()]
     told = {row["name"] for row in rows if row["what"] == "source"}
     for system, error in conf.refused_contracts.items():
         first, *more = str(error).splitlines()

@@ -31,7 +31,7 @@ from jobs.common.document import nearest_word
 from jobs.common.engine import session
 from jobs.common.errors import UserError
 from jobs.common.file_names import read_name, shown, spell_name
-from jobs.common.inbox import is_unfinished
+from jobs.common.inbox import explain_waiting, give, is_unfinished, left_behind, waiting_files
 from jobs.common.rows import keyed_rows
 from jobs.common.runs import CLI
 from jobs.common.stage import Context
@@ -101,7 +101,9 @@ def try_file(
         context = land_export(workspace, conf, night, export)
         files = context.lake.rows("ops.file").to_pylist()
         if not files:
-            raise UserError(f"no run would take {shown(path.name)} as it is called; rename it")
+            left = left_behind(workspace, context.run.run_id)
+            why = explain_waiting(waiting_files(workspace, conf.sources, left), conf)
+            raise UserError(f"no run would take {shown(path.name)}: {next(iter(why.values()), 'rename it')}")
         files = [row for row in files if object == row["object"]] or files
         landed = [row for row in files if row["status"] == "accepted"]
         if landed:
@@ -200,11 +202,11 @@ def _scratch_workspace() -> Iterator[Workspace]:
 
 def land_export(workspace: Workspace, conf: Conf, night: date, export: Export) -> Context:
     """Hand the file in and land it; returns the context of the run."""
-    link = workspace.inbox / export.system / spell_name(export.name)
-    link.parent.mkdir(parents=True)
-    link.symlink_to(export.path)
+    place = workspace.inbox / export.system / spell_name(export.name)
+    place.parent.mkdir(parents=True)
+    give(export.path, place)
     if any(obj.ready == "done" for obj in _objects(conf, export.system)):
-        link.with_name(link.name + ".done").touch()
+        place.with_name(place.name + ".done").touch()
 
     with redirect_stderr(StringIO()):
         context = start.run(workspace, night, CLI, conf)

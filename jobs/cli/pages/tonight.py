@@ -17,9 +17,9 @@ from jobs.cli.pages.rules import describe_rule
 from jobs.common.books import balances
 from jobs.common.conf import snapshot_conf
 from jobs.common.difference import difference_rows
-from jobs.common.inbox import ready_files, systems_with_files, waiting_files
+from jobs.common.inbox import explain_waiting, inbox_files, left_behind
 from jobs.common.releases import Release, all_releases, published_releases
-from jobs.common.runs import CLI, REFUSED, Run, holder
+from jobs.common.runs import CLI, REFUSED, Run, all_runs, holder
 from jobs.common.stage import STAGES, Context, open_lake, read_refusal
 from jobs.finish import describe_stages, judge_sources
 
@@ -174,11 +174,9 @@ def _attention(view: View, run: Run) -> list[dict[str, Any]]:
 
 def _waiting(view: View) -> dict[str, str]:
     """Files in the inbox: those that the next run takes, and those that still wait for something."""
-    found: dict[str, str] = {}
-    for system in systems_with_files(view.workspace):
-        ready, _ = ready_files(view.workspace, system, view.conf.sources.get(system))
-        found |= {f"{system}/{file.name}": "taken by the next run" for file in ready}
-    return found | waiting_files(view.workspace, view.conf.sources)
+    runs = all_runs(view.lake)
+    left = left_behind(view.workspace, runs[-1].run_id) if runs else None
+    return explain_waiting(inbox_files(view.workspace, view.conf.sources, left), view.conf)
 
 
 def _released(releases: list[Release], run: Run) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """Extract: take the finished files of one system from the inbox into the archive, bytes as received.
 
-Reads: `inbox/<system>/`. Writes: `archive/`, `ops.delivery`, `ops.file` (status waiting, or refused).
+Reads: `inbox/<system>/`. Writes: `archive/`, `ops.delivery`, `ops.file` (status waiting, or refused), and of files that it
+leaves in the inbox the reason, `runs/<run_id>/left/`.
 Refuses: nothing by content; a file that no contract declares is archived and recorded as refused.
 """
 
-import hashlib
-import os
-import shutil
+import json
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from jobs.common.conf import Conf, snapshot_conf
@@ -18,7 +18,8 @@ from jobs.common.deliveries import deliveries_with_status, file_key, known_files
 from jobs.common.inbox import InboxFile, as_of_day, match_objects, ready_files
 from jobs.common.releases import release_of_run
 from jobs.common.runs import all_runs
-from jobs.common.stage import Context, stage_main
+from jobs.common.stage import Context
+from jobs.extract.take import NotTaken, Taken, remove, take, tidy
 
 
 def run(context: Context, system: str) -> None:
@@ -32,33 +33,57 @@ def run(context: Context, system: str) -> None:
     if context.plan.get("again") or release_of_run(context.lake, context.run.run_id) is not None:
         return
     source = context.conf.sources.get(system)
+    tidy(context.workspace, system)
     ready, waiting = ready_files(context.workspace, system, source)
-    files = [row for file in ready for row in describe_file(context, source, file, archive_file(context, file.path))]
+    left: dict[int, str] = {}
+    # What an earlier run had begun to take comes first: another file may stand under its name by now.
+    for files in ([file for file in ready if file.is_claimed], [file for file in ready if not file.is_claimed]):
+        taken = take_files(context, files, left)
+        rows = [row for each in taken for row in describe_file(context, source, each.file, each.file_id)]
+        if rows:
+            record_files(context, rows)
+        remove_files(context, taken)
     again = refused_before(context, source, system, {file.name for file in ready})
-    if files or again:
-        record_files(context, files + again)
-    for file in ready:
-        file.path.unlink()
-        file.path.with_name(file.path.name + ".done").unlink(missing_ok=True)
     if again:
+        record_files(context, again)
         context.log("extract", f"{system}: refused files tried again", files=len(again))
+    note_left(context, system, left)
     if ready or waiting:
-        context.log("extract", f"{system}: files taken", taken=len(ready), still_being_copied=len(waiting))
+        counts = {"taken": len(ready) - len(left), "waiting": len(waiting)}
+        context.log("extract", f"{system}: files taken", **counts, **({"left": len(left)} if left else {}))
 
 
-def archive_file(context: Context, path: Path) -> str:
-    """Copy the bytes to the archive under their sha256 and return it."""
-    with open(path, "rb") as handle:
-        file_id = hashlib.file_digest(handle, "sha256").hexdigest()
-    target = context.workspace.archive_path(file_id)
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(".tmp")
-        shutil.copyfile(path, partial)
-        with open(partial, "rb+") as handle:
-            os.fsync(handle.fileno())
-        partial.rename(target)
-    return file_id
+def take_files(context: Context, files: Iterable[InboxFile], left: dict[int, str]) -> list[Taken]:
+    """Those of the files that could be taken; why the others could not is noted in `left`, by inode."""
+    taken = []
+    for file in files:
+        try:
+            taken.append(take(context.workspace, file))
+        except NotTaken as refused:
+            if refused.reason:
+                with suppress(OSError):  # gone meanwhile
+                    left[file.path.lstat().st_ino] = refused.reason
+    mended = sum(each.is_mended for each in taken)
+    if mended:
+        context.log("extract", "damaged copies in the archive were replaced by what was handed in again", files=mended)
+    return taken
+
+
+def remove_files(context: Context, taken: Iterable[Taken]) -> None:
+    """Remove recorded files; one that somebody has changed since stays, and the next run takes it as a correction."""
+    changed = [each.file_id for each in taken if not remove(context.workspace, each)]
+    if changed:
+        context.log("extract", "files have changed since they were recorded and stay in the inbox", files=len(changed))
+
+
+def note_left(context: Context, system: str, left: dict[int, str]) -> None:
+    """Keep for the summary why files were left in the inbox that look ready; an earlier try's note goes."""
+    path = context.workspace.run_dir(context.run.run_id) / "left" / f"{system}.json"
+    if left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(left))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def refused_before(context: Context, source: Source | None, system: str, handed_in: set[str]) -> list[dict[str, Any]]:
@@ -147,7 +172,3 @@ def record_files(context: Context, files: list[dict[str, Any]]) -> None:
     # Files first: a delivery without its file would be counted, a file without its delivery is only taken again.
     lake.upsert("ops.file", lake.table_of("ops.file", list(fresh.values())))
     lake.upsert("ops.delivery", lake.table_of("ops.delivery", rows))
-
-
-if __name__ == "__main__":
-    stage_main("extract", run, per_source=True)
