@@ -119,11 +119,9 @@ def inbox_files(
 
 def explain_waiting(files: Mapping[str, str], conf: Conf) -> dict[str, str]:
     """The sentence of each file's reason, and what to do about it."""
-    told = conf.reasons.get("inbox", {})  # a run that began under an older configuration goes on under it
-    entries = {name: (code, told.get(code, {})) for name, code in files.items()}
+    entries = {name: conf.reasons["inbox"][code] for name, code in files.items()}
     return {
-        name: "; ".join([entry.get("en", code), *([entry["mend"]] if "mend" in entry else [])])
-        for name, (code, entry) in entries.items()
+        name: f"{entry['en']}; {entry['mend']}" if "mend" in entry else entry["en"] for name, entry in entries.items()
     }
 
 
