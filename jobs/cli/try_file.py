@@ -101,9 +101,10 @@ def try_file(
         context = land_export(workspace, conf, night, export)
         files = context.lake.rows("ops.file").to_pylist()
         if not files:
-            left = left_behind(workspace, context.run.run_id)
-            why = explain_waiting(waiting_files(workspace, conf.sources, left), conf)
-            raise UserError(f"no run would take {shown(path.name)}: {next(iter(why.values()), 'rename it')}")
+            left = waiting_files(workspace, conf.sources, left_behind(workspace, context.run.run_id))
+            why = "".join(f": {told}" for told in explain_waiting(left, conf).values())
+            state = "while it is written to" if "being_written" in left.values() else "as it is called"
+            raise UserError(f"no run would take {shown(path.name)} {state}{why}")
         files = [row for row in files if object == row["object"]] or files
         landed = [row for row in files if row["status"] == "accepted"]
         if landed:
