@@ -8,17 +8,22 @@ import json
 import shutil
 import sys
 from argparse import ArgumentParser
+from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from jobs.common.books import balances
+from jobs.common.decisions import ACCEPT, fresh_decisions
 from jobs.common.deliveries import deliveries_with_status, file_key, known_files, still_refused
 from jobs.common.errors import Refusal
 from jobs.common.file_names import shown
 from jobs.common.inbox import explain_waiting, left_behind, waiting_files
+from jobs.common.losses import count_ended
 from jobs.common.releases import PUBLISHED, all_releases, visible_release
 from jobs.common.runs import REFUSED, RELEASED, all_runs, close_run, lock
 from jobs.common.stage import STAGES, Context, guarded, open_context, peak_memory_mb, read_refusal
+from jobs.common.whole import count_files, shortcomings
 from jobs.common.workspace import open_workspace
 
 _WITHOUT_FINGERPRINT = ("ops.run", "ops.release")
@@ -57,7 +62,7 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def judge_run(context: Context, sources: dict[str, Any]) -> str:
-    """complete, incomplete (a source is missing or a file refused), refused by the gate, or crashed before it."""
+    """complete, incomplete (a source is missing, refused or partial), refused by the gate, or crashed before it."""
     lake, run_id = context.lake, context.run.run_id
     whole = all(source["state"] in ("delivered", "not expected") for source in sources.values())
     if context.plan["nothing_new"] or any(r.run_id == run_id and r.state == PUBLISHED for r in all_releases(lake)):
@@ -66,13 +71,19 @@ def judge_run(context: Context, sources: dict[str, Any]) -> str:
 
 
 def judge_sources(context: Context) -> dict[str, Any]:
-    """Per system: its state this night (delivered, missing, refused, not expected), and its files with their fate."""
+    """Per system: its state this night (delivered, partial, missing, refused, not expected), its files with their fate, and
+    what it lacks though its files were taken (then it is partial).
+    """
     lake, conf = context.lake, context.conf
     files = known_files(lake)
-    tonight = [row for row in deliveries_with_status(lake) if row["night"] == context.run.night]
+    every = deliveries_with_status(lake)
+    tonight = [row for row in every if row["night"] == context.run.night]
+    lacking = describe_shortcomings(context, every)
+    ended = count_let_through(context)
     left = still_refused(tonight)
+    left_keys = {_delivery_key(row) for row in left}
     # The same file may have come twice tonight: as it was before its contract was mended, or once more.
-    tonight = list({(row["system"], row["object"], row["name"], row["file_id"]): row for row in tonight}.values())
+    tonight = list({_delivery_key(row): row for row in tonight}.values())
     found = {}
     for system in sorted({*conf.sources, *conf.refused_contracts, *(row["system"] for row in tonight)}):
         own = [row for row in tonight if row["system"] == system]
@@ -82,22 +93,49 @@ def judge_sources(context: Context) -> dict[str, Any]:
         if refused or system in conf.refused_contracts:
             state = "refused"
         elif taken:
-            state = "delivered"
+            state = "partial" if lacking.get(system) else "delivered"
         else:
             state = "missing" if expected == "nightly" else "not expected"
-        described = [{**_describe_delivery(row, files), "made_good": _is_made_good(row, left)} for row in own]
-        found[system] = {"state": state, "files": described}
+        described = [
+            {
+                **_describe_delivery(row, files),
+                "made_good": row["status"] in ("refused", "held") and _delivery_key(row) not in left_keys,
+                "ended": ended.get(file_key(row)),
+            }
+            for row in own
+        ]
+        found[system] = {"state": state, "files": described, "shortcomings": lacking.get(system, [])}
         if system in conf.refused_contracts:
             found[system]["contract"] = str(conf.refused_contracts[system]).splitlines()
     return found
 
 
-def _is_made_good(row: dict[str, Any], left: list[dict[str, Any]]) -> bool:
-    """Whether a refused file was handed in again tonight as it should be."""
-    return row["status"] in ("refused", "held") and not any(
-        (other["system"], other["name"], other["file_id"]) == (row["system"], row["name"], row["file_id"])
-        for other in left
-    )
+def _delivery_key(row: dict[str, Any]) -> tuple[str, ...]:
+    """What tells a file of a night from its twins: the same bytes or name under another object or system."""
+    return row["system"], row["object"], row["name"], row["file_id"]
+
+
+def describe_shortcomings(context: Context, deliveries: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """By system what its objects lack that received files this night; counts only."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for obj in (obj for source in context.conf.sources.values() for obj in source.objects):
+        own = [row for row in deliveries if (row["system"], row["object"]) == (obj.system, obj.name)]
+        if any(row["night"] == context.run.night for row in own):
+            names = {row["file_id"]: shown(row["name"], row["file_id"]) for row in own}
+            for lack in shortcomings(obj, own, context.run.night, count_files(context.lake, obj)):
+                found[obj.system].append({"object": obj.name, "name": names[lack.file_id], **asdict(lack)})
+    return found
+
+
+def count_let_through(context: Context) -> dict[tuple[str, ...], int]:
+    """How many records of its object the night has ended, for each file that a person let through for this night."""
+    objects = {(obj.system, obj.name): obj for source in context.conf.sources.values() for obj in source.objects}
+    decided = fresh_decisions(context.lake, context.run.night, ACCEPT)
+    return {
+        file_key(row): count_ended(context.lake, objects[row["system"], row["object"]], context.run.night)
+        for row in decided
+        if row["night"] == context.run.night and (row["system"], row["object"]) in objects
+    }
 
 
 def _describe_delivery(row: dict[str, Any], files: dict[tuple[str, ...], dict[str, Any]]) -> dict[str, Any]:

@@ -68,6 +68,7 @@ SCENARIOS = {
             "2.1": {"1": "甲", "2": "乙", "3": "丙"},
             "3.1": {"1": "甲"},
         },
+        {"max_loss": 0.7},  # of the three rows two are gone in the end
     ),
     "absence": Scenario(
         # Absence from a snapshot ends a row, its return reopens it; a correction changes it.
@@ -293,6 +294,26 @@ def test_a_worse_file_of_the_same_name_is_not_made_good_by_the_one_before(nights
     ]
     later = nights.source("4.1", "a_part_refused")
     assert later["state"] == "delivered"
+
+
+def test_a_night_on_which_nothing_ends_is_told_and_counted(nights: Nights) -> None:
+    def told(run: str, system: str) -> list[tuple[str, str, int, int, int]]:
+        lacking = nights.source(run, system)["shortcomings"]
+        return [tuple(lack[name] for name in ("name", "reason", "rows", "of", "nights")) for lack in lacking]
+
+    assert told("2.1", "unread_keys") == [("x_20260102.csv", "keys_unread", 1, 2, 1)]
+    assert told("3.1", "unread_keys") == [("x_20260103.csv", "keys_unread", 1, 2, 2)]
+    assert told("4.1", "unread_keys") == []
+    assert [nights.source(run, "unread_keys")["state"] for run in RUNS[2:]] == ["partial", "partial", "delivered"]
+    assert told("2.1", "a_part_refused") == [("b_20260102.csv", "part_refused", 0, 0, 1)]
+    assert told("3.1", "a_part_refused") == [("b_20260102.csv", "part_refused", 0, 0, 2)]
+    assert [nights.source(run, "a_part_refused")["state"] for run in RUNS[2:]] == ["refused", "partial", "delivered"]
+    assert nights.office.summary(run_id("3.1"))["verdict"] == "incomplete"
+
+
+def test_a_key_twice_or_the_first_night_is_no_shortcoming(nights: Nights) -> None:
+    assert nights.source("2.1", "keys_twice")["shortcomings"] == []
+    assert not any(source["shortcomings"] for source in nights.office.summary(run_id("1.1"))["sources"].values())
 
 
 def test_an_invalid_contract_refuses_its_source_only(nights: Nights) -> None:

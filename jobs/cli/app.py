@@ -71,9 +71,10 @@ def run(
 @app.command()
 def status(home: Home = None, format: Formatted = Format.table) -> None:
     """What runs, what waits, what was refused, what readers see."""
-    from jobs.cli.report import status_rows
+    from jobs.cli.report import shorten_rows, status_rows
 
-    print_rows(status_rows(open_workspace(home)), format, ["what", "name", "state", "detail"])
+    rows = status_rows(open_workspace(home))
+    print_rows(shorten_rows(rows) if format is Format.table else rows, format, ["what", "name", "state", "detail"])
 
 
 @app.command()
@@ -114,7 +115,9 @@ def explain(
 
 @app.command()
 def withdraw(
-    file_id: Annotated[str, typer.Argument(help="The file's id (sha256), or its first 8 characters or more.")],
+    file: Annotated[
+        str, typer.Argument(help="The file: its id (sha256) or the first 8 characters of it, system/name, or its name.")
+    ],
     because: Annotated[str | None, typer.Option(help="Why; kept with the decision.")] = None,
     home: Home = None,
 ) -> None:
@@ -126,24 +129,27 @@ def withdraw(
     """
     from jobs.cli.decisions import withdraw as take_out
 
-    messages.print(take_out(open_workspace(home), file_id, because))
+    messages.print(take_out(open_workspace(home), file, because))
 
 
 @app.command()
 def accept(
-    file_id: Annotated[str, typer.Argument(help="The file's id (sha256), or its first 8 characters or more.")],
+    file: Annotated[
+        str, typer.Argument(help="The file: its id (sha256) or the first 8 characters of it, system/name, or its name.")
+    ],
     because: Annotated[str | None, typer.Option(help="Why; kept with the decision.")] = None,
     home: Home = None,
 ) -> None:
-    """Let a snapshot through that was held back because it lacks too many keys of the one before; the next run takes it.
+    """Let a snapshot through that was held back because it lacks too many of the records that stand; the next run takes it.
 
-    Exit code 4: a run is live or open.
+    Told is how many records it will end, and by the run how many it has ended. The decision is for this file and this once: the
+    next snapshot is judged anew. Exit code 4: a run is live or open.
 
     Example: jiceng accept 5c0e1f2a --because "the street has been torn down"
     """
     from jobs.cli.decisions import accept as let_through
 
-    messages.print(let_through(open_workspace(home), file_id, because))
+    messages.print(let_through(open_workspace(home), file, because))
 
 
 @app.command()

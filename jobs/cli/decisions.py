@@ -7,17 +7,24 @@ Refuses: while a run is live or open (exit code 4).
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from jobs import finish, release
+from jobs.cli.report import explain_shortcoming
 from jobs.common import decisions, rollback
-from jobs.common.conf import snapshot_conf
+from jobs.common.conf import Conf, current_conf, snapshot_conf
+from jobs.common.contracts import SourceObject
+from jobs.common.deliveries import deliveries_with_status, object_night
 from jobs.common.errors import UserError
 from jobs.common.file_names import shown
+from jobs.common.losses import count_missing
 from jobs.common.releases import find_release, finish_release, recover_release, write_release
 from jobs.common.runs import REFUSED, Run, all_runs
 from jobs.common.stage import Context, open_lake, quiet_lake
 from jobs.common.tables import Lake
+from jobs.common.whole import count_files, why_not_whole
 from jobs.common.workspace import Workspace
 
 
@@ -83,20 +90,63 @@ def let_through(workspace: Workspace, run: Run, who: str, because: str | None) -
     return str(finish.run(context)["verdict"])
 
 
-def withdraw(workspace: Workspace, file_id: str, because: str | None) -> str:
+def withdraw(workspace: Workspace, named: str, because: str | None) -> str:
     """Take a file back out; returns what was done."""
     with _deciding(workspace) as lake:
         _last_run(lake, "there is no file to withdraw")
-        rows = decisions.withdraw(lake, file_id, because)
+        rows = decisions.withdraw(lake, named, because)
     return f"{_names(rows)} is withdrawn; the next run takes out what it brought, `jiceng run` at once"
 
 
-def accept(workspace: Workspace, file_id: str, because: str | None) -> str:
-    """Let a file through that was held back; returns what was done."""
+def accept(workspace: Workspace, named: str, because: str | None) -> str:
+    """Let a file through that was held back; returns what was done, and what it will end.
+
+    Raises:
+        UserError: it is not held back, or has been superseded, so that it would change nothing or undo a correction.
+    """
     with _deciding(workspace) as lake:
         _last_run(lake, "no file is held back")
-        rows = decisions.accept(lake, file_id, because)
-    return f"{_names(rows)} is let through; the next run takes it, `jiceng run` at once"
+        conf = current_conf(workspace)
+        objects = {(obj.system, obj.name): obj for source in conf.sources.values() for obj in source.objects}
+        held = decisions.find_held(lake, named)
+        told = [
+            foretell(lake, conf, objects[row["system"], row["object"]], row)
+            for row in held
+            if (row["system"], row["object"]) in objects
+        ]
+        rows = decisions.accept(lake, named, because)
+    return ". ".join([f"{_names(rows)} is let through; the next run takes it, `jiceng run` at once", *told])
+
+
+def foretell(lake: Lake, conf: Conf, obj: SourceObject, row: dict[str, Any]) -> str:
+    """How many records a held file ends if nothing else comes; raises UserError if it has been superseded.
+
+    Args:
+        lake: of the workspace.
+        conf: with the sentences of shortcomings.
+        obj: the object of the file.
+        row: its row of `ops.file`.
+    """
+    deliveries = [d for d in deliveries_with_status(lake) if (d["system"], d["object"]) == (obj.system, obj.name)]
+    own = [d for d in deliveries if d["file_id"] == row["file_id"]]
+    since = deliveries[deliveries.index(own[-1]) + 1 :]
+    for other in (d for d in since if d["status"] in ("accepted", "late")):
+        if other["as_of"] > own[-1]["as_of"] or (other["as_of"], other["name"]) == (own[-1]["as_of"], own[-1]["name"]):
+            raise UserError(
+                f"{obj.system}/{shown(row['name'], row['file_id'])} of {own[-1]['as_of']} has been superseded: "
+                f"{shown(other['name'], other['file_id'])} of {other['as_of']} was taken in the night {other['night']}; there is nothing to let through"
+            )
+    # It counts as handed over to the next run, and the other parts of its snapshot are let through with it.
+    parts = [d["status"] == decisions.HELD and d["as_of"] == own[-1]["as_of"] for d in deliveries]
+    let_through = [{**d, "status": "accepted"} if part else d for part, d in zip(parts, deliveries, strict=True)]
+    known = object_night(obj, [*let_through, {**own[-1], "status": "accepted", "night": date.max}], date.max)
+    if why := why_not_whole(known, count_files(lake, obj)):
+        return f"It will end nothing. {explain_shortcoming({'object': obj.name, **asdict(why[0])}, conf)}"
+    ends = count_missing(lake, obj, known.counting, date.max)
+    if not ends:
+        return f"It will end no record of {obj.name}"
+    least = "" if any(column.primary_key for column in obj.columns) else "at least "
+    return f"It will end {least}{ends:,} records of {obj.name} as they stand now"
 
 
 def _names(rows: list[dict[str, Any]]) -> str:

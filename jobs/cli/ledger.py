@@ -9,7 +9,7 @@ from typing import Any
 from rich.cells import cell_len
 from rich.text import Text
 
-from jobs.cli.output import output_width, print_text
+from jobs.cli.output import ID_SHOWN, output_width, print_text
 from jobs.common.books import ENTITY_TERMS, FILE_TERMS, ROW_TERMS, Balance, balances
 from jobs.common.errors import UserError
 from jobs.common.file_names import shown
@@ -20,7 +20,6 @@ from jobs.common.workspace import Workspace
 _OF_FILES = ("read", "standing", *FILE_TERMS, *(term for term in ROW_TERMS if term not in FILE_TERMS))
 _OF_RECORDS = ("previous", "reopened", "ended", "current", *ENTITY_TERMS)
 TERMS = (*_OF_FILES, *_OF_RECORDS)
-_ID_SHOWN = 12  # characters of a file's id that tell it from others
 COLUMNS = ["run_id", "system", "object", "file", "file_id", "record", "equation", *TERMS, "left", "right", "closes"]
 
 
@@ -124,7 +123,7 @@ def _fold_terms(text: str, limit: int | None) -> list[str]:
 def _heading(row: dict[str, Any]) -> str:
     if row["system"]:
         every = "rows that stand, under new rules or files" if row["standing"] is not None else "all files"
-        file = f"{row['file']}  {row['file_id'][:_ID_SHOWN]}" if row["file_id"] else every
+        file = f"{row['file']}  {row['file_id'][:ID_SHOWN]}" if row["file_id"] else every
         return f"{row['system']} {row['object']}  {file}"
     return "all files" if re.match("read|landed|standing", row["equation"]) else "records and kinds"
 

@@ -22,6 +22,7 @@ from rich.text import Text
 
 messages = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
+ID_SHOWN = 12  # characters of a file's id that tell it from others
 _GAP = "  "
 _NARROWEST = 16  # a column is not wrapped below this width
 _TALLEST = 5  # lines of one row; a taller one is easier to read as a block

@@ -174,9 +174,9 @@ def _was_again(workspace: Workspace, run: Run) -> bool:
 def decide_as_recorded(workspace: Workspace, target: Workspace, after_run: str) -> None:
     """Decide in `target` about the files about which somebody decided after a run."""
     decided = open_lake(workspace).rows("ops.decision", {"after_run": after_run}).to_pylist()
-    told = {(row["decision"], row["file_id"]): (row["because"], row["approved_by"]) for row in decided}
-    for (decision, file_id), (because, who) in sorted(told.items()):
-        (accept if decision == ACCEPT else withdraw)(open_lake(target), file_id, because, who)
+    told = {(row["decision"], row["system"], row["file_id"]): (row["because"], row["approved_by"]) for row in decided}
+    for (decision, system, file_id), (because, who) in sorted(told.items()):
+        (accept if decision == ACCEPT else withdraw)(open_lake(target), f"{system}/{file_id}", because, who)
 
 
 def _finish_as_recorded(recorded: Recorded, run: Run, context: Context) -> str:

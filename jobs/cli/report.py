@@ -1,15 +1,16 @@
 """Rows that the commands print about runs, files, releases and contracts; keys and counts only."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from jobs.audit.rules import suite_faults
+from jobs.cli.output import ID_SHOWN
 from jobs.common.conf import Conf, current_conf, snapshot_conf
 from jobs.common.conf_check import conf_faults
 from jobs.common.contracts import OWN_ROLES
-from jobs.common.deliveries import deliveries_with_status
+from jobs.common.deliveries import deliveries_with_status, file_key
 from jobs.common.errors import UserError
 from jobs.common.file_names import shown
 from jobs.common.inbox import explain_waiting, inbox_files, left_behind
@@ -20,6 +21,7 @@ from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace
 from jobs.finish import judge_sources
 
+_LINES = 20  # of the messages of one kind; more are counted
 _ROWS_NAMED = 5  # row numbers of a file's quarantined rows that are named; `ops.quarantine` has all of them
 
 
@@ -32,9 +34,31 @@ def released_rows(workspace: Workspace, summary: dict[str, Any]) -> list[dict[st
 
 
 def shortcomings(summary: dict[str, Any], conf: Conf) -> list[str]:
-    """What keeps a run from being complete, one line each."""
-    lines = [f"{row['name']} {row['state']}: {row['detail']}" for row in _source_rows(summary["sources"], conf)]
-    return [*lines, *summary["waiting"]]
+    """What keeps a run from being complete, and what a person let through; one line each, of many the first ones."""
+    rows = _source_rows(summary["sources"], conf)
+    lines = [f"{row['name']} {row['state']}: {row['detail']}" for row in rows] + summary["waiting"]
+    return shorten(lines, "`jiceng status --format json` lists all")
+
+
+def shorten(lines: list[str], rest: str) -> list[str]:
+    """The first lines, and how many more there are; `rest` says where."""
+    more = len(lines) - _LINES
+    return lines if more <= 1 else [*lines[:_LINES], f"… and {more:,} more: {rest}"]
+
+
+def shorten_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `status_rows` for people: of each kind in one state the first ones, and how many more there are."""
+    kinds = [(row["what"], "" if row["what"] == "quarantine" else row["state"]) for row in rows]
+    total, seen = Counter(kinds), Counter[tuple[str, str]]()
+    found = []
+    for kind, row in zip(kinds, rows, strict=True):
+        seen[kind] += 1
+        more = total[kind] - _LINES
+        if more <= 1 or seen[kind] <= _LINES:
+            found.append(row)
+        elif seen[kind] == _LINES + 1:
+            found.append(_row(kind[0], f"{more:,} more", kind[1], "`jiceng status --format json` lists all"))
+    return found
 
 
 def release_rows(workspace: Workspace) -> list[dict[str, Any]]:
@@ -108,7 +132,9 @@ def _run_rows(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> list[di
 
 
 def _source_rows(sources: dict[str, Any], conf: Conf) -> list[dict[str, Any]]:
-    """Systems that handed over nothing, invalid contracts, and files that were refused, late or are still to be landed."""
+    """Systems that handed over nothing, invalid contracts, files that were refused, late, let through or are still to be
+    landed, and what was taken and yet lacks something.
+    """
     rows = []
     for system, source in sources.items():
         if source["state"] == "missing":
@@ -120,6 +146,13 @@ def _source_rows(sources: dict[str, Any], conf: Conf) -> list[dict[str, Any]]:
                 rows.append(_row("file", f"{system}/{file['name']}", "taken", "to be landed"))
             elif file["status"] != "accepted" and not file["made_good"]:
                 rows.append(_row("file", f"{system}/{file['name']}", file["status"], _explain_reason(file, conf)))
+            if file.get("ended") is not None:
+                told = f"{_count(file['ended'], 'record')} of {file['object']} ended"
+                if not file["ended"]:
+                    told = f"no record of {file['object']} ended, so it had no effect in that"
+                rows.append(_row("file", f"{system}/{file['name']}", "let through", told))
+        for lack in source.get("shortcomings", ()):
+            rows.append(_row("file", f"{system}/{lack['name']}", "partial", explain_shortcoming(lack, conf)))
     return rows
 
 
@@ -127,24 +160,54 @@ def _explain_reason(file: dict[str, Any], conf: Conf) -> str:
     """The sentence of a reason, the headers, sheets or encodings concerned, and what to do about it."""
     entry = conf.reasons["file"][file["reason"]]
     told = f"{entry['en']}: {file['detail']}" if file["detail"] else entry["en"]
-    return f"{told}; {entry['mend']}" if "mend" in entry else told
+    remedy = find_remedy(conf, file)
+    return f"{told}; {remedy}" if remedy else told
+
+
+def find_remedy(conf: Conf, file: dict[str, Any]) -> str | None:
+    """What to do about a refused, late or held file; commands name the file, so that they can be copied."""
+    mend = conf.reasons["file"][file["reason"]].get("mend")
+    return mend.replace("{file_id}", file["file_id"][:ID_SHOWN]) if mend else None
+
+
+def explain_shortcoming(lack: dict[str, Any], conf: Conf) -> str:
+    """What is lacking of an object: rows concerned, for how many nights, why, and what to do about it."""
+    entry = conf.reasons.get("shortcoming", {}).get(lack["reason"], {"en": lack["reason"]})
+    mend = f"; {entry['mend']}" if "mend" in entry else ""
+    return f"{measure_shortcoming(lack)}: {entry['en']}{mend}"
+
+
+def measure_shortcoming(lack: dict[str, Any]) -> str:
+    """The object, its rows concerned, and for how many nights in a row."""
+    rows = f", {lack['rows']:,} of {_count(lack['of'], 'row')}" if lack["rows"] else ""
+    nights = f", for the {_ordinal(lack['nights'])} night" if lack["nights"] > 1 else ""
+    return f"{lack['object']}{rows}{nights}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _quarantine_rows(lake: Lake, conf: Conf, night: date) -> list[dict[str, Any]]:
     """Rows set aside from the files of one night, by file and reason, the first ones by number."""
-    delivered = {row["file_id"]: row for row in deliveries_with_status(lake) if row["night"] == night}
+    delivered = {file_key(row): row for row in deliveries_with_status(lake) if row["night"] == night}
+    ids = sorted({key[-1] for key in delivered})
+    names = ["system", "object", "sheet", "file_id", "row_number", "reason"]
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for row in lake.rows(
-        "ops.quarantine", {"file_id": sorted(delivered)}, ["file_id", "row_number", "reason"]
-    ).to_pylist():
-        delivery = delivered[row["file_id"]]
-        name = f"{delivery['system']}/{shown(delivery['name'], row['file_id'])}"
-        found[name, row["reason"]].append(row["row_number"])
+    for row in lake.rows("ops.quarantine", {"file_id": ids}, names).to_pylist():
+        if delivery := delivered.get(file_key(row)):  # the same bytes may have come elsewhere as well
+            name = f"{delivery['system']}/{shown(delivery['name'], row['file_id'])}"
+            found[name, row["reason"]].append(row["row_number"])
     rows = []
     for (name, reason), numbers in sorted(found.items()):
         named = ", ".join(map(str, sorted(numbers)[:_ROWS_NAMED])) + (", …" if len(numbers) > _ROWS_NAMED else "")
         detail = f"row {named}: {conf.reasons['row'][reason]['en']}"
-        rows.append(_row("quarantine", name, f"{len(numbers)} row" + "s" * (len(numbers) > 1), detail))
+        rows.append(_row("quarantine", name, _count(len(numbers), "row"), detail))
     return rows
 
 

@@ -35,6 +35,7 @@ SERVER_WORDS = (
     "timezone",
     "ready",
     "max_loss",
+    "max_loss_from",
     "ignore",
     "group_into",
 )

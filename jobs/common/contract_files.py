@@ -27,6 +27,7 @@ SERVER_DEFAULTS: Mapping[str, Any] = {
     "skip_rows": 0,
     "as_of": None,
     "max_loss": 0.5,
+    "max_loss_from": 3,
     "ignore": (),
     "group_into": None,
 }
@@ -153,7 +154,13 @@ def _check_values(document: Document, settings: Mapping[str, Setting]) -> Iterat
         yield document.finding(
             loss.place,
             f"`max_loss` must be a share between 0 and 1, not `{loss.value}`.",
-            "Write 0.3 to hold a snapshot back that lacks more than three in ten of the keys before; 1 never does.",
+            "Write 0.3 to hold a snapshot back that lacks more than three in ten of the keys that stand; 1 never does.",
+        )
+    if (least := settings.get("max_loss_from")) and (type(least.value) is not int or least.value < 1):
+        yield document.finding(
+            least.place,
+            f"`max_loss_from` must be a whole number of keys, not `{least.value}`.",
+            "Write 20 to leave snapshots alone while fewer than twenty keys stand; 1 judges every one.",
         )
     if (ignored := settings.get("ignore")) and not _is_list_of_text(ignored.value):
         yield document.finding(

@@ -75,9 +75,10 @@ class SourceObject:
 
     `path` is a glob below `inbox/<system>/`; `as_of` a regular expression over the file name whose first group is
     YYYYMMDD or YYYY-MM-DD (None: the night); `ready` is "name" (no `.part`, `.tmp`, `~$`) or "done" (a `.done` beside it).
-    `max_loss` is the share of the keys of the snapshot before that may be gone; one that lacks more is held back.
     `ignore` lists headers (or keys) that are read over, letters of columns without one, or "*" for all undeclared ones.
     `group_into` names the column that no file has and the headings between the rows fill.
+    `max_loss` is the share of the keys that stand which may be gone from a snapshot; one that lacks more is held back, if
+    at least `max_loss_from` keys stand.
     """
 
     system: str
@@ -97,6 +98,7 @@ class SourceObject:
     columns: tuple[Column, ...]
     ignore: tuple[str, ...] = ()
     group_into: str | None = None
+    max_loss_from: int = 3
 
     @property
     def raw_table(self) -> str:

@@ -9,64 +9,109 @@ Reads and writes: `ops.decision`, `ops.file`. Refuses: a file that nobody knows,
 
 import getpass
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
-import pyarrow.dataset as ds
-
 from jobs.common.contracts import SourceObject
-from jobs.common.deliveries import ObjectNight, deliveries_with_status, object_night
+from jobs.common.deliveries import ObjectNight, deliveries_with_status, file_key, known_files, object_night
 from jobs.common.errors import UserError
-from jobs.common.file_names import shown
+from jobs.common.file_names import read_name, shown
 from jobs.common.runs import all_runs
 from jobs.common.tables import Lake
+from jobs.common.whole import is_whole
 
 WITHDRAWN, HELD = "withdrawn", "held"  # of `ops.file`
 WITHDRAW, ACCEPT = "withdraw", "accept"  # of `ops.decision`
-_SHORTEST = 8  # characters by which a file may be named
+_STATES = ("waiting", "accepted", "refused", "late", HELD, WITHDRAWN)
+_SHORTEST, _ID_SHOWN = 8, 12  # characters of an id by which a file may be named, and that tell it from others
+_LISTED = 20  # of several files of one name
 
 
-def withdraw(lake: Lake, file_id: str, because: str | None, who: str | None = None) -> list[dict[str, Any]]:
+def withdraw(lake: Lake, named: str, because: str | None, who: str | None = None) -> list[dict[str, Any]]:
     """Take a file back out; returns its rows of `ops.file`, one for each object that it was taken for.
 
     Args:
         lake: of the workspace.
-        file_id: sha256 of the bytes, or its first characters.
+        named: the file, as `find_file` knows it.
         because: why.
         who: who decides (default: the user of this process).
 
     Raises:
-        UserError: no file or several begin so, or it has been withdrawn already.
+        UserError: no file or several are named so, or it has been withdrawn already.
     """
-    rows = find_file(lake, file_id)
+    rows = find_file(lake, named, [status for status in _STATES if status != WITHDRAWN])
     if all(row["status"] == WITHDRAWN for row in rows):
         raise UserError(f"{_place(rows[0])} has been withdrawn already")
     return _decide(lake, WITHDRAW, rows, {"status": WITHDRAWN, "reason": WITHDRAWN, "detail": None}, because, who)
 
 
-def accept(lake: Lake, file_id: str, because: str | None, who: str | None = None) -> list[dict[str, Any]]:
+def accept(lake: Lake, named: str, because: str | None, who: str | None = None) -> list[dict[str, Any]]:
     """Let a file through that was held back; arguments and answer as of `withdraw`.
 
     Raises:
-        UserError: no file or several begin so, or it is not held back.
+        UserError: no file or several are named so, or it is not held back.
     """
-    rows = find_file(lake, file_id)
+    state = {"status": "waiting", "reason": None, "detail": None}
+    return _decide(lake, ACCEPT, find_held(lake, named), state, because, who)
+
+
+def find_held(lake: Lake, named: str) -> list[dict[str, Any]]:
+    """Rows of `ops.file` of the one file named so that is held back; raises UserError."""
+    rows = find_file(lake, named, [HELD])
     held = [row for row in rows if row["status"] == HELD]
     if not held:
         raise UserError(f"{_place(rows[0])} is {rows[0]['status']}; only a file that is held can be let through")
-    return _decide(lake, ACCEPT, held, {"status": "waiting", "reason": None, "detail": None}, because, who)
+    return held
 
 
-def find_file(lake: Lake, file_id: str) -> list[dict[str, Any]]:
-    """Rows of `ops.file` of the one file whose id begins so; raises UserError."""
-    every = lake.rows("ops.file").to_pylist()
-    rows = [row for row in every if len(file_id) >= _SHORTEST and row["file_id"].startswith(file_id)]
-    if len({row["file_id"] for row in rows}) != 1:
-        found = "several files begin" if rows else "no file begins"
+def find_file(lake: Lake, named: str, states: Collection[str]) -> list[dict[str, Any]]:
+    """Rows of `ops.file` of the one file that is meant; of several those in one of the states are.
+
+    Args:
+        lake: of the workspace.
+        named: its id (sha256 of the bytes) or the first characters of it, also after `system/`; or `system/name`, or its name.
+        states: of `ops.file`, in which there is something to decide about a file.
+
+    Raises:
+        UserError: there is none, or there are several, which are listed.
+    """
+    files, deliveries = known_files(lake), deliveries_with_status(lake)
+    names: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    last: dict[tuple[str, ...], tuple[int, date]] = {}
+    for at, row in enumerate(deliveries):
+        names[file_key(row)].add(row["name"])
+        last[file_key(row)] = at, row["night"]
+    system, _, rest = named.partition("/")
+
+    def has_id(row: dict[str, Any]) -> bool:
+        begins = named if "/" not in named else rest if row["system"] == system else ""
+        return len(begins) >= _SHORTEST and str(row["file_id"]).startswith(begins)
+
+    def has_name(key: tuple[str, ...]) -> bool:
+        forms = {form for name in names[key] for form in (name, shown(name), shown(name, key[-1]))}
+        return bool({named, read_name(named)} & (forms | {f"{key[0]}/{form}" for form in forms}))
+
+    by_id = [row for row in files.values() if has_id(row)]
+    found = by_id or [row for key, row in files.items() if has_name(key)]
+    found = [row for row in found if row["status"] in states] or found
+    # An id means these bytes wherever they lie; a name means what one system handed over.
+    if len({row["file_id"] if by_id and "/" not in named else (row["system"], row["file_id"]) for row in found}) == 1:
+        return found
+    if not found:
         raise UserError(
-            f"{found} with {file_id}; `jiceng books` names each by its id, of which {_SHORTEST} characters do"
+            f"no file is called {shown(named)}, or has an id that begins so ({_SHORTEST} characters do); all of them: `jiceng sql "
+            '--all-layers "select night, system, name, status, file_id from ops.file order by night desc"`'
         )
-    return rows
+    found.sort(key=lambda row: last.get(file_key(row), (-1, row["night"])), reverse=True)
+    lines = [
+        f"  {row['system']}/{row['file_id'][:_ID_SHOWN]}  {shown(row['name'])}, night {last[file_key(row)][1]}, {row['status']}"
+        for row in found[:_LISTED]
+    ]
+    more = [f"  … and {len(found) - _LISTED:,} more"] if len(found) > _LISTED else []
+    raise UserError(
+        "\n".join([f"several files are meant by {shown(named)}; name one as it stands here:", *lines, *more])
+    )
 
 
 def _place(row: dict[str, Any]) -> str:
@@ -131,15 +176,6 @@ def remaining_nights(lake: Lake, obj: SourceObject, night: date) -> list[ObjectN
     for earlier in sorted({row["night"] for row in rows if row["status"] in ("accepted", "late")}, reverse=True):
         known = object_night(obj, [row for row in rows if row["night"] <= earlier], earlier)
         found.append(known)
-        if obj.mode == "snapshot" and _was_whole(lake, known):
+        if is_whole(lake, known):
             break
     return found
-
-
-def _was_whole(lake: Lake, known: ObjectNight) -> bool:
-    """Whether the snapshot of a night ended what it lacked."""
-    files = [file.file_id for file in known.counting]
-    part = {"system": known.obj.system, "object": known.obj.name, "file_id": files}
-    reasons = lake.rows("ops.quarantine", part, ["reason"]).column("reason").to_pylist()
-    has_rows = bool(files) and lake.dataset(known.obj.raw_table).count_rows(filter=ds.field("file_id").isin(files)) > 0
-    return has_rows and not known.refused and all(reason == "key_conflict" for reason in reasons)

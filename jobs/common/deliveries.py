@@ -28,12 +28,12 @@ class ActiveFile:
 class ObjectNight:
     """The landed files of one object on one night, in the order in which their rows count.
 
-    `refused` tells that a file of the export could not be taken, so that nobody can say which keys are absent.
+    `refused` are files of the export that could not be taken, so that nobody can say which keys are absent.
     """
 
     obj: SourceObject
     files: tuple[ActiveFile, ...]
-    refused: bool
+    refused: tuple[str, ...]
 
     @property
     def counting(self) -> tuple[ActiveFile, ...]:
@@ -58,20 +58,26 @@ def deliveries_with_status(lake: Lake) -> list[dict[str, Any]]:
 
 
 def still_refused(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Deliveries refused or held back that no later one has made good: a file of the same name and day, or the same bytes.
+    """Deliveries refused or held back that no later one of their object has made good: a file of the same name and day, or
+    the same bytes. What fitted no object is made good by any of its system.
 
     Args:
         rows: from `deliveries_with_status`, of all systems or one, oldest first.
     """
-    left = []
-    for place, row in enumerate(rows):
-        if row["status"] in ("refused", "held"):
-            export = (row["system"], row["name"], row["as_of"])
-            landed = [other for other in rows[place + 1 :] if other["status"] in ("accepted", "late")]
-            made_good = {(other["system"], other["name"], other["as_of"]) for other in landed}
-            if export not in made_good and row["file_id"] not in {other["file_id"] for other in landed}:
-                left.append(row)
-    return left
+    left: list[dict[str, Any]] = []
+    landed: set[tuple[Any, ...]] = set()
+    for row in reversed(rows):
+        own = {(row["system"], row["object"], *what) for what in _exports(row)}
+        if row["status"] in ("accepted", "late"):
+            landed |= own | {(row["system"], "", *what) for what in _exports(row)}
+        elif row["status"] in ("refused", "held") and not own & landed:
+            left.append(row)
+    return left[::-1]
+
+
+def _exports(row: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """What a later delivery may have in common with this one, so that it makes this one good."""
+    return [(row["name"], row["as_of"]), (row["file_id"],)]
 
 
 def objects_of_night(lake: Lake, conf: Conf, night: date) -> list[ObjectNight]:
@@ -118,5 +124,6 @@ def object_night(obj: SourceObject, rows: list[dict[str, Any]], night: date) -> 
             if known is None or (known.late and not late):
                 files[row["file_id"]] = ActiveFile(row["file_id"], row["name"], row["as_of"], late)
     # A part refused on an earlier night is still a part of the same snapshot.
-    refused = any(row["night"] == night or row["as_of"] == newest for row in still_refused(rows))
+    left = [row for row in still_refused(rows) if row["night"] == night or row["as_of"] == newest]
+    refused = tuple(dict.fromkeys(row["file_id"] for row in left))
     return ObjectNight(obj, tuple(sorted(files.values(), key=lambda f: (f.as_of, f.name, f.file_id))), refused)

@@ -40,7 +40,7 @@ def _run_row(summary: dict[str, Any]) -> dict[str, str]:
 
 
 def _is_absent(source: dict[str, Any]) -> bool:
-    return source["state"] in ("missing", "refused")
+    return source["state"] in ("missing", "refused", "partial")
 
 
 def _file_rows(workspace: Workspace, summary: dict[str, Any]) -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ from jobs.common.rows import CELL, keyed_rows
 from jobs.common.stage import Context
 from jobs.common.standing import standing_rows
 from jobs.common.versions import union_all
+from jobs.common.whole import is_whole
 from jobs.harmonise.rules import RuleState
 
 _POSITION = ["file_id", "row_number"]
@@ -72,7 +73,11 @@ def object_share(context: Context, obj: SourceObject, night: ObjectNight | None,
     if night is not None:
         tonight = lake.scratch(run_id, f"keyed-{obj.raw_table}", keyed_rows(lake, obj, night.files))
         set_aside(context, obj, [file.file_id for file in night.counting], tonight)
-        whole = is_whole(context, night, tonight)
+        whole = is_whole(lake, night)
+        if obj.mode == "snapshot" and night.counting and not whole:
+            context.log(
+                "harmonise", f"{obj.system} {obj.name}: the snapshot is not whole, so nothing of it ends tonight"
+            )
     rows = [] if tonight is None else [tonight]
     count = None
     if again and not whole:
@@ -111,22 +116,3 @@ def set_aside(context: Context, obj: SourceObject, files: Sequence[str], keyed: 
     count = sum(map(len, by_file.values()))
     if count and not adds:
         context.log("harmonise", f"{obj.system} {obj.name}: rows set aside", quarantined=count)
-
-
-def is_whole(context: Context, night: ObjectNight, keyed: DataFrame) -> bool:
-    """Whether a key's absence ends it: in a snapshot of which every file was taken and every key read.
-
-    A snapshot without a single row is taken for a failed export, not for the end of everything.
-    """
-    files = [file.file_id for file in night.counting]
-    if night.obj.mode != "snapshot" or night.refused or not files:
-        return False
-    part = {"system": night.obj.system, "object": night.obj.name, "file_id": files}
-    reasons = context.lake.rows("ops.quarantine", part, ["reason"]).column("reason").to_pylist()
-    # The key of a row in conflict is known and present; any other row set aside may be the one that seems absent.
-    unread = [reason for reason in reasons if reason != "key_conflict"]
-    empty = keyed.limit(1).count() == 0
-    if unread or empty:
-        why = "the export has no rows" if empty else "keys unread"
-        context.log("harmonise", f"{night.obj.system} {night.obj.name}: {why}, so nothing ends tonight")
-    return not (unread or empty)

@@ -14,6 +14,7 @@ from jobs.cli.ledger import By, add_up, balance_row, fill_in
 from jobs.cli.pages.charts import stacked_bars
 from jobs.cli.pages.frame import View, last_runs, render
 from jobs.cli.pages.rules import describe_rule
+from jobs.cli.report import find_remedy, measure_shortcoming
 from jobs.common.books import balances
 from jobs.common.conf import snapshot_conf
 from jobs.common.difference import difference_rows
@@ -154,7 +155,7 @@ _KINDS = ("critical", "warning", "unusual")
 
 
 def _attention(view: View, run: Run) -> list[dict[str, Any]]:
-    """Systems that handed over nothing, and files that were refused, held or late, each with its reason and remedy."""
+    """Systems that handed over nothing, and files that were refused, held, late or taken in part, with reason and remedy."""
     at_that_time = snapshot_conf(view.workspace, run.config_hash)
     found = []
     for system, source in judge_sources(
@@ -166,9 +167,15 @@ def _attention(view: View, run: Run) -> list[dict[str, Any]]:
         for file in source["files"]:
             if file["reason"] and file["status"] != "accepted" and not file["made_good"]:
                 told = view.conf.reasons["file"][file["reason"]]
-                more = {"detail": file["detail"], "mend": told.get("mend")}
+                more = {"detail": file["detail"], "mend": find_remedy(view.conf, file)}
                 name = f"{system}/{file['name']}"
                 found.append({"name": name, "state": file["status"], "zh": told["zh"], "en": told["en"], **more})
+        for lack in source["shortcomings"]:
+            told = view.conf.reasons["shortcoming"][lack["reason"]]
+            more = {"detail": measure_shortcoming(lack), "mend": told["mend"]}
+            found.append(
+                {"name": f"{system}/{lack['name']}", "state": "partial", "zh": told["zh"], "en": told["en"], **more}
+            )
     return found
 
 
