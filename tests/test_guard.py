@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import write_deltalake
 from office import Office, copy_office, open_office, rows_of, simple_contract
 
+from jobs.audit.held_books import held_terms
+from jobs.common.conf import snapshot_conf
 from jobs.common.losses import WHITE
 from jobs.common.rows import WHITESPACE
-from jobs.common.stage import open_lake
+from jobs.common.runs import all_runs
+from jobs.common.stage import Context, open_lake
 
 ONE, TWO, THREE, FOUR = (f"2026-01-0{day}" for day in (1, 2, 3, 4))
 
@@ -114,6 +118,32 @@ def test_a_whole_export_the_next_night_makes_it_good(office: Office) -> None:
     assert answer.code == 2
     assert "messages_20260102.csv of 2026-01-02 has been superseded: messages_20260103.csv of 2026-01-03" in answer.err
     assert state(office, TWO)[0] == "held"
+
+
+def test_a_held_file_stands_in_the_books_and_they_can_fail(office: Office) -> None:
+    hand_in(office, TWO, range(1, 51), word="乙")
+    assert office.run(TWO).code == 0
+    rows = rows_of(office.jiceng("books", "--system", "desk", "--format", "json"))
+    told = {
+        row["record"]: {term: row[term] for term in ("read", "landed", "skipped", "held")}
+        for row in rows
+        if row["file_id"]
+    }
+    assert told == {
+        None: {"read": 51, "landed": 50, "skipped": 1, "held": None},
+        "appeal": {"read": None, "landed": 50, "skipped": None, "held": 50},
+    }
+    assert "50 landed = 50 held" in office.jiceng("books", "--system", "desk").out
+    # A record that rests on one of its rows nevertheless.
+    lake, run = open_lake(office.workspace), all_runs(open_lake(office.workspace))[-1]
+    context = Context(office.workspace, snapshot_conf(office.workspace, run.config_hash), lake, run)
+    assert [row["rows"] for row in held_terms(context)] == [50]
+    (stolen, *_) = lake.rows("harmonised.appeal", {"system": "desk"}).to_pylist()
+    stolen |= {"file_id": file_id(office, TWO), "valid_from": run.night}
+    write_deltalake(str(lake.path("harmonised.appeal")), lake.table_of("harmonised.appeal", [stolen]), mode="append")
+    assert [
+        row["rows"] for row in held_terms(Context(office.workspace, context.conf, open_lake(office.workspace), run))
+    ] == [49]
 
 
 @pytest.mark.parametrize("later", [TWO, THREE])

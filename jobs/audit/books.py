@@ -10,8 +10,10 @@ import pyarrow.dataset as ds
 
 from jobs.audit.entity_books import entity_terms
 from jobs.audit.entries import FILE, entry
+from jobs.audit.held_books import held_terms
 from jobs.audit.row_books import row_terms
 from jobs.audit.state_books import state_terms
+from jobs.common.decisions import HELD
 from jobs.common.deliveries import file_key, objects_of_night
 from jobs.common.stage import Context
 
@@ -21,6 +23,7 @@ def books_of_night(context: Context) -> list[dict[str, Any]]:
     entries = file_terms(context)
     delivered = {tuple(row[name] for name in FILE) for row in entries}
     entries += row_terms(context, objects_of_night(context.lake, context.conf, context.run.night), delivered)
+    entries += held_terms(context)
     states, records = state_terms(context, entries)
     entries += states
     entries += entity_terms(context, records)
@@ -29,7 +32,7 @@ def books_of_night(context: Context) -> list[dict[str, Any]]:
 
 
 def file_terms(context: Context) -> list[dict[str, Any]]:
-    """read, landed, quarantined and skipped of each file of the night that was not refused."""
+    """read, landed, quarantined and skipped of each file of the night that landed, also of one that is held back."""
     lake = context.lake
     wanted = {file_key(row) for row in lake.rows("ops.delivery", {"night": context.run.night}).to_pylist()}
     entries = []
@@ -37,7 +40,7 @@ def file_terms(context: Context) -> list[dict[str, Any]]:
         lake.rows("ops.file").to_pylist(), key=lambda row: (row["system"], row["object"], row["file_id"])
     ):
         place = file_key(file)
-        if place not in wanted or file["status"] not in ("accepted", "late"):
+        if place not in wanted or file["status"] not in ("accepted", "late", HELD):
             continue
         where = {"system": place[0], "object": place[1], "sheet": place[2], "file_id": place[3], "stage": "land"}
         raw = f"raw.{file['system']}__{file['object']}"

@@ -97,7 +97,10 @@ def measure(ledger: Entries, issues: Mapping[str, int]) -> dict[Metric, Figure]:
     """
     files: Counter[tuple[str, str]] = Counter()
     records: Counter[tuple[str, str]] = Counter()
+    held = {(row["system"], row["object"], row["file_id"]) for row in ledger if row["term"] == "held"}
     for row in ledger:
+        if row["record"] is None and (row["system"], row["object"], row["file_id"]) in held:
+            continue  # what is held back says nothing of what is usual
         if row["record"] is None:
             files[f"{row['system']} {row['object']}", row["term"]] += row["rows"]
         elif row["term"] in ("previous", "ended") or (row["term"] == "new" and row["file_id"] is None):

@@ -134,7 +134,8 @@ def foretell(lake: Lake, conf: Conf, obj: SourceObject, row: dict[str, Any]) -> 
         if other["as_of"] > own[-1]["as_of"] or (other["as_of"], other["name"]) == (own[-1]["as_of"], own[-1]["name"]):
             raise UserError(
                 f"{obj.system}/{shown(row['name'], row['file_id'])} of {own[-1]['as_of']} has been superseded: "
-                f"{shown(other['name'], other['file_id'])} of {other['as_of']} was taken in the night {other['night']}; there is nothing to let through"
+                f"{shown(other['name'], other['file_id'])} of {other['as_of']} was taken in the night {other['night']}; there is "
+                "nothing to let through"
             )
     # It counts as handed over to the next run, and the other parts of its snapshot are let through with it.
     parts = [d["status"] == decisions.HELD and d["as_of"] == own[-1]["as_of"] for d in deliveries]

@@ -1,7 +1,7 @@
 """The balances that the books must satisfy, over rows of `ops.ledger` of one run.
 
 Per file: read = landed + quarantined + skipped. Per file and record: landed = new + changed + unchanged + duplicate +
-quarantined + not_applicable + late (a reopened row is among the changed); the same of rows that stand from earlier nights
+quarantined + not_applicable + late + held (a reopened row is among the changed); the same of rows that stand from earlier nights
 where the rules of an object have changed: standing = … Per record: current = previous + new +
 reopened - ended. Per kind: mentions = links, and entities = candidate = refined. Of relations: pairs = supporting + self +
 other_household, and candidate = stated + derived; of statuses: records = candidate + repeated; of appeals: records =
@@ -16,7 +16,7 @@ from typing import Any
 _Place = tuple[str | None, str | None, str | None, str | None]  # system, object, sheet, file_id
 
 FILE_TERMS = ("landed", "quarantined", "skipped")
-ROW_TERMS = ("new", "changed", "unchanged", "duplicate", "quarantined", "not_applicable", "late")
+ROW_TERMS = ("new", "changed", "unchanged", "duplicate", "quarantined", "not_applicable", "late", "held")
 PAIR_TERMS = ("supporting", "self", "other_household")
 RELATION_TERMS = ("stated", "derived")
 # Of a record or kind: each holds where the ledger has all its terms, and of those with the same left side the first.

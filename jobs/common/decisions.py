@@ -100,8 +100,8 @@ def find_file(lake: Lake, named: str, states: Collection[str]) -> list[dict[str,
         return found
     if not found:
         raise UserError(
-            f"no file is called {shown(named)}, or has an id that begins so ({_SHORTEST} characters do); all of them: `jiceng sql "
-            '--all-layers "select night, system, name, status, file_id from ops.file order by night desc"`'
+            f"no file begins with {shown(named)} ({_SHORTEST} characters of its id do), and none is called so; all of them: "
+            '`jiceng sql --all-layers "select night, system, name, status, file_id from ops.file order by night desc"`'
         )
     found.sort(key=lambda row: last.get(file_key(row), (-1, row["night"])), reverse=True)
     lines = [

@@ -1,0 +1,42 @@
+"""The books of files that are held back: their rows landed, and no record rests on one of them."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from jobs.audit.entries import entry
+from jobs.common.contracts import SourceObject
+from jobs.common.decisions import HELD
+from jobs.common.deliveries import file_key
+from jobs.common.rows import fed_records, record_label
+from jobs.common.stage import Context
+from jobs.common.tables import Lake
+
+
+def held_terms(context: Context) -> list[dict[str, Any]]:
+    """held of each file of the night that is held back, for each record that its object feeds.
+
+    A row on which the night has begun a version of the record nevertheless is not counted, so that the books do not close.
+    """
+    lake, night = context.lake, context.run.night
+    came = {file_key(row) for row in lake.rows("ops.delivery", {"night": night}).to_pylist()}
+    objects = {(obj.system, obj.name): obj for source in context.conf.sources.values() for obj in source.objects}
+    entries = []
+    for file in lake.rows("ops.file", {"status": HELD}).to_pylist():
+        obj, place = objects.get((file["system"], file["object"])), file_key(file)
+        if obj is None or place not in came:
+            continue
+        landed = lake.dataset(obj.raw_table).to_table(columns=["row_number"], filter=ds.field("file_id") == place[-1])
+        for record, role in fed_records(obj):
+            begun = _begun(context, lake, obj, record, role, place[-1])
+            used = pc.sum(pc.is_in(landed.column("row_number"), value_set=begun)).as_py() or 0
+            entries.append(entry("held", landed.num_rows - used, record_label(record, role), place))
+    return entries
+
+
+def _begun(context: Context, lake: Lake, obj: SourceObject, record: str, role: str, file_id: str) -> pa.ChunkedArray:
+    """Numbers of the file's rows with which a version of the record begins tonight."""
+    own = {"system": obj.system, "object": obj.name, "role": role, "file_id": file_id, "valid_from": context.run.night}
+    return lake.rows(f"harmonised.{record}", own, ["row_number"]).column("row_number")
