@@ -56,7 +56,7 @@ def books_verdict(context: Context, ledger: list[dict[str, Any]]) -> dict[str, A
     """The books as a rule of their own: every balance closes."""
     open_ones = open_balances(ledger)
     for balance in open_ones:
-        context.log("audit", f"books do not close: {balance}")
+        context.log_each("audit", "books do not close:", str(balance))
     return {
         "run_id": context.run.run_id,
         "table_name": "ledger",

@@ -10,7 +10,7 @@ from jobs.cli.output import ID_SHOWN
 from jobs.common.conf import Conf, current_conf, snapshot_conf
 from jobs.common.conf_check import conf_faults
 from jobs.common.contracts import OWN_ROLES
-from jobs.common.deliveries import deliveries_with_status, file_key
+from jobs.common.deliveries import deliveries_with_status, file_key, known_files, still_refused
 from jobs.common.errors import UserError
 from jobs.common.file_names import shown
 from jobs.common.inbox import explain_waiting, inbox_files, left_behind
@@ -21,6 +21,7 @@ from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace
 from jobs.finish import judge_sources
 
+_REST = "`jiceng status --format json` lists all"
 _LINES = 20  # of the messages of one kind; more are counted
 _ROWS_NAMED = 5  # row numbers of a file's quarantined rows that are named; `ops.quarantine` has all of them
 
@@ -35,15 +36,14 @@ def released_rows(workspace: Workspace, summary: dict[str, Any]) -> list[dict[st
 
 def shortcomings(summary: dict[str, Any], conf: Conf) -> list[str]:
     """What keeps a run from being complete, and what a person let through; one line each, of many the first ones."""
-    rows = _source_rows(summary["sources"], conf)
-    lines = [f"{row['name']} {row['state']}: {row['detail']}" for row in rows] + summary["waiting"]
-    return shorten(lines, "`jiceng status --format json` lists all")
+    rows = shorten_rows(_source_rows(summary["sources"], conf))
+    return [f"{row['name']} {row['state']}: {row['detail']}" for row in rows] + shorten(summary["waiting"])
 
 
-def shorten(lines: list[str], rest: str) -> list[str]:
-    """The first lines, and how many more there are; `rest` says where."""
+def shorten(lines: list[str]) -> list[str]:
+    """The first lines, and how many more there are."""
     more = len(lines) - _LINES
-    return lines if more <= 1 else [*lines[:_LINES], f"… and {more:,} more: {rest}"]
+    return lines if more <= 1 else [*lines[:_LINES], f"{more:,} more: {_REST}"]
 
 
 def shorten_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ def shorten_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if more <= 1 or seen[kind] <= _LINES:
             found.append(row)
         elif seen[kind] == _LINES + 1:
-            found.append(_row(kind[0], f"{more:,} more", kind[1], "`jiceng status --format json` lists all"))
+            found.append(_row(kind[0], f"{more:,} more", row["state"] if kind[1] else "", _REST))
     return found
 
 
@@ -99,6 +99,7 @@ def status_rows(workspace: Workspace) -> list[dict[str, Any]]:
     rows = _run_rows(workspace, lake, conf, runs[-1]) if runs else []
     files = inbox_files(workspace, conf.sources, left_behind(workspace, runs[-1].run_id) if runs else None)
     rows += [_row("inbox", name, "waits", why) for name, why in explain_waiting(files, conf).items()]
+    rows += _held_rows(lake, conf, runs[-1].night) if runs else []
     told = {row["name"] for row in rows if row["what"] == "source"}
     for system, error in conf.refused_contracts.items():
         first, *more = str(error).splitlines()
@@ -172,9 +173,8 @@ def find_remedy(conf: Conf, file: dict[str, Any]) -> str | None:
 
 def explain_shortcoming(lack: dict[str, Any], conf: Conf) -> str:
     """What is lacking of an object: rows concerned, for how many nights, why, and what to do about it."""
-    entry = conf.reasons.get("shortcoming", {}).get(lack["reason"], {"en": lack["reason"]})
-    mend = f"; {entry['mend']}" if "mend" in entry else ""
-    return f"{measure_shortcoming(lack)}: {entry['en']}{mend}"
+    entry = conf.reasons["shortcoming"][lack["reason"]]
+    return f"{measure_shortcoming(lack)}: {entry['en']}; {entry['mend']}"
 
 
 def measure_shortcoming(lack: dict[str, Any]) -> str:
@@ -182,6 +182,26 @@ def measure_shortcoming(lack: dict[str, Any]) -> str:
     rows = f", {lack['rows']:,} of {_count(lack['of'], 'row')}" if lack["rows"] else ""
     nights = f", for the {_ordinal(lack['nights'])} night" if lack["nights"] > 1 else ""
     return f"{lack['object']}{rows}{nights}"
+
+
+def _held_rows(lake: Lake, conf: Conf, night: date) -> list[dict[str, Any]]:
+    """Files held back on an earlier night about which nobody has decided, and that no later export has superseded."""
+    deliveries = [row for row in deliveries_with_status(lake) if row["night"] <= night]
+    newest: dict[tuple[str, str], date] = {}
+    for row in deliveries:
+        if row["status"] == "accepted":
+            newest[row["system"], row["object"]] = max(
+                row["as_of"], newest.get((row["system"], row["object"]), row["as_of"])
+            )
+    tonight = {file_key(row) for row in deliveries if row["night"] == night}
+    files = known_files(lake)
+    rows = []
+    for row in {file_key(row): row for row in still_refused(deliveries)}.values():
+        is_newest = row["as_of"] >= newest.get((row["system"], row["object"]), row["as_of"])
+        if row["status"] == "held" and is_newest and file_key(row) not in tonight:
+            name, told = shown(row["name"], row["file_id"]), _explain_reason(files[file_key(row)], conf)
+            rows.append(_row("file", f"{row['system']}/{name}", "held", f"since night {row['night']}. {told}"))
+    return rows
 
 
 def _count(number: int, noun: str) -> str:

@@ -46,7 +46,7 @@ _EXAMPLES = 5
 _TERMS = {
     "read": ("文件的行数，含表头和空行", "rows of the file, headers and blank rows included"),
     "landed": ("作为记录接收的行数", "rows taken as records"),
-    "quarantined": ("无法作为记录读取的行数", "rows that cannot be read as records"),
+    "quarantined": ("被搁置的行数", "rows set aside, for the reasons below"),
     "skipped": ("不含记录的行数", "rows that hold no record"),
 }
 _SENTENCES = {
@@ -238,12 +238,14 @@ def describe_file(context: Context, export: Export, file: dict[str, Any]) -> lis
         obj = next(obj for obj in _objects(context.conf, file["system"]) if obj.name == file["object"])
         landed = context.lake.read(obj.raw_table)
         aside, skipped = (_of(context, name, obj) for name in ("ops.quarantine", "ops.skipped"))
+        taken = landed.join(aside.where("stage <> 'land'").select("row_number").distinct(), "row_number", "left_anti")
         counts = {
             "read": file["rows_read"],
-            "landed": landed.count(),
-            "quarantined": aside.where("stage = 'land'").count(),
+            "landed": taken.count(),
+            "quarantined": aside.count(),
             "skipped": skipped.count(),
         }
+        rows_of_values = landed.count()
         for term, count in counts.items():
             zh, en = _TERMS[term]
             found.append({**place, "what": "rows", "reason": term, "rows": count, "zh": zh, "en": en})
@@ -253,7 +255,7 @@ def describe_file(context: Context, export: Export, file: dict[str, Any]) -> lis
             ("duplicate", _duplicates(context, obj, file), _SENTENCES),
             ("value", _doubts(context, obj), reasons["issue"]),
         ):
-            total = counts["read"] if what in ("set aside", "skipped") else counts["landed"]
+            total = counts["read"] if what in ("set aside", "skipped") else rows_of_values
             for row in count_places(rows):
                 share = round(row["rows"] / total, 4)
                 found.append({**place, "what": what, **row, "share": share, **_sentence(listed, row["reason"])})

@@ -9,9 +9,10 @@ import sys
 import time
 import traceback
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from jobs.common.workspace import Workspace, open_workspace
 
 STAGES = ("extract", "land", "harmonise", "match", "merge", "audit", "release")  # of which a summary tells the seconds
 
+_LINES = 20  # about things of one kind on stderr
+
 
 @dataclass(frozen=True)
 class Context:
@@ -35,10 +38,19 @@ class Context:
     conf: Conf
     lake: Lake
     run: Run
+    _logged: Counter[tuple[str, str]] = field(default_factory=Counter, compare=False, repr=False)
 
     def log(self, stage: str, message: str, **counts: Any) -> None:
         """One line to `runs/<run_id>/log.jsonl` and to stderr; keys and counts only."""
         write_log(self.workspace, self.run.run_id, stage, message, **counts)
+
+    def log_each(self, stage: str, of: str, message: str, **counts: Any) -> None:
+        """As `log`, of one of many things; `of` names what they belong to. The log has all of them, stderr the first ones."""
+        self._logged[stage, of] += 1
+        number, place = self._logged[stage, of], f"runs/{self.run.run_id}/log.jsonl"
+        write_log(self.workspace, self.run.run_id, stage, f"{of} {message}", is_shown=number <= _LINES, **counts)
+        if number == _LINES + 1:
+            print(f"{stage:<10} {of}: and more; {place} has all lines", file=sys.stderr, flush=True)
 
     @cached_property
     def plan(self) -> dict[str, Any]:
@@ -47,12 +59,17 @@ class Context:
         return plan
 
 
-def write_log(workspace: Workspace, run_id: str, stage: str, message: str, **counts: Any) -> None:
+def write_log(
+    workspace: Workspace, run_id: str, stage: str, message: str, is_shown: bool = True, **counts: Any
+) -> None:
+    """One line to the log, and unless there are too many of its kind to stderr."""
     directory = workspace.run_dir(run_id)
     directory.mkdir(parents=True, exist_ok=True)
     entry = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "stage": stage, "message": message, **counts}
     with open(directory / "log.jsonl", "a", encoding="utf-8") as handle:
         handle.write(json.dumps(entry, ensure_ascii=False, default=str) + "\n")
+    if not is_shown:
+        return
     figures = "  ".join(
         f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in counts.items()
     )

@@ -48,7 +48,7 @@ def hold_back(context: Context, obj: SourceObject) -> None:
         lake.upsert("ops.file", lake.table_of("ops.file", changed))
     for row in changed:
         told = f"held back, {row['detail']}" if row["status"] == HELD else "taken, no longer held back or late"
-        context.log("land", f"{obj.system} {obj.name} {row['file_id'][:12]}: {told}")
+        context.log_each("land", f"{obj.system} {obj.name}", f"{row['file_id'][:12]}: {told}")
 
 
 def judge(context: Context, obj: SourceObject, parts: tuple[ActiveFile, ...]) -> str | None:

@@ -56,7 +56,7 @@ def run(context: Context, system: str) -> None:
             outcome = land_file(context, obj, row)
             context.lake.upsert("ops.file", context.lake.table_of("ops.file", [{**row, **outcome}]))
             shown = {"rows_read": outcome["rows_read"] or 0, "reason": outcome["reason"] or "-"}
-            context.log("land", f"{system} {obj.name} {row['file_id'][:12]}: {outcome['status']}", **shown)
+            context.log_each("land", f"{system} {obj.name}", f"{row['file_id'][:12]}: {outcome['status']}", **shown)
         withdrawn = [row for row in leaving if row["object"] == obj.name]
         for row in withdrawn:
             remove_withdrawn(context, obj, row)
@@ -66,7 +66,7 @@ def run(context: Context, system: str) -> None:
             if outcome["status"] == "refused":  # the contract is another than when it was taken
                 context.lake.upsert("ops.file", context.lake.table_of("ops.file", [{**row, **outcome}]))
                 told = f"wanted again and is refused ({outcome['reason']}); what stands stays"
-            context.log("land", f"{system} {obj.name} {row['file_id'][:12]}: {told}")
+            context.log_each("land", f"{system} {obj.name}", f"{row['file_id'][:12]}: {told}")
         hold_back(context, obj)
         close_issues(context, obj)
 
@@ -103,7 +103,7 @@ def remove_withdrawn(context: Context, obj: SourceObject, decision: dict[str, An
         *(lake.replace_part(name, lake.empty(name), place) for name in ("ops.quarantine", "ops.skipped")),
     ]
     if any(gone):
-        context.log("land", f"{obj.system} {obj.name} {file_id[:12]}: withdrawn, its rows are out of raw")
+        context.log_each("land", f"{obj.system} {obj.name}", f"{file_id[:12]}: withdrawn, its rows are out of raw")
 
 
 def in_landing_order(obj: SourceObject, waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
