@@ -174,7 +174,7 @@ def find_remedy(conf: Conf, file: dict[str, Any]) -> str | None:
 def explain_shortcoming(lack: dict[str, Any], conf: Conf) -> str:
     """What is lacking of an object: rows concerned, for how many nights, why, and what to do about it."""
     entry = conf.reasons["shortcoming"][lack["reason"]]
-    return f"{measure_shortcoming(lack)}: {entry['en']}; {entry['mend']}"
+    return f"{measure_shortcoming(lack)}: {entry['en']}" + (f"; {entry['mend']}" if "mend" in entry else "")
 
 
 def measure_shortcoming(lack: dict[str, Any]) -> str:

@@ -172,7 +172,7 @@ def _attention(view: View, run: Run) -> list[dict[str, Any]]:
                 found.append({"name": name, "state": file["status"], "zh": told["zh"], "en": told["en"], **more})
         for lack in source["shortcomings"]:
             told = view.conf.reasons["shortcoming"][lack["reason"]]
-            more = {"detail": measure_shortcoming(lack), "mend": told["mend"]}
+            more = {"detail": measure_shortcoming(lack), "mend": told.get("mend")}
             found.append(
                 {"name": f"{system}/{lack['name']}", "state": "partial", "zh": told["zh"], "en": told["en"], **more}
             )
