@@ -203,9 +203,7 @@ def export(
     output: Annotated[Path, typer.Option(help="File to write: .parquet, .xlsx or .csv. Only you may read it.")],
     release: Annotated[str | None, typer.Option(help="Release to read (default: the one readers see).")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the files where they are there already.")] = False,
-    excel: Annotated[
-        bool, typer.Option("--excel", help="CSV for the eyes of Excel, as `--output` of a query makes it.")
-    ] = False,
+    excel: Annotated[bool, typer.Option("--excel", help="CSV for the eyes of Excel, as `sql` makes it.")] = False,
     home: Home = None,
 ) -> None:
     """A file to hand on: as `sql --output`, with the release and the dictionary of the tables beside it.
