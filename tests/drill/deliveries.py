@@ -34,7 +34,8 @@ def missing_source(scene: Scene) -> None:
     kept.rename(scene.home)
     scene.hand_over(3)
     scene.run(3)
-    scene.check(scene.summary(3)["verdict"] == "complete", "the next night is complete")
+    state = scene.summary(3)["sources"]["police"]["state"]  # partial, as one line of the register is ragged
+    scene.check(state == "partial", "the next night has the police again")
     scene.check(scene.summary(3)["books"]["closes"], "the books close")
     scene.check(scene.has_all_keys("police", "population", "person_number", 3), "everybody in the new register stands")
 
