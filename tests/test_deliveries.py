@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from office import open_office
 
-from jobs.cli.report import shortcomings, shorten_rows
+from jobs.cli.report import _quarantine_rows, shortcomings, shorten_rows
 from jobs.common import whole
 from jobs.common.conf import Conf, current_conf
 from jobs.common.contracts import SourceObject
@@ -60,7 +60,7 @@ def lake(tmp_path: Path) -> Lake:
     """Two nights' lists of one name, of which the second is held; its bytes have come to another system as well."""
     lake = open_lake(open_office(tmp_path / "workspace").workspace)
     rows = [
-        row("list.csv", A), row("list.csv", B, 2, HELD), row("list.csv", B, 2, HELD, "post"),
+        row("list.csv", A), row("list.csv", B, 2, HELD), row("other.csv", B, 2, HELD, "post"),
         row("张三13800138000.csv", C, 2), row("sub/list.csv", C, 1, system="post"),
     ]  # fmt: skip
     names = lake.declared["ops.delivery"].names
@@ -80,7 +80,7 @@ MEANT = {
     "an id in both systems": (B, ALL, [("desk", B), ("post", B)]),
     "an id in one of them": (f"post/{B[:12]}", ALL, [("post", B)]),
     "a name in one state": ("list.csv", ["accepted"], [("desk", A)]),
-    "a name of a system": ("post/list.csv", ALL, [("post", B)]),
+    "a name of a system": ("post/other.csv", ALL, [("post", B)]),
     "a name below a folder": ("post/sub/list.csv", ALL, [("post", C)]),
     "a name as it is": ("张三13800138000.csv", ALL, [("desk", C)]),
     "a name as it is shown": ("desk/张三•••.csv [cccccccc]", ALL, [("desk", C)]),
@@ -101,9 +101,9 @@ def test_of_several_the_newest_is_listed_first(lake: Lake) -> None:
         "  desk/bbbbbbbb2222  list.csv, night 2026-01-02, held",
         "  desk/aaaaaaaa1111  list.csv, night 2026-01-01, accepted",
     ]
-    with pytest.raises(UserError, match="several files are meant by list"):
-        accept(lake, "list.csv", None)
     assert told.value.exit_code == 2
+    with pytest.raises(UserError, match="several files are meant by list"):
+        withdraw(lake, "list.csv", None)
 
 
 def test_what_is_none_is_told_without_its_numbers(lake: Lake) -> None:
@@ -114,13 +114,24 @@ def test_what_is_none_is_told_without_its_numbers(lake: Lake) -> None:
 
 
 def test_one_system_is_decided_about_and_not_its_twin(lake: Lake) -> None:
-    assert [found["system"] for found in accept(lake, "post/list.csv", "right")] == ["post"]
+    assert [found["system"] for found in accept(lake, "post/other.csv", "right")] == ["post"]
     left = lake.rows("ops.file", {"file_id": B}).to_pylist()
     assert {(r["system"], r["status"]) for r in left} == {
         ("desk", HELD),
         ("post", "waiting"),
     }
     assert lake.rows("ops.decision", {"decision": ACCEPT}).column("system").to_pylist() == ["post"]
+
+
+def test_rows_set_aside_are_told_of_the_file_that_they_are_of(lake: Lake, conf: Conf) -> None:
+    """Not of its twin: the same bytes under another name, of another system or of no object."""
+    place = {"system": "desk", "object": "message", "sheet": "", "file_id": B, "stage": "land", "raw": "[]"}
+    aside = [{**place, "row_number": number, "reason": "ragged_row"} for number in (7, 3)]
+    lake.replace_part("ops.quarantine", lake.table_of("ops.quarantine", aside), {"file_id": B})
+    told = _quarantine_rows(lake, conf, date(2026, 1, 2))
+    assert [(found["name"], found["state"], found["detail"].split(":")[0]) for found in told] == [
+        ("desk/list.csv", "2 rows", "row 3, 7")
+    ]
 
 
 # --- what a night lacks ---------------------------------------------------------------------------------------------------

@@ -235,6 +235,8 @@ CASES = {
         {ONE: {"": rows(1, 10)}, TWO: {"": rows(1, 4)}, FOUR: {"": rows(1, 1)}},
         {FOUR: "3 of 4 keys are gone, declared at most 50%"}, 4,
     ),
+    # A person lets the second night's file through, and the run tells that it ended nothing.
+    "an_empty_one": Case({ONE: {"": rows(1, 10)}, TWO: {"": []}}, {}, 10),
     # It grew again after that, and on the fourth night the bytes that were let through come once more.
     "let_through_once": Case(
         {ONE: {"": rows(1, 10)}, TWO: {"a": rows(1, 4)}, THREE: {"b": rows(1, 10)}, FOUR: {"a": rows(1, 4)}},
@@ -243,9 +245,17 @@ CASES = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Lists:
+    """The office of all cases after four nights, and what it was told when it let files through and after each night."""
+
+    office: Office
+    told: dict[str, str]
+
+
 @pytest.fixture(scope="module")
-def lists(tmp_path_factory: pytest.TempPathFactory) -> Office:
-    """Four nights of all cases."""
+def lists(tmp_path_factory: pytest.TempPathFactory) -> Lists:
+    told: dict[str, str] = {}
     office = open_office(tmp_path_factory.mktemp("lists") / "workspace")
     for system, case in CASES.items():
         office.declare(system, simple_contract(system, **case.settings))
@@ -258,33 +268,48 @@ def lists(tmp_path_factory: pytest.TempPathFactory) -> Office:
                 contract.replace("physicalName: 内容", "physicalName: 内容, required: true, primaryKey: true"),
             )
         if night == THREE:
-            decide(office, "accept", "judged_anew", TWO)
-            decide(office, "accept", "let_through_once", TWO)
+            for system in ("judged_anew", "let_through_once", "an_empty_one"):
+                told[system] = decide(office, "accept", system, TWO)
         for system, case in CASES.items():
             for name, lines in case.handed.get(night, {}).items():
                 office.hand_in(f"{system}/{name or 'x_' + night.replace('-', '')}.csv", lines)
-        assert office.run(night).code == 0
-    return office
+        answer = office.run(night)
+        assert answer.code == 0
+        told[night] = answer.err
+    return Lists(office, told)
 
 
-def decide(office: Office, command: str, system: str, night: str) -> None:
+def decide(office: Office, command: str, system: str, night: str) -> str:
     """By the name; several systems may have the same bytes."""
     (found,) = (
         open_lake(office.workspace).rows("ops.file", {"system": system, "night": date.fromisoformat(night)}).to_pylist()
     )
-    assert office.jiceng(command, f"{system}/{found['name']}").code == 0
+    answer = office.jiceng(command, f"{system}/{found['name']}")
+    assert answer.code == 0
+    return answer.err
 
 
 @pytest.mark.parametrize("system", CASES)
-def test_what_is_held_and_what_stands(lists: Office, system: str) -> None:
-    lake = open_lake(lists.workspace)
+def test_what_is_held_and_what_stands(lists: Lists, system: str) -> None:
+    lake = open_lake(lists.office.workspace)
     files = lake.rows("ops.file", {"system": system}).to_pylist()
     assert {str(row["as_of"]): row["detail"] for row in files if row["status"] == "held"} == CASES[system].held
     assert lake.rows("harmonised.appeal", {"valid_to": None, "system": system}).num_rows == CASES[system].stands
 
 
-def test_an_older_one_that_speaks_is_not_called_late(lists: Office) -> None:
-    rows = open_lake(lists.workspace).rows("ops.file", {"system": "an_older_one_speaks"}).to_pylist()
+def test_what_an_acceptance_ends_is_told_before_and_after(lists: Lists) -> None:
+    assert "It will end 6 records of message as they stand now" in lists.told["judged_anew"]
+    assert (
+        "It will end nothing. message: A snapshot without a row is taken for a failed export"
+        in lists.told["an_empty_one"]
+    )
+    assert "judged_anew/x_20260102.csv let through: 6 records of message ended" in lists.told[THREE]
+    assert "an_empty_one/x_20260102.csv let through: no record of message ended" in lists.told[THREE]
+    assert "let through" not in lists.told[FOUR]
+
+
+def test_an_older_one_that_speaks_is_not_called_late(lists: Lists) -> None:
+    rows = open_lake(lists.office.workspace).rows("ops.file", {"system": "an_older_one_speaks"}).to_pylist()
     assert {row["name"]: row["status"] for row in rows} == {
         "x_20260101.csv": "accepted", "x_20260103.csv": "held", "b_20260102.csv": "accepted",
     }  # fmt: skip

@@ -69,13 +69,18 @@ def explain(
         raise UserError(f"{kind} has no field {field}; it has {', '.join(f.name for f in known)}")
     released = _released_row(lake, release, record, identifier)
     found = explain_rows(lake, conf, release, record, fields, [released])
-    names = {row["file_id"]: shown(row["name"], row["file_id"]) for row in lake.rows("ops.file").to_pylist()}
+    # By place: the same bytes may have come under another name elsewhere.
+    names = {file_place(row): shown(row["name"], row["file_id"]) for row in lake.rows("ops.file").to_pylist()}
     levels = {f.name: f.level for f in fields}
     for row in found:
-        row["file"] = names.get(row.pop("file_id", None))
+        row["file"] = names.get(file_place(row))
         if not show_personal and levels[row["field"]] >= 3 and row["value"] is not None:
             row["value"] = MASK
     return [{name: row.get(name) for name in COLUMNS} for row in found]
+
+
+def file_place(row: dict[str, Any]) -> tuple[str | None, ...]:
+    return tuple(row.get(name) for name in ("system", "object", "file_id"))
 
 
 def explained_fields(record: Record) -> tuple[ModelField, ...]:

@@ -38,7 +38,7 @@ def books_rows(
     lake = open_lake(workspace)
     runs = [run.run_id for run in all_runs(lake) if run_id in (None, run.run_id) and night in (None, run.night)]
     files = lake.rows("ops.file").to_pylist()
-    names = {(row["system"], row["file_id"]): shown(row["name"], row["file_id"]) for row in files}
+    names = {(row["system"], row["object"], row["file_id"]): shown(row["name"], row["file_id"]) for row in files}
     for candidate in reversed(runs):
         ledger = lake.rows("ops.ledger", {"run_id": candidate}).to_pylist()
         if ledger:
@@ -66,19 +66,19 @@ def add_up(found: list[Balance], by: By) -> list[Balance]:
     return list(sums.values())
 
 
-def balance_row(run_id: str, balance: Balance, names: dict[tuple[str, str], str]) -> dict[str, Any]:
+def balance_row(run_id: str, balance: Balance, names: dict[tuple[str, str, str], str]) -> dict[str, Any]:
     """One equation as a row.
 
     Args:
         run_id: whose books.
         balance: the equation.
-        names: of files, as they are shown, by system and file_id.
+        names: of files, as they are shown, by system, object and file_id.
     """
     return {
         "run_id": run_id,
         "system": balance.system,
         "object": balance.object,
-        "file": names.get((balance.system or "", balance.file_id or "")),
+        "file": names.get((balance.system or "", balance.object or "", balance.file_id or "")),
         "file_id": balance.file_id,
         "record": balance.record,
         "equation": balance.equation,
