@@ -244,6 +244,17 @@ def test_unfinished_names_wait(town: Workspace, name: str) -> None:
     assert waiting(town) == {f"town/{name}": "being_copied"}
 
 
+def test_a_done_without_its_file_is_told(town: Workspace) -> None:
+    put(town, "town/x.csv.done")
+    put(town, "town/y.csv.done")
+    put(town, "town/y.csv.part")
+    put(town, "town/z.csv")
+    put(town, "town/z.csv.done")
+    assert waiting(town) == {
+        "town/x.csv.done": "lone_done", "town/y.csv.done": "lone_done", "town/y.csv.part": "being_copied",
+    }  # fmt: skip
+
+
 def test_hidden_files_are_told_but_for_what_systems_leave(town: Workspace) -> None:
     for name in (".x.csv.Xy1", ".DS_Store", "._x.csv", ".gitkeep", ".~lock.x.csv#", ".nfs0000000000a1"):
         put(town, f"town/{name}")
@@ -254,7 +265,7 @@ def test_hidden_files_are_told_but_for_what_systems_leave(town: Workspace) -> No
 def test_each_reason_has_its_sentences(town: Workspace, conf: Conf) -> None:
     codes = {
         "ready", "being_copied", "being_written", "stray", "odd_folder", "closed", "locked", "link", "special", "hidden", "twin",
-        "no_marker", "too_deep", "read_error", "blocked",
+        "no_marker", "lone_done", "too_deep", "read_error", "blocked",
     }  # fmt: skip
     assert set(conf.reasons["inbox"]) == codes
     assert all(set(entry) >= {"zh", "en"} for entry in conf.reasons["inbox"].values())
@@ -268,15 +279,20 @@ def test_each_reason_has_its_sentences(town: Workspace, conf: Conf) -> None:
 _PIECES = st.one_of(
     st.binary(min_size=1, max_size=40),
     st.text(min_size=1, max_size=20).map(lambda text: text.encode("utf-8", "ignore")),
-    st.sampled_from(["名单", "户", "13900000001", "é", "--", ".", ".done", ".part", "\n", "*", "~$", ".taken"]).map(
-        str.encode
-    ),
+    st.sampled_from(["名单", "户", "13900000001", "é", "--", ".", ".done", ".part", "\n", "*", "~$"]).map(str.encode),
     st.sampled_from(["名单", "居民", "320102190307080010"]).map(lambda text: text.encode("gb18030")),
 )
 NAME = st.lists(_PIECES, min_size=1, max_size=4).map(
     lambda pieces: b"".join(pieces).replace(b"/", b"_").replace(b"\0", b"_")[:255]
 )
 PATHS = st.lists(NAME.filter(lambda name: name not in (b"", b".", b"..")), min_size=1, max_size=3)
+
+
+def is_beside_its_file(path: bytes) -> bool:
+    """Whether it is the `.done` of a file in a system's folder, and told with it."""
+    depth = len(path.split(b"/inbox/")[-1].split(b"/"))
+    named = path.removesuffix(b".done")
+    return named != path and not named.endswith(b"/") and depth > 1 and os.path.lexists(named)
 
 
 @given(st.lists(st.tuples(st.booleans(), PATHS), min_size=1, max_size=12))
@@ -302,7 +318,7 @@ def test_every_file_is_taken_whole_or_stays_whole_and_is_told(
     for place, file_id in given.items():
         if os.path.exists(place):
             name = os.path.basename(place)
-            left += not name.endswith(b".done") and not name.startswith(b"._")
+            left += not name.startswith(b"._") and not is_beside_its_file(place)
         else:
             assert file_id in known
         content = place if os.path.exists(place) else os.fsencode(workspace.archive_path(file_id))

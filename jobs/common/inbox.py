@@ -225,12 +225,16 @@ def _files(folder: Path) -> Iterator[tuple[Path, str | None]]:
         if code:
             yield place, code
             continue
-        is_locked = not os.access(place, os.W_OK | os.X_OK)
-        for entry in _entries(place):
-            if _is_folder(entry) or entry.name.endswith(MARKER) or _LITTER.fullmatch(entry.name):
-                continue
-            hidden = "hidden" if entry.name.startswith(".") and place.name != TAKEN else None
-            yield Path(entry.path), _odd_kind(entry) or hidden or ("locked" if is_locked else None)
+        locked = None if os.access(place, os.W_OK | os.X_OK) else "locked"
+        entries = _entries(place)
+        names = {entry.name for entry in entries}
+        for entry in entries:
+            is_marker = entry.name.endswith(MARKER)
+            is_told = is_marker and (place.name == TAKEN or entry.name.removesuffix(MARKER) in names)  # with its file
+            if not is_told and not _is_folder(entry) and not _LITTER.fullmatch(entry.name):
+                lone = "lone_done" if is_marker else None
+                hidden = "hidden" if entry.name.startswith(".") and place.name != TAKEN else None
+                yield Path(entry.path), _odd_kind(entry) or lone or hidden or locked
 
 
 def _folders(folder: Path) -> Iterator[tuple[Path, str | None]]:
