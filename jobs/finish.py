@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.common.books import balances
+from jobs.common.code import code_version
 from jobs.common.decisions import ACCEPT, fresh_decisions
 from jobs.common.deliveries import deliveries_with_status, file_key, known_files, still_refused
 from jobs.common.errors import Refusal
@@ -170,10 +171,14 @@ def describe_tables(context: Context) -> dict[str, Any]:
 
 
 def known_fingerprints(context: Context) -> dict[tuple[str, int], str]:
-    """Fingerprints of versions of tables, as the last summary, this run's audit and the last release have found them."""
+    """Fingerprints of versions of tables, as the last summary, this run's audit and the last release have found them.
+
+    Of earlier runs none count if the last one was of other code, which may have counted otherwise.
+    """
     known: dict[tuple[str, int], str] = {}
     before = [run for run in all_runs(context.lake) if run.run_id != context.run.run_id]
-    for run in before[-1:]:
+    is_same_code = not before or before[-1].code_version == code_version()
+    for run in before[-1:] if is_same_code else []:
         path = context.workspace.run_dir(run.run_id) / "summary.json"
         tables = json.loads(path.read_text(encoding="utf-8"))["tables"] if path.exists() else {}
         known |= {(name, entry["version"]): entry["fingerprint"] for name, entry in tables.items()}
@@ -181,7 +186,7 @@ def known_fingerprints(context: Context) -> dict[tuple[str, int], str]:
         if row["fingerprint"] is not None:
             known[f"candidate.{row['table_name']}", row["version"]] = row["fingerprint"]
     visible = visible_release(context.lake)
-    for name, entry in (visible.tables if visible else {}).items():
+    for name, entry in (visible.tables if visible and is_same_code else {}).items():
         known[f"refined.{name}", entry["version"]] = entry["fingerprint"]
     return known
 

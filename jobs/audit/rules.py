@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.common.document import Document, load_document
+from jobs.common.document import Document, cut_short, list_words, load_document
 from jobs.common.errors import UserError
 
 EXPECTATIONS = Path(__file__).resolve().parents[2] / "expectations"
@@ -61,13 +61,13 @@ def _check_rule(place: str, entry: Any) -> None:
     """Refuse a rule that lacks a key or has an unknown one, and a name that is no text."""
     given = set(entry) if isinstance(entry, dict) else set()
     if given - {OVERRIDABLE} != _KEYS:
-        had = ", ".join(sorted(given)) or "none of them"
+        had = list_words(given) or "none of them"
         raise UserError(
             f"{place} needs exactly expectation, arguments, severity and because, beside overridable; it has {had}"
         )
     if not isinstance(entry["expectation"], str):
         raise UserError(f"{place}: expectation is no name")
-    place = f"{place} ({entry['expectation']})"
+    place = f"{place} ({cut_short(entry['expectation'])})"
     if not isinstance(entry["arguments"], dict):
         raise UserError(f"{place}: arguments is no mapping of names to values")
     columns = entry["arguments"].get("column_list") or []

@@ -321,15 +321,15 @@ def replay(
     """
     from jobs.cli import replay as again
 
-    workspace = open_workspace(home)
-    if others := again.other_versions(workspace):
-        messages.print(f"some runs were made by version {', '.join(others)}, which may have worked otherwise")
-    rows = again.replay(workspace, into, parse_night(until) if until else None, on_run=messages.print)
+    workspace, last = open_workspace(home), parse_night(until) if until else None
+    rows = again.replay(workspace, into, last, on_run=messages.print)
     print_rows(rows, format, again.COLUMNS, again.COLUMNS[:5])
     different = [row["table"] for row in rows if row["state"] != "same"]
     messages.print(
         f"{len(different)} of {len(rows)} tables differ" if different else f"all {len(rows)} tables are the same"
     )
+    if told := again.other_code(workspace, last):
+        messages.print(told)
     if different:
         raise typer.Exit(1)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cli.report import configuration_faults
+from jobs.common.code import code_version
 from jobs.common.conf import current_conf
 from jobs.common.engine import engine_name, engine_version, session
 from jobs.common.errors import UserError
@@ -22,6 +23,7 @@ _LOW_DISK_GB = 5
 def examine(home: Path) -> list[dict[str, Any]]:
     """One row per check: ok, warning or error."""
     rows = [_row("python", "ok", sys.version.split()[0])]
+    rows.append(_row("code", "ok", code_version()))
     rows += [_row(f"package {name}", "ok", metadata.version(name)) for name in _PACKAGES]
     rows.append(_engine())
     if engine_name() == "spark":

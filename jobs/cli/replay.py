@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from datetime import date
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from jobs import extract, maintain, start
 from jobs.cli.decisions import let_through
 from jobs.cli.nightly import list_steps, work_run
+from jobs.common.code import code_version
 from jobs.common.conf import Conf, snapshot_conf
 from jobs.common.decisions import ACCEPT, accept, withdraw
 from jobs.common.deliveries import file_key
@@ -30,7 +30,8 @@ from jobs.common.runs import REFUSED, Run, all_runs, close_run, lock, next_run
 from jobs.common.stage import Context, open_context, open_lake
 from jobs.common.workspace import Workspace, init_workspace
 
-COLUMNS = ["table", "state", "since", "rows", "rows_replayed", "fingerprint", "fingerprint_replayed"]
+COLUMNS = ["table", "state", "since", "rows", "rows_replayed", "fingerprint", "fingerprint_replayed", "code"]
+_FEW = 3  # versions of the code that are named
 _CUT_SHORT = ("crashed", "abandoned")
 
 
@@ -252,13 +253,16 @@ def taken_up(recorded: Recorded, target: Workspace, conf: Conf, run: Run) -> set
 
 
 def compare_tables(workspace: Workspace, target: Workspace, runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """One row per table of either workspace, over the last run of each night; rows and fingerprints where they differ first."""
+    """One row per table of either workspace, over the last run of each night; rows and fingerprints where they differ first.
+
+    `code` is the code that recorded a difference, where that is other code than today's, which may explain it.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for night, run in last_runs(runs).items():
+    for run in last_runs(runs).values():
         before, now = _tables(workspace, run), _tables(target, run)
         for name in [*before, *(name for name in now if name not in before)]:
             if found.get(name, {}).get("since") is None:
-                found[name] = _compare(name, night, before.get(name), now.get(name))
+                found[name] = _compare(name, run, before.get(name), now.get(name))
     return list(found.values())
 
 
@@ -275,19 +279,30 @@ def _tables(workspace: Workspace, run: Run) -> dict[str, Any]:
     return tables
 
 
-def _compare(name: str, night: date, before: dict[str, Any] | None, now: dict[str, Any] | None) -> dict[str, Any]:
+def _compare(name: str, run: Run, before: dict[str, Any] | None, now: dict[str, Any] | None) -> dict[str, Any]:
     state = "same"
     if before is None or now is None:
         state = "missing" if now is None else "extra"
     elif before["fingerprint"] != now["fingerprint"]:
         state = "differs"
-    row: dict[str, Any] = {"table": name, "state": state, "since": None if state == "same" else night.isoformat()}
+    is_same, other_code = state == "same", run.code_version if run.code_version != code_version() else None
+    row: dict[str, Any] = {"table": name, "state": state, "since": None if is_same else run.night.isoformat()}
+    row["code"] = None if is_same else other_code
     for ending, entry in (("", before), ("_replayed", now)):
         row |= {f"rows{ending}": entry and entry["rows"], f"fingerprint{ending}": entry and entry["fingerprint"]}
     return row
 
 
-def other_versions(workspace: Workspace) -> list[str]:
-    """Versions of the code, other than this one, that have worked in the workspace: they may have worked otherwise."""
-    told = set(open_lake(workspace).rows("ops.run", columns=["code_version"]).column("code_version").to_pylist())
-    return sorted(told - {metadata.version("jiceng")})
+def other_code(workspace: Workspace, until: date | None = None) -> str | None:
+    """Which nights other code than today's has worked on, which may have worked otherwise; None where there are none."""
+    runs = [run for run in all_runs(open_lake(workspace)) if until is None or run.night <= until]
+    others = [run for run in runs if run.code_version != code_version()]
+    if not others:
+        return None
+    versions = sorted({str(run.code_version) for run in others})
+    named = ", ".join(versions[:_FEW]) + (f" and {len(versions) - _FEW} more" if len(versions) > _FEW else "")
+    nights = f"{others[0].night}" + (f" to {others[-1].night}" if others[0].night != others[-1].night else "")
+    return (
+        f"{len(others)} of {len(runs)} runs (nights {nights}) were made by the code {named}, and this is {code_version()}: "
+        "what differs may come of that"
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.audit.rules import suite_faults
 from jobs.cli.output import ID_SHOWN
+from jobs.common.code import code_version
 from jobs.common.conf import Conf, current_conf, snapshot_conf
 from jobs.common.conf_check import conf_faults
 from jobs.common.contracts import OWN_ROLES
@@ -107,6 +108,9 @@ def status_rows(workspace: Workspace) -> list[dict[str, Any]]:
             rows.append(_row("contract", system, "invalid", first + (f" (and {len(more)} more)" if more else "")))
     rows += [_row("configuration", None, "invalid", told) for told in configuration_faults(conf)]
     rows += [_row("configuration", None, "not read", str(stray)) for stray in conf.unread]
+    if runs and runs[-1].code_version != code_version():
+        built_on = f"the last run was of {runs[-1].code_version}; the next one works out anew what it would build on"
+        rows.append(_row("code", code_version(), "changed", built_on))
     if visible := visible_release(lake):
         counts = ", ".join(f"{name} {entry['rows']:,}" for name, entry in visible.tables.items())
         rows.append(_row("release", visible.release_id, "visible", counts))

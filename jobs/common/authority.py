@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from jobs.common.conf import Conf
 from jobs.common.contracts import OWN_ROLES
+from jobs.common.document import list_words
 from jobs.common.errors import UserError
 from jobs.common.model import ModelField, Record
 from jobs.common.resident_id import id_birth_date, id_sex_code
@@ -39,10 +40,10 @@ def load_authority(conf: Conf, record: Record) -> Authority:
     document = conf.yaml("authority.yml") or {}
     if unknown := set(document) - set(conf.model):
         known = ", ".join(conf.model)
-        raise UserError(f"{_FILE}: the model has no record {', '.join(sorted(unknown))}; it has {known}")
+        raise UserError(f"{_FILE}: the model has no record {list_words(unknown)}; it has {known}")
     entry = document.get(record.name) or {}
     if unknown := set(entry) - {"default", "fields"}:
-        raise UserError(f"{_FILE}: {record.name}: unknown key {', '.join(sorted(unknown))}; there are default, fields")
+        raise UserError(f"{_FILE}: {record.name}: unknown key {list_words(unknown)}; there are default, fields")
     orders = {"default": entry.get("default") or [], **(entry.get("fields") or {})}
     _check_orders(conf, record, orders)
     rest = sorted(conf.sources)
@@ -53,15 +54,15 @@ def load_authority(conf: Conf, record: Record) -> Authority:
 def _check_orders(conf: Conf, record: Record, orders: Mapping[str, Any]) -> None:
     chosen = {field.name for field in record.fields} if record.kind or record.pairs else set()
     if unknown := set(orders) - {"default"} - chosen:
-        why = f"has no field {', '.join(sorted(unknown))}" if chosen else "is chosen by the row, not by the field"
+        why = f"has no field {list_words(unknown)}" if chosen else "is chosen by the row, not by the field"
         raise UserError(f"{_FILE}: {record.name} {why}")
     for name, order in orders.items():
         if not isinstance(order, list) or len(set(order)) < len(order):
-            raise UserError(f"{_FILE}: {record.name}: {name} is no list of systems, each named once")
+            raise UserError(f"{_FILE}: {record.name}: {list_words([name])} is no list of systems, each named once")
     named = {system for order in orders.values() for system in order}
     if unknown := named - {*conf.sources, *conf.refused_contracts}:
         there = ", ".join(sorted(conf.sources))
-        raise UserError(f"{_FILE}: no contract declares {', '.join(sorted(unknown))}; there are {there}")
+        raise UserError(f"{_FILE}: no contract declares {list_words(unknown)}; there are {there}")
 
 
 def rank_mention(order: Sequence[str]) -> Column:

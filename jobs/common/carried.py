@@ -14,20 +14,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from jobs.common.code import code_hash
 from jobs.common.runs import all_runs
 from jobs.common.stage import Context
-
-JOBS = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
 class Carried:
-    """The records of a stage: it leaves `tables` as a function of the configuration and of `code` (files below `jobs/`)."""
+    """The records of a stage: it leaves `tables` as a function of the configuration and of its code."""
 
     context: Context
     stage: str
     tables: Sequence[str]
-    code: Sequence[Path]
 
     def last(self) -> dict[str, Any] | None:
         """What the stage recorded last, where a night can build on it; else None.
@@ -84,5 +82,5 @@ class Carried:
     @cached_property
     def _rules(self) -> str:
         """Hash of the configuration and of the code: whoever changes it may have changed any row."""
-        code = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(self.code))).hexdigest()
+        code = code_hash(f"jobs.{self.stage}.stage")
         return hashlib.sha256(f"{self.context.conf.hash} {code}".encode()).hexdigest()[:16]

@@ -33,6 +33,7 @@ _SLOW_LOADER = 100_000  # characters that the slow loader reads within a second
 
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
 _NUMBER = re.compile(rf"[-+0-9_:.,a-fA-FxXoO]{{{_LONGEST_NUMBER + 1},}}")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -103,7 +104,15 @@ def write_place(place: Place) -> str:
 
 
 def cut_short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    """A word of a file as a message repeats it: on one line, and not for pages."""
+    return _CONTROL.sub("·", text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+
+
+def list_words(words: Iterable[str]) -> str:
+    """Words of a file as a message repeats them, sorted; of many the first."""
+    found = sorted(words)
+    more = f" and {len(found) - _FEW} more" if len(found) > _FEW else ""
+    return ", ".join(map(cut_short, found[:_FEW])) + more
 
 
 def nearest_word(word: str, known: Iterable[str]) -> str | None:
@@ -337,15 +346,16 @@ def _walk(
             if key.tag == "tag:yaml.org,2002:merge":
                 continue
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+            told = cut_short(name)
             here = (*place, name)
             if key.tag != "tag:yaml.org,2002:str":
-                yield Finding(file, write_place(here), "The key is not text.", f'Put it in quotes: "{name}".', line)
+                yield Finding(file, write_place(here), "The key is not text.", f'Put it in quotes: "{told}".', line)
                 continue
             if name in first_lines:
                 yield Finding(
                     file,
                     write_place(here),
-                    f"The key `{name}` is said twice, first on line {first_lines[name]}.",
+                    f"The key `{told}` is said twice, first on line {first_lines[name]}.",
                     "Keep one of them.",
                     line,
                 )

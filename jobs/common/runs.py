@@ -8,12 +8,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from importlib import metadata
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
+from jobs.common.code import code_version
 from jobs.common.conf import Conf
 from jobs.common.engine import engine_version
 from jobs.common.errors import Busy, UserError
@@ -37,6 +37,7 @@ class Run:
     driver: str
     config_hash: str
     verdict: str | None
+    code_version: str | None = None  # of the code that opened it
 
     @property
     def number(self) -> int:
@@ -85,7 +86,9 @@ def check_clock(lake: Lake, night: date) -> None:
 
 def all_runs(lake: Lake) -> list[Run]:
     """All runs in the order of nights and numbers."""
-    rows = lake.rows("ops.run", columns=["run_id", "night", "driver", "config_hash", "verdict"]).to_pylist()
+    rows = lake.rows(
+        "ops.run", columns=["run_id", "night", "driver", "config_hash", "verdict", "code_version"]
+    ).to_pylist()
     return sorted((Run(**row) for row in rows), key=lambda run: (run.night, run.number))
 
 
@@ -123,7 +126,7 @@ def record_open(lake: Lake, run: Run) -> None:
 def close_run(lake: Lake, run: Run, verdict: str) -> None:
     """Close the run with its verdict; the time it was opened at stays."""
     row = lake.rows("ops.run", {"run_id": run.run_id}).to_pylist()[0]
-    closed = Run(run.run_id, run.night, run.driver, run.config_hash, verdict)
+    closed = replace(run, verdict=verdict)
     _write(lake, closed, started_at=row["started_at"], ended_at=datetime.now(UTC))
 
 
@@ -136,7 +139,7 @@ def _write(lake: Lake, run: Run, started_at: datetime, ended_at: datetime | None
         "ended_at": ended_at,
         "verdict": run.verdict,
         "engine": engine_version(),
-        "code_version": metadata.version("jiceng"),
+        "code_version": code_version(),
         "config_hash": run.config_hash,
     }
     lake.upsert("ops.run", lake.table_of("ops.run", [row]))

@@ -61,7 +61,7 @@ _STATIC = (
         Column("ended_at", "timestamp", "when it was closed (UTC); null while open", volatile=True),
         Column("verdict", "string", "complete, incomplete, refused, crashed or abandoned"),
         Column("engine", "string", "engine and version", volatile=True),
-        Column("code_version", "string", "version of the code"),
+        Column("code_version", "string", "version of the code, and a hash of its files"),
         Column("config_hash", "string", "configuration snapshot in archive/conf/"),
     )),
     Table("ops.delivery", "One row per file handed over in a run, also of bytes seen before.",

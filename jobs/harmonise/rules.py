@@ -1,9 +1,9 @@
-"""What decides how a row becomes a record: contract, model, code lists and the cleaning code, as one hash.
+"""What decides how a row becomes a record: contract, model, code lists and the code of the stage, as one hash.
 
 Where the hash of an object and record is another than on the night before, the rows that stand are cleaned anew, also
 those that nobody delivered tonight.
 
-Reads: conf, `ops.rules`, the source of the cleaning modules. Writes: `ops.rules`. Refuses: nothing.
+Reads: conf, `ops.rules`, the code of the stage and of all that it imports. Writes: `ops.rules`. Refuses: nothing.
 """
 
 import hashlib
@@ -11,9 +11,8 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from pathlib import Path
 
+from jobs.common.code import code_hash
 from jobs.common.conf import Conf
 from jobs.common.contracts import SourceObject
 from jobs.common.decisions import withdrawn_files
@@ -21,14 +20,6 @@ from jobs.common.divisions import LISTS as DIVISION_LISTS
 from jobs.common.model import ModelField, Record
 from jobs.common.rows import fed_records
 from jobs.common.tables import Lake
-
-_HERE = Path(__file__).parent
-# The modules that clean: all of this folder but the flow of the stage, and what they use of common.
-_CODE = sorted(path for path in _HERE.glob("[a-z]*.py") if path.name not in ("rules.py", "stage.py"))
-_CODE += [
-    _HERE.parent / "common" / name
-    for name in ("codes.py", "credit_code.py", "divisions.py", "resident_id.py", "rows.py")
-]
 
 
 @dataclass(frozen=True)
@@ -84,7 +75,7 @@ def rules_hash(conf: Conf, obj: SourceObject, record: Record, role: str, withdra
         [repr(column) for column in columns],
         [repr(field) for field in record.fields],
         [[name, hashlib.sha256(conf.path(f"codes/{name}.csv").read_bytes()).hexdigest()] for name in lists],
-        _code_hash(),
+        code_hash("jobs.harmonise.stage"),  # whoever changes it may have changed what any value becomes
         *sorted(withdrawn),
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]
@@ -118,9 +109,3 @@ def _lists_of(field: ModelField) -> tuple[str, ...]:
     if field.type == "division":
         return DIVISION_LISTS
     return (field.codes,) if field.codes else ()
-
-
-@cache
-def _code_hash() -> str:
-    """Hash of the cleaning code: whoever changes it may have changed what any value becomes."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in _CODE)).hexdigest()

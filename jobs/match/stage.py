@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.carried import JOBS, Carried
+from jobs.common.carried import Carried
 from jobs.common.engine import session, side_by_side
 from jobs.common.size import fit_engine
 from jobs.common.stage import Context
@@ -36,9 +36,6 @@ from jobs.match.neighbourhood import find_neighbourhood, record_number
 from jobs.match.scope import compare_clusters, list_scope, standing
 
 LINKS = ("links.edge", "links.assignment", "links.identity_event", "links.mention")
-# The code that decides who is who.
-_COMMON = ("contracts.py", "rows.py", "versions.py")
-_CODE = (*(JOBS / "match").glob("[a-z]*.py"), *(JOBS / "common" / name for name in _COMMON))
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def run(context: Context) -> None:
         context.log("match", "nobody is mentioned")
         return
     fit_engine(context)
-    carried = Carried(context, "match", LINKS, _CODE)
+    carried = Carried(context, "match", LINKS)
     known = carried.last()
     carried.begin()
     redirects = list_redirects(context)

@@ -8,23 +8,20 @@ Reads: `harmonised.*`, `links.*`. Writes: nothing. Refuses: nothing.
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.carried import JOBS, Carried
+from jobs.common.carried import Carried
 from jobs.common.engine import session
 from jobs.common.relations import SOURCE_ROW
 from jobs.common.rows import RECORD_KEY
 from jobs.common.stage import Context
 from jobs.common.versions import union_all
 
-# The code that decides what a candidate is.
-_COMMON = ("authority.py", "contract_rules.py", "model.py", "relations.py", "resident_id.py", "rows.py")
-_CODE = (*(JOBS / "merge").glob("[a-z]*.py"), *(JOBS / "common" / name for name in _COMMON))
 # Kinds whose entities are told the dwelling that the row of their address names.
 _DWELLERS = ("resident", "household")
 
 
 def carried(context: Context) -> Carried:
     """What merges record: `copied`, the mentions that `copied_mentions` found."""
-    return Carried(context, "merge", [f"candidate.{name}" for name in context.conf.model], _CODE)
+    return Carried(context, "merge", [f"candidate.{name}" for name in context.conf.model])
 
 
 def copied_mentions(context: Context) -> set[str]:
