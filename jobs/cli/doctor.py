@@ -1,5 +1,6 @@
 """`jiceng doctor`: can the pipeline work here, and if not, what to mend."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from jobs.common.engine import engine_name, engine_version, session
 from jobs.common.errors import UserError
 from jobs.common.faults import damages
 from jobs.common.runs import holder
+from jobs.common.table_files import read_footer
 from jobs.common.workspace import Workspace, open_workspace
 
 _PACKAGES = ("jiceng", "pysail", "pyspark", "delta-spark", "deltalake", "pyarrow", "great-expectations", "polars")
@@ -86,7 +88,10 @@ def _workspace(home: Path) -> list[dict[str, Any]]:
     ]
     process = holder(workspace, "run")
     rows.append(_row("lock", "ok", f"held by process {process}" if process else "free"))
-    damaged = damages(workspace)
+    if not os.access(workspace.home, os.W_OK):
+        told = f"{home} cannot be written: mount its disk for writing, or work as the user who owns it"
+        rows.append(_row("workspace", "error", told))
+    damaged = damages(workspace, read_footer)
     return rows + ([_row("lake", "error", told) for told in damaged] or [_row("lake", "ok", "all tables can be read")])
 
 

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from jobs.common.engine import session
 from jobs.common.errors import Fault, UserError
+from jobs.common.faults import explain, is_of_files
 from jobs.common.releases import find_release
 from jobs.common.schemas import LAYERS
 from jobs.common.stage import open_lake
@@ -56,14 +57,20 @@ def open_query(workspace: Workspace, query: str, release_id: str | None, all_lay
         frame = spark.sql(query)
         names = frame.columns
     except Exception as error:
-        raise UserError(_explain_error(str(error), known)) from error
+        raise _refusal(workspace, error, known) from error
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise UserError(f"the query gives more than one column {', '.join(repeated)}; name them apart with `as`")
     try:
         yield frame
     except PySparkException as error:
-        raise UserError(_explain_error(str(error), known)) from error
+        raise _refusal(workspace, error, known) from error
+
+
+def _refusal(workspace: Workspace, error: Exception, known: Sequence[str]) -> UserError:
+    """What a query failed of: a damaged table, or the query itself."""
+    told = explain(workspace, error) if is_of_files(error) else None
+    return Fault(told) if told else UserError(_explain_error(str(error), known))
 
 
 def _first_word(query: str) -> str:

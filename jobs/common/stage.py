@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from jobs.common.conf import Conf, current_conf, snapshot_conf
-from jobs.common.errors import Busy, UserError
+from jobs.common.errors import CRASHED, Busy, UserError
+from jobs.common.faults import explain
 from jobs.common.file_names import mask_numbers
 from jobs.common.runs import Run, find_run, lock, open_run
 from jobs.common.schemas import declared_tables
 from jobs.common.tables import Lake
-from jobs.common.workspace import Workspace, open_workspace
+from jobs.common.workspace import Workspace, last_opened, open_workspace
 
 STAGES = ("extract", "land", "harmonise", "match", "merge", "audit", "release")  # of which a summary tells the seconds
 
@@ -176,7 +177,9 @@ def stage_main(
 
 
 def guarded(body: Callable[[], None]) -> int:
-    """Exit code of `body`: a user's mistake is one line on stderr, a defect shows its stack trace and is 1."""
+    """Exit code of `body`: a user's mistake is one line on stderr, so is what the machine fails with (1); a defect shows its
+    stack trace and is 1.
+    """
     logging.getLogger("pyspark").setLevel(logging.CRITICAL)
     atexit.register(gc.freeze)  # a process that ends looks through all that it has loaded else, for a second
     try:
@@ -184,7 +187,18 @@ def guarded(body: Callable[[], None]) -> int:
     except UserError as error:
         print(f"jiceng: {error}", file=sys.stderr)
         return error.exit_code
-    except Exception:
-        print(mask_numbers(traceback.format_exc()), end="", file=sys.stderr)  # a path in it may hold somebody's number
-        return 1
+    except Exception as error:
+        told = _reason(error)
+        # A path in a stack trace may hold somebody's number.
+        print(f"jiceng: {told}" if told else mask_numbers(traceback.format_exc()).rstrip(), file=sys.stderr)
+        return CRASHED
     return 0
+
+
+def _reason(error: Exception) -> str | None:
+    """What a damaged table, or the disk, of the workspace has to do with a failure."""
+    workspace = last_opened()
+    try:
+        return explain(workspace, error) if workspace else None
+    except Exception:  # the failure itself is the one to tell
+        return None

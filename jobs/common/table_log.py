@@ -1,8 +1,8 @@
-"""The log of a Delta table after a bad end: a last commit that was cut short, as a power failure leaves it.
+"""The log of a Delta table after a bad end: a last commit that was cut short, as a power failure leaves it, or no log at all.
 
 The engines take an empty commit for one that changes nothing, so that a night would go on from the state before it without a
 word; a truncated one they refuse in words of their own. Reads: `_delta_log`. Writes: nothing, but for `set_aside`.
-Refuses: a table whose last commit is torn.
+Refuses: a table whose last commit is torn, files of a table without its log, what is no folder where a table should be.
 """
 
 import json
@@ -12,16 +12,35 @@ from pathlib import Path
 from jobs.common.errors import Fault
 from jobs.common.workspace import Workspace
 
+RESTORE = "restore its folder from a backup, or have `jiceng replay --into DIR` make all tables anew from the archive"
 # What nothing else tells: which file came when, and what a person decided.
 _NOT_COMPUTED = ("ops.delivery", "ops.decision")
 
 
 def check_log(workspace: Workspace, name: str) -> None:
-    """Raises Fault where the last commit of the table is torn; a table that does not exist is whole."""
+    """Raises Fault where the last commit of the table is torn, or the log is gone; a table that does not exist is whole."""
     layer, _, table = name.partition(".")
-    torn = torn_commit(workspace.lake / layer / table)
+    path = workspace.lake / layer / table
+    if told := _no_log(path):
+        raise Fault(f"{name} {told}; {RESTORE}")
+    torn = torn_commit(path)
     if torn is not None:
         raise Fault(describe_torn(workspace, name, torn))
+
+
+def _no_log(path: Path) -> str | None:
+    """What is wrong where there is something of a table, and no log of it: to make it anew would lose its rows."""
+    try:
+        log = path / "_delta_log"
+        if not path.is_dir():
+            return "is no folder, but a file or a link that leads nowhere" if os.path.lexists(path) else None
+        if log.is_dir() and any(name[:20].isdigit() for name in os.listdir(log)):
+            return None
+        if log.exists() and not log.is_dir():
+            return "has a file in the place of its log"
+        return "has lost its log, and its files are still there" if any(path.glob("*.parquet")) else None
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
 
 
 def torn_tables(workspace: Workspace) -> dict[str, Path]:
@@ -75,6 +94,13 @@ def set_aside(workspace: Workspace) -> list[str]:
     return moved
 
 
+def put_aside(workspace: Workspace, name: str, file: Path) -> None:
+    """Move a damaged data file to `runs/.torn/`, as `set_aside` does with commits."""
+    target = workspace.runs / ".torn" / name
+    target.mkdir(parents=True, exist_ok=True)
+    file.rename(target / file.name)
+
+
 def _last_file(path: Path) -> Path | None:
     log = path / "_delta_log"
     if not log.is_dir():
@@ -93,6 +119,8 @@ def _is_whole(commit: Path) -> bool:
 
 
 def table_paths(workspace: Workspace) -> dict[str, Path]:
-    """Folders of all tables, by name."""
-    folders = [log.parent for log in sorted(workspace.lake.glob("*/*/_delta_log"))]
-    return {f"{folder.parent.name}.{folder.name}": folder for folder in folders}
+    """Where tables are, by name, also those of which only a part is left; no empty folders, as a killed run may leave them."""
+    places = [place for place in sorted(workspace.lake.glob("*/*")) if not place.name.startswith(".")]
+    return {
+        f"{place.parent.name}.{place.name}": place for place in places if not place.is_dir() or any(place.iterdir())
+    }

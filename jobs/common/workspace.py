@@ -17,6 +17,9 @@ REPOSITORY_CONF = Path(__file__).resolve().parents[2] / "conf"
 _READABLE_PATH = re.compile("[A-Za-z0-9/._~@:,=+-]+")
 
 
+_opened: list["Workspace"] = []
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Paths below `home`; nothing inside it is absolute, so that it can be copied or moved."""
@@ -96,17 +99,27 @@ def open_workspace(home: Path | None = None) -> Workspace:
     """
     home = (home or default_home()).absolute()
     marker = home / "workspace.json"
-    if not marker.exists():
-        raise UserError(f"{home} is no workspace; `jiceng init --home {home}` makes one")
     try:
+        if not marker.exists():
+            raise UserError(f"{home} is no workspace; `jiceng init --home {home}` makes one")
         version = int(json.loads(marker.read_text())["format"])
+    except OSError as error:
+        raise UserError(
+            f"{marker} cannot be read ({error.strerror}); work as the user who owns the workspace"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{marker} cannot be read; restore it from a backup: {error}") from error
     if version != FORMAT_VERSION:
         remedy = "run `jiceng upgrade`" if version < FORMAT_VERSION else "install the newer version of jiceng"
         raise UserError(f"{home} has workspace format {version}, this version works with {FORMAT_VERSION}; {remedy}")
     _check_path(home)
-    return Workspace(home)
+    _opened[:] = [Workspace(home)]
+    return _opened[0]
+
+
+def last_opened() -> Workspace | None:
+    """The workspace that this process has opened last: whoever tells of a failure looks for its reason there."""
+    return _opened[0] if _opened else None
 
 
 def _check_path(home: Path) -> None:
