@@ -21,7 +21,7 @@ class FileRefused(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there can be a million, the blank rows above a stray cell
 class Rejected:
     """A row that did not land, where it starts in the file, and its text as received."""
 

@@ -32,6 +32,8 @@ from jobs.land.batches import Batch, FileRefused
 
 _MB = 1 << 20
 _START_SECONDS = 120
+# By a clock on the wall a reader may take so many times its seconds: beyond, it waits for something that does not come.
+_PATIENCE = 20
 
 
 @dataclass(frozen=True)
@@ -39,19 +41,19 @@ class Limits:
     """What reading one file may take: so much in any case, and so much more for each of its megabytes.
 
     A workbook takes some 20 MB and half a second for each of its megabytes; one that takes far more is a bomb, or is
-    empty cells by the million.
+    empty cells by the million. The seconds are those of the processor, so that a busy machine refuses no file.
     """
 
     memory_mb: int = 512
     memory_mb_each: int = 100
     most_memory_mb: int = 4096
-    seconds: float = 30.0
-    seconds_each: float = 2.0
+    seconds: int = 30
+    seconds_each: int = 2
 
-    def of_size(self, size: int) -> tuple[int, float]:
+    def of_size(self, size: int) -> tuple[int, int]:
         """Megabytes of memory and seconds for a file of so many bytes."""
         memory = min(self.memory_mb + self.memory_mb_each * size // _MB, self.most_memory_mb)
-        return memory, self.seconds + self.seconds_each * size / _MB
+        return memory, self.seconds + self.seconds_each * size // _MB
 
 
 LIMITS = Limits()
@@ -107,7 +109,7 @@ def parse_fenced(path: Path, obj: SourceObject, limits: Limits | None = None) ->
     """
     memory_mb, seconds = (limits or LIMITS).of_size(file_size(path))
     child = _take_child()
-    child.line.send((path, obj, memory_mb * _MB))
+    child.line.send((path, obj, memory_mb * _MB, seconds))
     return _receive(child, memory_mb, seconds)
 
 
@@ -132,19 +134,19 @@ def _take_child() -> Child:
     return Child(process, ours)
 
 
-def _receive(child: Child, memory_mb: int, seconds: float) -> Iterator[Batch]:
-    left = seconds
+def _receive(child: Child, memory_mb: int, seconds: int) -> Iterator[Batch]:
+    left: float = _PATIENCE * seconds
     is_whole = False
     try:
         child.await_ready()
         while True:
             began = time.monotonic()
             if left <= 0 or not child.line.poll(left):
-                raise FileRefused("unreadable", f"reading it takes more than {seconds:.3g} seconds")
+                raise FileRefused("unreadable", f"its reader has been waited for {_PATIENCE * seconds:,} seconds")
             try:
                 answer = child.line.recv()
             except (EOFError, ConnectionError):
-                _refuse_ended(child.end(), memory_mb)
+                _refuse_ended(child.end(), memory_mb, seconds)
             left = max(left - (time.monotonic() - began), 0)
             if isinstance(answer, Batch):
                 yield answer
@@ -174,7 +176,9 @@ def _settle(answer: tuple[str, Any], memory_mb: int) -> None:
         raise FileRefused("unreadable", f"reading it fails ({told})")
 
 
-def _refuse_ended(code: int, memory_mb: int) -> NoReturn:
+def _refuse_ended(code: int, memory_mb: int, seconds: int) -> NoReturn:
+    if code == -signal.SIGXCPU:
+        raise FileRefused("unreadable", f"reading it takes more than {seconds:,} seconds")
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     raise FileRefused("unreadable", f"its reader broke off ({how}): more than {memory_mb:,} MB of memory, or a defect")
 

@@ -6,19 +6,24 @@ Refuses: what the parsers refuse. It lives as long as its parent, and the system
 
 import ctypes
 import errno
+import math
 import os
 import resource
 import signal
 import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from jobs.common.contracts import SourceObject
-from jobs.land.batches import FileRefused
+from jobs.land.batches import Batch, FileRefused, no_rows
 from jobs.land.parse import parse
 
 _PR_SET_PDEATHSIG = 1
 _WORST_OOM_SCORE = "1000"
+_PORTION = 50_000
 
 READY = "ready"  # what it says once, before all
 # What it answers of a file: its batches, each as it is, then one of these words with what there is to say.
@@ -43,17 +48,25 @@ def main() -> None:
         line.send(READY)
         while True:
             try:
-                path, obj, memory_bytes = line.recv()
+                path, obj, memory_bytes, seconds = line.recv()
             except EOFError:
                 return
-            resource.setrlimit(resource.RLIMIT_DATA, (own + memory_bytes, resource.RLIM_INFINITY))
+            _limit(resource.RLIMIT_DATA, own + memory_bytes)
+            _limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + seconds)
             line.send(_read(line, path, obj))
+
+
+def _limit(kind: int, value: int) -> None:
+    """Set what this process may take in all; not beyond what the system lets it have."""
+    most = resource.getrlimit(kind)[1]
+    resource.setrlimit(kind, (value if most == resource.RLIM_INFINITY else min(value, most), most))
 
 
 def _read(line: Connection, path: Path, obj: SourceObject) -> tuple[str, object]:
     try:
         for batch in parse(path, obj):
-            line.send(batch)
+            for portion in _portions(batch, obj):
+                line.send(portion)
     except FileRefused as refused:
         return REFUSED, (refused.reason, refused.detail)
     except BaseException as error:  # also those of readers in other languages
@@ -61,6 +74,15 @@ def _read(line: Connection, path: Path, obj: SourceObject) -> tuple[str, object]
             return SYSTEM, error.errno
         return FAILED, type(error).__name__
     return DONE, _status_kb("VmHWM") >> 10
+
+
+def _portions(batch: Batch, obj: SourceObject) -> Iterator[Batch]:
+    """A batch in as many as its skipped rows need: the blank ones above a stray cell can be a million."""
+    for start in range(_PORTION, len(batch.skipped), _PORTION):
+        early = batch.skipped[start - _PORTION : start]
+        yield Batch(no_rows(obj), skipped=early, read=len(early))
+    early_count = max(len(batch.skipped) - 1, 0) // _PORTION * _PORTION
+    yield replace(batch, skipped=batch.skipped[early_count:], read=batch.read - early_count)
 
 
 def _status_kb(name: str) -> int:

@@ -102,8 +102,9 @@ def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[B
     merged = _merged_widths(sheet)
     blanks: list[Rejected] = []  # those at the end of the sheet are no rows of the export
     for part in _list_parts(sheet, head.read, layout.width):
+        is_blank = part.filled.sum(axis=0) == 0
         suspects = {
-            at: _row_reason(part.cells(at), layout, keys, merged.get(part.first + at, 1))
+            at: "blank" if is_blank[at] else _row_reason(part.cells(at), layout, keys, merged.get(part.first + at, 1))
             for at in _find_suspects(part, layout, keys)
         }
         others = {at: reason for at, reason in suspects.items() if reason}
