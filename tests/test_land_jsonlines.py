@@ -104,6 +104,84 @@ def test_a_file_that_is_no_such_thing_is_refused(tmp_path: Path, name: str) -> N
     assert (refused.value.reason, refused.value.detail) == (reason, detail)
 
 
+ROW, OTHER = '{"id": "1", "name": "甲"}', '{"id": "2", "name": "乙"}'
+INSIDE = "one object with the rows inside it"
+SHAPES = {
+    "array": (f"[{ROW},\n{OTHER}]", "an array of objects"),
+    "array in one line": (f"[{ROW}, {OTHER}]\n", "an array of objects"),
+    "array with an object a line": (f"[\n{ROW},\n{OTHER}\n]\n", "an array of objects"),
+    "array after a byte order mark": (f"\ufeff[{ROW}]", "an array of objects"),
+    "array, pretty": (json.dumps([json.loads(ROW)] * 3, indent=2), "an array of objects"),
+    "array, long and pretty": (json.dumps([json.loads(ROW)] * 5000, indent=2), "an array of objects"),
+    "array, long and in one line": (json.dumps([json.loads(ROW)] * 5000), "an array of objects"),
+    "array inside an answer": (f'{{"code": 0, "data": {{"rows": [{ROW}]}}}}', f"{INSIDE}, in data.rows"),
+    "array inside an answer, an object a line": (f'{{"data": [\n{ROW},\n{OTHER}\n]}}', f"{INSIDE}, in data"),
+    "array inside an answer under an odd key": (f'{{"欧阳慧敏": [{ROW}]}}', INSIDE),
+    "array inside a long answer": (f'{{"code": 0, "rows": [{",".join([ROW] * 5000)}]}}', INSIDE),
+    "one object over several lines": (json.dumps(json.loads(ROW), indent=2), "objects that go over several lines"),
+    "objects over several lines": (
+        f"{json.dumps(json.loads(ROW), indent=1)}\n" * 5000,
+        "objects that go over several lines",
+    ),
+    "objects in one line": (f"{ROW}{OTHER}\n{OTHER} {ROW}\n", "several objects in one line"),
+    "commas between lines": (f"{ROW},\n{OTHER},\n{ROW}\n", "objects with commas between them"),
+    "a comma after the only object": (f"{ROW},", "objects with commas between them"),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_json_in_another_shape_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
+    text, shape = SHAPES[name]
+    with pytest.raises(FileRefused) as refused:
+        land_file(write(tmp_path, text), LEDGER)
+    assert (refused.value.reason, refused.value.detail) == ("json_not_lines", shape)
+
+
+ODD_STARTS = {
+    "a comma": f"{ROW},\n{OTHER}\n{OTHER}\n",
+    "an array": f"[{ROW}]\n{OTHER}\n{OTHER}\n",
+    "a bracket": f"[\n{OTHER}\n{OTHER}\n",
+    "a brace": f"{{\n{OTHER}\n{OTHER}\n",
+    "two objects": f"{ROW}{ROW}\n{OTHER}\n{OTHER}\n",
+    "an undeclared key over a list of objects": f'{{"rows": [{ROW}]}}\n{OTHER}\n{OTHER}\n',
+    "an object cut short": f"{ROW[:-5]}\n{OTHER}\n{OTHER}\n",
+}
+
+
+@pytest.mark.parametrize("name", ODD_STARTS)
+def test_an_odd_first_line_costs_only_itself(tmp_path: Path, name: str) -> None:
+    landed = land_file(write(tmp_path, ODD_STARTS[name]), LEDGER)
+    assert landed["rows"] == [(2, "2", "乙", None), (3, "2", "乙", None)]
+    assert len(landed["quarantined"]) == 1
+
+
+def test_a_declared_list_of_objects_is_a_value(tmp_path: Path) -> None:
+    landed = land_file(write(tmp_path, '{"id": "1", "note": [{"a": 1}]}'), LEDGER)
+    assert landed["rows"] == [(1, "1", None, '[{"a":1}]')]
+
+
+def test_a_file_whose_every_line_is_set_aside_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileRefused) as refused:
+        land_file(write(tmp_path, '{"id": "1", "names": "甲", "欧阳慧敏": 1}\n' * 2), LEDGER)
+    assert (refused.value.reason, refused.value.detail) == (
+        "unknown_header", "every line has keys that are not declared; not declared: names",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("ignored", [("phone", "deep"), ("*",)])
+def test_keys_can_be_ignored(tmp_path: Path, ignored: tuple[str, ...]) -> None:
+    obj = make_object("jsonl", ["id", "name"], ("id",), ignore=ignored)
+    text = '{"id": "1", "phone": "5"}\n{"id": "2", "deep": {"a": 1}, "name": "乙"}\n{"phone": "5", "phone": "6"}\n'
+    landed = land_file(write(tmp_path, text), obj)
+    assert landed["rows"] == [(1, "1", None), (2, "2", "乙")]
+    assert [row[:2] for row in landed["quarantined"]] == [(3, "bad_json")]
+
+
+def test_lone_crs_end_lines_where_nothing_else_does(tmp_path: Path) -> None:
+    landed = land_file(write(tmp_path, f"{ROW}\r{OTHER}\r"), LEDGER)
+    assert landed["rows"] == [(1, "1", "甲", None), (2, "2", "乙", None)]
+
+
 def test_utf_8_declared_as_gb18030_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileRefused) as refused:
         land_file(write(tmp_path, LINES), make_object("jsonl", ["id", "name"], encoding="gb18030"))

@@ -1,6 +1,7 @@
 """Parser of JSON lines: one object a line, its values as text; a bad line costs only itself.
 
-Reads: one archived file. Refuses (FileRefused): another encoding, an empty file, one without any line that is an object.
+Reads: one archived file. Refuses (FileRefused): another encoding, an empty file, JSON in another shape than lines, one of
+which no line lands.
 Quarantines: bad_bytes, bad_json (no object, a key twice, NaN, a lone surrogate), unknown_json_key. Skips: blank.
 
 Values: numbers as they stand in the file, whole ones without `.0`; true and false as words; an object or array as
@@ -19,9 +20,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json
 
+from jobs.common.contract_files import EVERY_OTHER
 from jobs.common.contracts import SourceObject
 from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, to_rows
 from jobs.land.encodings import check_encoding, decode_line, open_lines, read_blocks
+from jobs.land.headers import near_words
+from jobs.land.json_shape import HEAD_BYTES, Shape, find_shape
 
 BLOCK_BYTES = 512 << 10
 _FEW_LINES = 8
@@ -31,11 +35,30 @@ def parse(path: Path, obj: SourceObject) -> Iterator[Batch]:
     """Yield the file's rows in their order, a block at a time.
 
     Raises:
-        FileRefused: before the first batch; later where a line is too long for memory; at the end where no line at all
-            was an object.
+        FileRefused: before the first batch; later where a line is too long for memory; at the end where no line landed.
     """
     check_encoding(path, obj.encoding, [column.header for column in obj.columns])
-    yield from hold_trailing_blanks(_parse_blocks(path, obj))
+    with open_lines(path, obj.encoding) as (file, encoding):
+        shape = find_shape(file.read(HEAD_BYTES), encoding)
+    if shape and shape.is_certain:
+        raise FileRefused("json_not_lines", shape.name)
+    yield from hold_trailing_blanks(_parse_blocks(path, obj, shape))
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys that a line may have: those of the contract's columns, and those that are ignored."""
+
+    headers: list[str]
+    ignored: list[str]
+    known: frozenset[str]
+    ignores_others: bool
+
+
+def _keys_of(obj: SourceObject) -> Keys:
+    headers = [column.header for column in obj.columns]
+    ignored = [word for word in obj.ignore if word not in headers]
+    return Keys(headers, ignored, frozenset([*headers, *ignored]), EVERY_OTHER in obj.ignore)
 
 
 @dataclass(frozen=True)
@@ -72,32 +95,50 @@ class Lines:
         return b"\n".join(self.data[start:end] for start, end in runs)
 
 
-def _parse_blocks(path: Path, obj: SourceObject) -> Iterator[Batch]:
-    headers = [column.header for column in obj.columns]
-    first, objects = 1, 0
+def _parse_blocks(path: Path, obj: SourceObject, shape: Shape | None) -> Iterator[Batch]:
+    keys = _keys_of(obj)
+    first, landed = 1, 0
+    unknown: str | None = None  # a line with a key that is not declared
     with open_lines(path, obj.encoding) as (file, encoding):
-        for block, _ in read_blocks(file, BLOCK_BYTES):
-            lines = _decode_lines(block, encoding)
-            plain, columns = _read_plain(lines, _find_plain(lines), headers)
-            numbers: list[int] = []
-            rows: list[list[str | None]] = []
-            quarantined: list[Rejected] = []
-            skipped: list[Rejected] = []
-            for at in np.setdiff1d(np.arange(len(lines.ends)), plain, assume_unique=True).tolist():
-                text = lines.broken.get(at) or lines.text(at)
-                row, reason = (None, "bad_bytes") if at in lines.broken else _read_line(text, headers)
-                if row is not None:
-                    numbers.append(at)
-                    rows.append(row)
-                else:
-                    rejected = Rejected(first + at, reason, text)
-                    (skipped if reason == "blank" else quarantined).append(rejected)
-            objects += len(plain) + len(rows) + sum(row.reason == "unknown_json_key" for row in quarantined)
-            order, columns = _in_order(plain, columns, numbers, rows)
-            yield Batch(to_rows(obj, first + order, columns), quarantined, skipped, len(lines.ends))
-            first += len(lines.ends)
-    if not objects:
+        try:
+            for block, _ in read_blocks(file, BLOCK_BYTES):
+                lines = _decode_lines(block, encoding)
+                batch = _parse_lines(lines, first, obj, keys)
+                yield batch
+                first += len(lines.ends)
+                landed += batch.rows.num_rows
+                unknown = unknown or next((r.raw for r in batch.quarantined if r.reason == "unknown_json_key"), None)
+        except FileRefused as refused:  # a line is too long
+            if landed or shape is None:
+                raise
+            raise FileRefused("json_not_lines", shape.name) from refused
+    if landed:
+        return
+    if shape is not None:
+        raise FileRefused("json_not_lines", shape.name)
+    if unknown is None:
         raise FileRefused("unreadable", "no line of the file is a JSON object")
+    near = near_words(json.loads(unknown).keys() - keys.known, keys.headers)
+    told = f"; not declared: {', '.join(near)}" if near else ""
+    raise FileRefused("unknown_header", f"every line has keys that are not declared{told}")
+
+
+def _parse_lines(lines: Lines, first: int, obj: SourceObject, keys: Keys) -> Batch:
+    plain, columns = _read_plain(lines, _find_plain(lines, keys), keys)
+    numbers: list[int] = []
+    rows: list[list[str | None]] = []
+    quarantined: list[Rejected] = []
+    skipped: list[Rejected] = []
+    for at in np.setdiff1d(np.arange(len(lines.ends)), plain, assume_unique=True).tolist():
+        text = lines.broken.get(at) or lines.text(at)
+        row, reason = (None, "bad_bytes") if at in lines.broken else _read_line(text, keys)
+        if row is not None:
+            numbers.append(at)
+            rows.append(row)
+        else:
+            (skipped if reason == "blank" else quarantined).append(Rejected(first + at, reason, text))
+    order, columns = _in_order(plain, columns, numbers, rows)
+    return Batch(to_rows(obj, first + order, columns), quarantined, skipped, len(lines.ends))
 
 
 def _decode_lines(block: bytes, encoding: str) -> Lines:
@@ -110,8 +151,10 @@ def _decode_lines(block: bytes, encoding: str) -> Lines:
         return Lines(b"".join((text if is_sound else "").encode() + b"\n" for text, is_sound in lines), broken)
 
 
-def _find_plain(lines: Lines) -> np.ndarray:
+def _find_plain(lines: Lines, keys: Keys) -> np.ndarray:
     """Positions of the lines that are, if anything, one flat object of text and null."""
+    if keys.ignores_others:  # Arrow would not see a key that comes twice
+        return np.array([], np.int64)
     codes, starts, ends = lines.codes, lines.starts, lines.ends
     bounds = np.append(starts, len(codes) + 1)
     braces = np.diff(np.searchsorted(np.flatnonzero(codes == _OPEN), bounds))
@@ -138,30 +181,30 @@ def _odd_colons(codes: np.ndarray) -> np.ndarray:
     return odd
 
 
-def _read_plain(lines: Lines, plain: np.ndarray, headers: list[str]) -> tuple[np.ndarray, list[pa.Array]]:
+def _read_plain(lines: Lines, plain: np.ndarray, keys: Keys) -> tuple[np.ndarray, list[pa.Array]]:
     """Those of the lines at `plain` that are as they must be, and their values, a column for each header.
 
     Where Arrow's parser refuses some lines, both halves are tried: a bad line keeps few others from it.
     """
-    table = _parse_with_arrow(lines.joined(plain), len(plain), headers) if len(plain) else None
+    table = _parse_with_arrow(lines.joined(plain), len(plain), keys) if len(plain) else None
     if table is not None:
-        return plain, [table.column(header).combine_chunks() for header in headers]
+        return plain, [table.column(header).combine_chunks() for header in keys.headers]
     if len(plain) <= _FEW_LINES:
-        return plain[:0], [pa.nulls(0, pa.string())] * len(headers)
+        return plain[:0], [pa.nulls(0, pa.string())] * len(keys.headers)
     middle = len(plain) // 2
-    left, right = (_read_plain(lines, half, headers) for half in (plain[:middle], plain[middle:]))
+    left, right = (_read_plain(lines, half, keys) for half in (plain[:middle], plain[middle:]))
     columns = [pa.concat_arrays(halves) for halves in zip(left[1], right[1], strict=True)]
     return np.concatenate([left[0], right[0]]), columns
 
 
-def _parse_with_arrow(data: bytes, count: int, headers: list[str]) -> pa.Table | None:
+def _parse_with_arrow(data: bytes, count: int, keys: Keys) -> pa.Table | None:
     """So many lines as a table of text; None where Arrow refuses one, as it does with a key that is unknown or comes twice."""
     try:
         table = pa.json.read_json(
             pa.BufferReader(data),
             pa.json.ReadOptions(use_threads=False, block_size=len(data) + 2),
             pa.json.ParseOptions(
-                explicit_schema=pa.schema([(header, pa.string()) for header in headers]),
+                explicit_schema=pa.schema([(header, pa.string()) for header in (*keys.headers, *keys.ignored)]),
                 unexpected_field_behavior="error",
             ),
         )
@@ -183,7 +226,7 @@ def _in_order(
     return positions[order], [pa.concat_arrays([column, other]).take(pa.array(order)) for column, other in both]
 
 
-def _read_line(text: str, headers: list[str]) -> tuple[list[str | None] | None, str]:
+def _read_line(text: str, keys: Keys) -> tuple[list[str | None] | None, str]:
     """The line's values as text in the order of the headers, or the reason why there are none."""
     if not text.strip():
         return None, "blank"
@@ -192,14 +235,14 @@ def _read_line(text: str, headers: list[str]) -> tuple[list[str | None] | None, 
         values, end = _scan_unique(text, 0)
         if end != len(text) or not isinstance(values, dict):
             return None, "bad_json"
-        if not values.keys() <= set(headers):
+        if not keys.ignores_others and not values.keys() <= keys.known:
             return None, "unknown_json_key"
         texts = {key: _value_text(text, key, value) for key, value in values.items()}
         for value in texts.values():
             (value or "").encode()  # fails on a lone surrogate, which no table can hold
     except (ValueError, StopIteration, RecursionError):
         return None, "bad_json"
-    return list(map(texts.get, headers)), ""
+    return list(map(texts.get, keys.headers)), ""
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

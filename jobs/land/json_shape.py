@@ -1,0 +1,87 @@
+"""JSON that is not one object a line, as portals and APIs give it, by its right name: to export it again does not help.
+
+Reads: the start of a file. Names of keys are told only where they are words of such answers.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+HEAD_BYTES = 64 << 10
+_WORDS = {
+    "code",
+    "content",
+    "data",
+    "items",
+    "list",
+    "page",
+    "records",
+    "response",
+    "result",
+    "results",
+    "rows",
+    "value",
+}
+_DEEPEST = 4
+_NESTED = re.compile(r"\{[^{}\[\]]{0,1000}[\[{]")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the JSON is; `is_certain` tells that no line of it can be a row of its own by intention."""
+
+    name: str
+    is_certain: bool
+
+
+def find_shape(head: bytes, encoding: str) -> Shape | None:
+    """The shape of a file that begins so; None where it may be one object a line, or is no JSON.
+
+    Unless it is certain, the file may also be one of lines whose first one is odd.
+    """
+    text = head.decode(encoding, errors="ignore").lstrip("\ufeff \t\r\n")
+    if len(head) >= HEAD_BYTES and "\n" in text:
+        text = text[: text.rindex("\n")]
+    if not text.startswith(("{", "[")):
+        return None
+    try:
+        value, end = json.JSONDecoder().raw_decode(text)
+    except json.JSONDecodeError as error:
+        # In lines that are whole, it is cut where the head ends.
+        return _name_cut(text, is_cut=error.pos >= len(text.rstrip()) and "\n" in text)
+    except RecursionError:
+        return None
+    goes_over_lines = "\n" in text[:end]
+    if isinstance(value, list):
+        return Shape("an array of objects", goes_over_lines)
+    rest = text[end:].lstrip(" \t")
+    if rest.startswith(","):
+        *lines, _ = text.splitlines()
+        return Shape(
+            "objects with commas between them", all(line.rstrip().endswith(",") for line in lines if line.strip())
+        )
+    if (place := _find_rows(value)) is not None:
+        named = f", in {'.'.join(place)}" if set(place) <= _WORDS else ""
+        return Shape(f"one object with the rows inside it{named}", goes_over_lines)
+    if goes_over_lines:
+        return Shape("objects that go over several lines", True)
+    return Shape("several objects in one line", False) if rest.startswith("{") else None
+
+
+def _name_cut(text: str, is_cut: bool) -> Shape | None:
+    if text.startswith("["):
+        return Shape("an array of objects", is_cut) if re.match(r"\[\s*(\{|$)", text) else None
+    if _NESTED.match(text):
+        return Shape("one object with the rows inside it", is_cut)
+    return Shape("objects that go over several lines", True) if is_cut else None
+
+
+def _find_rows(value: Any, place: tuple[str, ...] = ()) -> tuple[str, ...] | None:
+    """Where in an object a list of objects stands."""
+    if isinstance(value, list):
+        return place if value and all(isinstance(item, dict) for item in value) else None
+    if isinstance(value, dict) and len(place) < _DEEPEST:
+        found = (_find_rows(inner, (*place, key)) for key, inner in value.items())
+        return next((rows for rows in found if rows is not None), None)
+    return None
