@@ -23,7 +23,7 @@ def ends_with_lone_cr(sample: bytes, delimiter: str, columns: int) -> bool:
         delimiter: of cells, empty where there are none.
         columns: cells that a whole row has at least.
     """
-    if not _LONE_CR.search(sample):
+    if sample.count(b"\r") == sample.count(b"\r\n"):
         return False
     bare = _QUOTED.sub(b"", sample)
     if not _LONE_CR.search(bare):

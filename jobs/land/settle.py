@@ -80,12 +80,14 @@ def settle(parsed: Parsed, text_of: Callable[[int], str], obj: SourceObject, lay
 
 
 def _even_out(parsed: Parsed, layout: Layout, keys: Sequence[int]) -> tuple[Rows, list[Rejected]]:
-    """The records that can be read, as rows of the layout's width; and those that cannot."""
+    """The records as rows of the layout's width; and those that cannot be, or of another width that are blank."""
     rejected: list[Rejected] = []
     further: list[Record] = []
     for record in parsed.others:
         is_heading = is_group(record.cells, keys, layout.titles)
-        if record.fault or (_is_ragged(record.cells, layout) and not is_heading):
+        if record.fault is None and not any(cell.strip() for cell in record.cells):
+            rejected.append(Rejected(record.start, "blank", record.text))
+        elif record.fault or (_is_ragged(record.cells, layout) and not is_heading):
             rejected.append(Rejected(record.start, record.fault or "ragged_row", record.text))
         else:
             further.append(record)
@@ -106,9 +108,7 @@ def _even_out(parsed: Parsed, layout: Layout, keys: Sequence[int]) -> tuple[Rows
 
 
 def _is_ragged(cells: Sequence[str], layout: Layout) -> bool:
-    if len(cells) < layout.needed:
-        return any(cell.strip() for cell in cells)
-    return any(cell.strip() for cell in cells[layout.width :])
+    return len(cells) < layout.needed or any(cell.strip() for cell in cells[layout.width :])
 
 
 def _cells_at(records: Sequence[Record], at: int) -> pa.Array:
@@ -147,7 +147,7 @@ def _find_lone(rows: Rows, is_landing: np.ndarray, keys: Sequence[int]) -> list[
     """The rows at the end that hold one text and no key: notes, unless a record follows in another block."""
     found: list[int] = []
     for at in reversed(np.flatnonzero(is_landing).tolist()):
-        if rows.filled[at] != 1 or not is_lone_text(rows.cells(at), keys):
+        if not is_lone_text(rows.cells(at), keys):
             break
         found.append(at)
     return found[::-1]
