@@ -323,6 +323,11 @@ def test_headers_that_are_not_the_contracts_refuse_the_file(tmp_path: Path, name
 
 CHINESE = "编号,姓名,住址\n" + "".join(f"{n},欧阳建国,和平路社区{n}号\n" for n in range(20))
 ASCII_HEADER = CHINESE.replace("编号,姓名,住址", "id,name,address")
+TRADITIONAL = "id,name\n" + "".join(f"{n},歐陽建國 臺北市信義區{n}號 已經處理完畢\n" for n in range(20))
+JAPANESE = "id,name\n" + "".join(f"{n},山田太郎 神奈川県横浜市 申請しました\n" for n in range(20))
+KOREAN = "id,name\n" + "".join(
+    f"{n},김철수 서울특별시 종로구 세종대로 주민센터 상담 신청 완료 전화번호\n" for n in range(20)
+)
 ENCODINGS = {
     # text, written as, declared, fits
     "gb18030 for utf-8": (CHINESE, "gb18030", "utf-8", "gb18030"),
@@ -342,6 +347,16 @@ ENCODINGS = {
         "gb18030",
         "big5",
     ),
+    "utf-16 without mark, ASCII header": (ASCII_HEADER, "utf-16-le", "utf-8", "utf-16"),
+    "utf-16 without mark, high byte first": (CHINESE, "utf-16-be", "gb18030", "utf-16"),
+    "big5 for gb18030, ASCII header": (TRADITIONAL, "big5", "gb18030", "big5"),
+    "big5 for gb18030, three rows": ("".join(TRADITIONAL.splitlines(True)[:4]), "big5", "gb18030", "big5"),
+    "big5 for utf-8, ASCII header": (TRADITIONAL, "big5", "utf-8", "big5"),
+    "gb18030 for big5, ASCII header": (ASCII_HEADER, "gb18030", "big5", "gb18030"),
+    "gb18030 for utf-16, ASCII header": (ASCII_HEADER, "gb18030", "utf-16", "gb18030"),
+    "Japanese for gb18030": (JAPANESE, "shift_jis", "gb18030", "shift_jis"),
+    "Korean for gb18030": (KOREAN, "euc_kr", "gb18030", "euc_kr"),
+    "Korean for utf-8": (KOREAN, "euc_kr", "utf-8", "euc_kr"),
     "gb18030 for utf-8, ASCII header": (ASCII_HEADER, "gb18030", "utf-8", "gb18030"),
     "utf-8 for gb18030, ASCII header": (ASCII_HEADER, "utf-8", "gb18030", "utf-8"),
 }
@@ -363,6 +378,36 @@ def test_another_encoding_refuses_the_file_and_names_the_one_that_fits(tmp_path:
 def test_the_declared_encoding_lands(tmp_path: Path, encoding: str, text: str) -> None:
     header, *lines = text.strip().split("\n")
     landed = land_file(write(tmp_path, text, encoding), make_object("csv", header.split(","), encoding=encoding))
+    assert landed["rows"] == [(n, *line.split(",")) for n, line in enumerate(lines, start=2)]
+
+
+SHORT = {
+    "a rare name": ("id,name\n1,喆\n", "gb18030"),
+    "rare names": ("id,name\n1,王喆\n2,李翀\n3,赵珺\n", "gb18030"),
+    "only rare characters": ("id,name\n1,珺翀喆淼焱垚\n2,犇骉羴鱻\n", "gb18030"),
+    "traditional characters": (TRADITIONAL, "gb18030"),
+    "four bytes each": ("id,name\n1,㑇㑊㕮㘎㙍㙘㙦㛃\n", "gb18030"),
+    "one code": ("id,name\n" + "1,男\n2,女\n" * 30, "gb18030"),
+    "one word": ("id,name\n" + "1,广东\n" * 50, "gb18030"),
+    "marks": ("id,name\n1,——、。《》（）【】\n", "gb18030"),
+    "big5": ("id,name\n1,陳美玲\n", "big5"),
+    "big5, rare": ("id,name\n1,陳驫\n", "big5"),
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_short_or_odd_text_in_the_declared_encoding_lands(tmp_path: Path, name: str) -> None:
+    text, encoding = SHORT[name]
+    landed = land_file(write(tmp_path, text, encoding), make_object("csv", ["id", "name"], encoding=encoding))
+    assert len(landed["rows"]) == text.count("\n") - 1
+    assert landed["quarantined"] == []
+
+
+@pytest.mark.parametrize("text", [CHINESE, ASCII_HEADER, "id,name,address\n1,一一一一一一,b\n"])
+@pytest.mark.parametrize("written", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_lands_where_declared(tmp_path: Path, text: str, written: str) -> None:
+    header, *lines = text.strip().split("\n")
+    landed = land_file(write(tmp_path, text, written), make_object("csv", header.split(","), encoding="utf-16"))
     assert landed["rows"] == [(n, *line.split(",")) for n, line in enumerate(lines, start=2)]
 
 

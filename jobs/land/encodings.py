@@ -2,21 +2,23 @@
 
 Refuses: a file in another encoding (naming the one that fits), an empty file, one whose lines have no end.
 
-The rule: the header decides. Where it can be read as declared, broken bytes further down cost their own line only. Where
-the header says nothing (it is ASCII), the file is refused when most of its lines with other than ASCII characters do not
-decode as declared and another encoding reads them plausibly. Almost any bytes are GB18030 by luck, so it must give common
-characters, and text that is valid UTF-8 is never taken for it.
+The rule: the header decides. If it can be read as declared, broken bytes further down cost their own line only. If the header
+says nothing (it is ASCII), the text is asked, see `guess`.
 """
 
 import codecs
 import io
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from jobs.land.batches import FileRefused
+from jobs.land.guess import guess_encoding
 from jobs.land.line_ends import SAMPLE_BYTES, copy_with_lf, ends_with_lone_cr
 
 BLOCK_BYTES = 1 << 20
@@ -24,8 +26,7 @@ MAX_LINE_BYTES = 8 << 20
 _HEAD_BYTES = 64 << 10
 _SAMPLE_LINES = 1000
 _CANDIDATES = ("utf-8", "gb18030", "big5", "utf-16")
-# Lead bytes of the common characters: level 1 and punctuation of GB 2312, level 1 and punctuation of Big5.
-_COMMON_LEADS = {"gb18030": (0xA1, 0xD7), "big5": (0xA1, 0xC6)}
+_LINE_END = re.compile(b"[\r\n]+")
 
 
 def check_encoding(path: Path, declared: str, headers: Sequence[str]) -> None:
@@ -39,9 +40,9 @@ def check_encoding(path: Path, declared: str, headers: Sequence[str]) -> None:
         head = file.read(_HEAD_BYTES)
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         raise FileRefused("empty_file", f"{path.stat().st_size} bytes")
-    fits = _by_mark(head, encoding) or _by_headers(head, encoding, headers)
-    if fits is None:
-        fits = _by_lines(_lines_beyond_ascii(path), encoding)
+    fits = _by_mark(head, encoding) or _by_wide_text(head, encoding, headers) or _by_headers(head, encoding, headers)
+    if fits is None:  # no line end of it is one of UTF-16
+        fits = guess_encoding(_lines_beyond_ascii(path), "utf-8" if encoding == "utf-16" else encoding)
     if fits != encoding:
         raise FileRefused("wrong_encoding", f"declared {declared}, fits {fits}")
 
@@ -70,49 +71,32 @@ def _by_headers(head: bytes, declared: str, headers: Sequence[str]) -> str | Non
     return best if seen[best] else None
 
 
-def _by_lines(lines: list[bytes], declared: str) -> str:
-    """Encoding that fits most of the lines; the declared one when no other does better."""
-    if not lines:
-        return declared
-    if declared != "utf-8" and _share(lines, "utf-8", sure=True) > 0.5:
-        return "utf-8"
-    if _share(lines, declared) >= 0.5:
-        return declared
-    for encoding in ("gb18030", "big5"):
-        if _share(lines, encoding) > 0.95 and _is_plausible(lines, encoding):
-            return encoding
-    return declared
-
-
-def _share(lines: list[bytes], encoding: str, sure: bool = False) -> float:
-    """Share of lines that decode; `sure` asks for a character of three bytes, as GBK pairs pass for two by luck."""
-    fitting = 0
-    for line in lines:
-        try:
-            fitting += max(line.decode(encoding)) >= "\u0800" if sure else line.decode(encoding) is not None
-        except UnicodeDecodeError:
-            continue
-    return fitting / len(lines)
-
-
-def _is_plausible(lines: list[bytes], encoding: str) -> bool:
-    first, last = _COMMON_LEADS[encoding]
-    text = b"".join(lines).decode(encoding, errors="ignore")
-    encoded = [character.encode(encoding) for character in text if not character.isascii()]
-    common = sum(len(code) == 2 and first <= code[0] <= last for code in encoded)
-    return common > 0.5 * len(encoded)
-
-
 def _lines_beyond_ascii(path: Path) -> list[bytes]:
-    """The first lines that hold other than ASCII characters."""
+    """The first lines that hold other than ASCII characters; of those longer than a block, pieces."""
     found: list[bytes] = []
+    rest = b""
     with open(path, "rb") as file:
-        for block, _ in read_blocks(file):
-            if not block.isascii():
-                found += [line for line in block.split(b"\n") if not line.isascii()]
-            if len(found) >= _SAMPLE_LINES:
-                break
+        while len(found) < _SAMPLE_LINES and (block := file.read(BLOCK_BYTES)):
+            if rest or not block.isascii():
+                *lines, rest = _LINE_END.split(rest + block)
+                if len(rest) > BLOCK_BYTES:
+                    lines, rest = [*lines, rest], b""
+                found += [line for line in lines if not line.isascii()]
+    found += [] if rest.isascii() else [rest]
     return found[:_SAMPLE_LINES]
+
+
+def _by_wide_text(head: bytes, declared: str, headers: Sequence[str]) -> str | None:
+    """UTF-16 without a mark, if half of the headers stand there in it; where it is declared, a line end is enough."""
+    wide = [any(header.encode(name) in head for name in ("utf-16-le", "utf-16-be")) for header in headers]
+    is_wide = 2 * sum(wide) > len(wide) or (declared == "utf-16" and any(_wide_line_ends(head)))
+    return "utf-16" if is_wide else None
+
+
+def _wide_line_ends(head: bytes) -> tuple[int, int]:
+    """Line ends of UTF-16 with the low byte first, and with the high byte first."""
+    units = np.frombuffer(head[: len(head) // 2 * 2], "<u2")
+    return int(np.count_nonzero(units == 0x000A)), int(np.count_nonzero(units == 0x0A00))
 
 
 @contextmanager
@@ -144,7 +128,13 @@ def _open_decoded(path: Path, declared: str) -> Iterator[tuple[BinaryIO, str]]:
             yield file, encoding
         return
     with open(path, "rb") as file, tempfile.TemporaryFile() as copy:
-        text = io.TextIOWrapper(file, encoding="utf-16", newline="\n")
+        head = file.read(_HEAD_BYTES)
+        file.seek(0)
+        low_first, high_first = _wide_line_ends(head)
+        named = "utf-16-be" if high_first > low_first else "utf-16-le"
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            named = "utf-16"
+        text = io.TextIOWrapper(file, encoding=named, newline="\n")
         try:
             while piece := text.read(BLOCK_BYTES):
                 copy.write(piece.encode())
