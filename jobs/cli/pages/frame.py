@@ -17,6 +17,7 @@ from jobs.common.tables import Lake
 from jobs.common.workspace import Workspace
 
 NIGHTS = 30  # that the pages look back
+SHOWN = 100  # rows of a list; a page of any night stays below a megabyte
 TITLES = {
     "tonight": ("昨夜", "Tonight"),
     "quality": ("质量", "Quality"),
@@ -75,7 +76,7 @@ def render(template: str, **values: Any) -> str:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"count": _count, "time": _time}
-    environment.globals |= {"titles": TITLES, "later": LATER, "policy": _policy()}
+    environment.globals |= {"titles": TITLES, "later": LATER, "policy": _policy(), "most": SHOWN}
     return environment.get_template(template).render(**values)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from markupsafe import Markup
+
 from jobs.audit.rules import reasons_of_rules
 from jobs.cli.pages.charts import line
 from jobs.cli.pages.frame import View, last_of_each_night, last_runs, render
@@ -22,6 +24,7 @@ STATES = {
 MARKS = {"pass": "", "warn": "!", "fail": "✕", "none": ""}
 # Of the comparison, which has figures by the hundred, also where no night was unusual.
 _ALWAYS_SHOWN = "rows_landed"
+_RULES = 40  # of a table; a grid of one is four kilobytes
 _TITLES = {"ledger": ("账", "The books"), "history": ("与往常相比", "Compared with earlier nights")}
 
 
@@ -36,9 +39,7 @@ def quality_page(view: View) -> str:
     order = ["ledger", "history", *sorted(tables - {"ledger", "history"})]
     reasons = {table: reasons_of_rules(table) for table in order}
     groups = [_group(view, table, verdicts, reasons) for table in order if table in tables]
-    failing = [
-        rule | {"group": group} for group in groups for rule in group["rules"] if rule["now"] in ("warn", "fail")
-    ]
+    failing = [rule | {"group": group} for group in groups for rule in group["failing"]]
     return render(
         "quality.html",
         page="quality",
@@ -71,12 +72,24 @@ def _group(
         for row in rows:
             if row["table_name"] == table:
                 by_rule.setdefault(row["rule"], {})[night] = row
-    rules = [_rule(told, list(verdicts), reasons) for told in by_rule.values()]
+    nights = list(verdicts)
+    rules = [_rule(told, nights, reasons) for told in by_rule.values()]
     rules.sort(key=lambda rule: (_ORDER[rule["now"]], -rule["failures"], rule["severity"] != "critical", rule["rule"]))
     shown = [rule for rule in rules if table != "history" or rule["failures"] or rule["rule"].startswith(_ALWAYS_SHOWN)]
     record = view.conf.model.get(table)
     zh, en = _TITLES.get(table) or ((record.title_zh, record.title) if record else (table, ""))
-    return {"table": table, "zh": zh, "en": en, "rules": shown, "others": len(rules) - len(shown)}
+    drawn = [rule | {"chart": _chart(rule, nights)} for rule in shown[:_RULES]]
+    others, left_out = len(rules) - len(shown), len(shown) - len(drawn)
+    failing = [rule for rule in rules if rule["now"] in ("warn", "fail")]
+    return {
+        "table": table,
+        "zh": zh,
+        "en": en,
+        "rules": drawn,
+        "others": others,
+        "left_out": left_out,
+        "failing": failing,
+    }
 
 
 _ORDER = {"fail": 0, "warn": 1, "pass": 2, "none": 3}
@@ -88,15 +101,19 @@ def _rule(
     last = told[max(told)]
     states = [judge(told.get(night)) for night in nights]
     observed = [told[night]["observed"] if night in told else None for night in nights]
-    values = [_figure(text) for text in observed]
-    is_drawn = last["table_name"] == "history" and sum(value is not None for value in values) > 1
     return {
         **describe_rule(last, reasons),
         "cells": list(zip(nights, states, observed, strict=True)),
         "now": states[-1],
         "failures": sum(state in ("warn", "fail") for state in states),
-        "chart": line([f"{night:%m-%d}" for night in nights], values, width=14 * len(nights)) if is_drawn else None,
     }
+
+
+def _chart(rule: Mapping[str, Any], nights: Sequence[date]) -> Markup | None:
+    """The figures of the comparison as a line, if there are two nights of them."""
+    values = [_figure(observed) for _, _, observed in rule["cells"]]
+    is_drawn = rule["table_name"] == "history" and sum(value is not None for value in values) > 1
+    return line([f"{night:%m-%d}" for night in nights], values, width=14 * len(nights)) if is_drawn else None
 
 
 def _figure(observed: str | None) -> float | None:

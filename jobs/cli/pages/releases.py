@@ -19,6 +19,7 @@ from jobs.common.runs import all_runs
 
 _SHOWN = 60  # rows of the list; `jiceng release list` has all of them
 _DRAWN = 30
+_CHOSEN = 400  # releases to compare: a year and more
 STATES = {
     "released": ("已发布", "released"),
     "intent": ("发布中", "being published"),
@@ -57,7 +58,7 @@ def releases_page(view: View) -> str:
         left_out=max(0, len(releases) - _SHOWN),
         tables=tables,
         charts=charts,
-        choices=[release.release_id for release in reversed(published)],
+        choices=[release.release_id for release in reversed(published[-_CHOSEN:])],
         states=STATES,
         candidate=CANDIDATE,
         may_decide=view.may_decide,

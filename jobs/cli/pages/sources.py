@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from jobs.cli.pages.charts import bars
-from jobs.cli.pages.frame import NIGHTS, View, last_of_each_night, last_runs, render
+from jobs.cli.pages.frame import NIGHTS, SHOWN, View, last_of_each_night, last_runs, render
 from jobs.common.deliveries import deliveries_with_status
 from jobs.common.file_names import shown
 from jobs.common.runs import Run
@@ -27,18 +27,45 @@ def sources_page(view: View) -> str:
     nights = list(runs)
     landed = _landed(view, runs)
     counted = {"rows": landed, "issues": _issues(view), "set_aside": _set_aside(view, deliveries)}
-    systems = []
-    for system in sorted({*view.conf.sources, *(row["system"] for row in deliveries)}):
-        own = [row for row in deliveries if row["system"] == system]
-        source = view.conf.sources.get(system)
-        declared = [obj.name for obj in source.objects] if source else []
-        names = list(dict.fromkeys([*declared, *sorted({row["object"] for row in own if row["object"]})]))
-        objects = [_object((system, name), own, nights, counted) for name in names]
-        strays = sum(row["status"] == "refused" and not row["object"] for row in own)
-        expected = source.expected if source else None
-        title = source.title if source else ""
-        systems.append({"system": system, "title": title, "expected": expected, "objects": objects, "strays": strays})
-    return render("sources.html", page="sources", systems=systems, nights=nights, **_why(view, nights[-1], deliveries))
+    by_system: dict[str, list[dict[str, Any]]] = {system: [] for system in view.conf.sources}
+    for row in deliveries:
+        by_system.setdefault(row["system"], []).append(row)
+    objects = {system: _objects(view, system, own) for system, own in by_system.items()}
+    rows = {system: max(1, len(names)) for system, names in objects.items()}
+    order = sorted(by_system)
+    if sum(rows.values()) > SHOWN:
+        order.sort(key=lambda system: not _needs_attention(view, system, by_system[system], nights[-1]))
+    systems: list[dict[str, Any]] = []
+    left_out = 0
+    for system in order:
+        room = max(0, SHOWN - sum(max(1, len(one["objects"])) for one in systems))
+        left_out += max(0, rows[system] - room)
+        if room:
+            drawn = [_object((system, name), by_system[system], nights, counted) for name in objects[system][:room]]
+            systems.append(_system(view, system, by_system[system]) | {"objects": drawn})
+    why = _why(view, nights[-1], deliveries)
+    return render("sources.html", page="sources", systems=systems, nights=nights, left_out=left_out, **why)
+
+
+def _objects(view: View, system: str, own: list[dict[str, Any]]) -> list[str]:
+    """Names of a system's objects, those of its contract first."""
+    source = view.conf.sources.get(system)
+    declared = [obj.name for obj in source.objects] if source else []
+    return list(dict.fromkeys([*declared, *sorted({row["object"] for row in own if row["object"]})]))
+
+
+def _needs_attention(view: View, system: str, own: list[dict[str, Any]], night: date) -> bool:
+    """Whether something of the last night is missing, refused or held."""
+    source, last = view.conf.sources.get(system), [row for row in own if row["night"] == night]
+    is_missed = source is not None and source.expected == "nightly" and not last
+    return is_missed or any(row["status"] in ("refused", "held") for row in last)
+
+
+def _system(view: View, system: str, own: list[dict[str, Any]]) -> dict[str, Any]:
+    source = view.conf.sources.get(system)
+    strays = sum(row["status"] == "refused" and not row["object"] for row in own)
+    title, expected = (source.title, source.expected) if source else ("", None)
+    return {"system": system, "title": title, "expected": expected, "strays": strays}
 
 
 def _object(
@@ -99,14 +126,18 @@ def _set_aside(view: View, deliveries: list[dict[str, Any]]) -> _Counts:
 def _why(view: View, night: date, deliveries: list[dict[str, Any]]) -> dict[str, Any]:
     """Why rows were set aside and values doubted on the last night, by object, the most frequent first."""
     files = sorted({row["file_id"] for row in deliveries if row["night"] == night})
-    aside = view.lake.rows("ops.quarantine", {"file_id": files}, ["system", "object", "reason"])
-    doubted = view.lake.rows("ops.issue", {"opened": night}, ["system", "object", "record", "field", "code"])
-    reasons: Counter[tuple[str, ...]] = Counter(tuple(row.values()) for row in aside.to_pylist())
-    codes: Counter[tuple[str, ...]] = Counter(tuple(row.values()) for row in doubted.to_pylist())
+    reasons = _counts(view, "ops.quarantine", {"file_id": files}, ["system", "object", "reason"])
+    codes = _counts(view, "ops.issue", {"opened": night}, ["system", "object", "record", "field", "code"])
     return {
         "reasons": [(*place, rows, _told(view, "row", place[-1])) for place, rows in reasons.most_common()],
         "codes": [(*place, rows, _told(view, "issue", place[-1])) for place, rows in codes.most_common()],
     }
+
+
+def _counts(view: View, table: str, where: dict[str, Any], names: list[str]) -> Counter[tuple[str, ...]]:
+    """Rows of a table by these columns."""
+    counted = view.lake.rows(table, where, names).group_by(names).aggregate([([], "count_all")])
+    return Counter({tuple(row[name] for name in names): row["count_all"] for row in counted.to_pylist()})
 
 
 def _told(view: View, kind: str, code: str) -> dict[str, str]:
