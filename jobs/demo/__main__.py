@@ -28,6 +28,7 @@ MESSAGES = {
     "附件3.xlsx": "forum",
     "附件4.xlsx": "reply_desk",
 }
+WORKSPACES = {"town": "Sample town", "messages": "Citizen messages"}
 PARTS = ("exports", "town", "messages", "airflow", "logs")
 
 
@@ -99,7 +100,7 @@ def deliver(source: Path, workspace: Path) -> None:
 
 def run(into: Path, residents: int, nights: int, messages: bool) -> None:
     """The whole demonstration, from nothing."""
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = _console()
     began = time.monotonic()
     for part in PARTS:
         shutil.rmtree(into / part, ignore_errors=True)
@@ -123,7 +124,6 @@ def run(into: Path, residents: int, nights: int, messages: bool) -> None:
         deliver(folder, town)
         heading = f"Sample town, night {folder.name} ({number} of {len(folders)})"
         play_night(console, settings, date.fromisoformat(folder.name), heading, logs / f"town-{folder.name}.log")
-    workspaces = {"Sample town": town}
 
     data = Path(os.environ.get("JICENG_REAL_DATA") or REPOSITORY.parent / "shared/data") / "appeals"
     if messages and data.is_dir():
@@ -136,18 +136,30 @@ def run(into: Path, residents: int, nights: int, messages: bool) -> None:
         night = date.fromisoformat(folders[-1].name) + timedelta(days=1)
         settings = environment(into / "airflow", home)
         play_night(console, settings, night, f"Real citizen messages, night {night}", logs / "messages.log")
-        workspaces["Citizen messages"] = home
     elif messages:
         console.print(f"\nNo real citizen messages at {data}: left out. JICENG_REAL_DATA names their folder.")
-    for title, home in workspaces.items():
-        print_report(console, title, home)
-    print_next_steps(console, into, list(workspaces.values()))
+    report(console, into)
+    print_next_steps(console, into, town)
     console.print(f"\n{time.monotonic() - began:.0f} seconds, all in {into}", highlight=False)
 
 
-def print_next_steps(console: Console, into: Path, homes: list[Path]) -> None:
+def _console() -> Console:
+    # Beyond a terminal nothing is wrapped, as that would depend on how many digits the seconds have.
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def report(console: Console, into: Path) -> None:
+    """What came of all nights, workspace by workspace."""
+    if not (into / "town").is_dir():
+        console.print(f"There is no demo at {into} yet: `make demo` plays it.", soft_wrap=True)
+    for name, title in WORKSPACES.items():
+        if (into / name).is_dir():
+            print_report(console, title, into / name)
+
+
+def print_next_steps(console: Console, into: Path, town: Path) -> None:
     """What to type now."""
-    command, home = ".venv/bin/jiceng", os.path.relpath(homes[0])
+    command, home = ".venv/bin/jiceng", os.path.relpath(town)
     steps = {
         f"{command} status --home {home}": "what ran, waits, was refused",
         f"{command} books --home {home}": "every row accounted for",
@@ -179,14 +191,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m jobs.demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     play = commands.add_parser("run", help="play the demonstration")
-    play.add_argument("--residents", type=int, default=2000, help="residents of the sample town")
+    play.add_argument("--residents", type=int, default=1000, help="residents of the sample town")
     play.add_argument("--nights", type=int, default=3, help="nights of the sample town")
     play.add_argument("--no-messages", action="store_true", help="leave the real citizen messages out")
     ui = commands.add_parser("ui", help="Airflow's user interface over it")
     ui.add_argument("--port", type=int, default=8080, help="port on 127.0.0.1")
-    for command in (play, ui):
+    again = commands.add_parser("report", help="what came of it, once more")
+    for command in (play, ui, again):
         command.add_argument("--into", type=Path, default=Path(".demo"), help="the demo's folder")
     arguments = parser.parse_args()
+    if arguments.command == "report":
+        report(_console(), arguments.into)
+        return
     into = arguments.into.resolve()
     if arguments.command == "ui":
         sys.exit(show(into, arguments.port))
