@@ -35,6 +35,7 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "a key said twice": ("a: {b: [无]}\na: {}\n", ":2 a: The key `a` is said twice, first on line 1."),
     "a tab": ("a:\n\tb: [无]\n", "found character '\\t' that cannot start any token. Indent with spaces, not with tabs."),
     "a NUL": ("a: '\0'\n", ":1: The file is not valid YAML (control character U+0000). Remove that character."),
+    "a NUL as an escape": ('a: "\\0"\n', ":1: The file is not valid YAML (a value with a NUL or half a character)."),
     "GBK": ("# 单位\norganisation: {}\n".encode("gbk"), ":1: The file is not UTF-8. Save it in the encoding UTF-8."),
     "UTF-16": ("organisation: {}\n".encode("utf-16"), ":1: The file is not UTF-8."),
     "half a character": ("organisation: {no_names: [无]}\n".encode()[:-4], ":1: The file is not UTF-8."),

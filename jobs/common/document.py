@@ -34,6 +34,7 @@ _SLOW_LOADER = 100_000  # characters that the slow loader reads within a second
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
 _NUMBER = re.compile(rf"[-+0-9_:.,a-fA-FxXoO]{{{_LONGEST_NUMBER + 1},}}")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -236,6 +237,8 @@ def _odd_value(event: yaml.Event) -> tuple[str, str] | None:
         text = event.value
         if len(text) > _LONGEST_TEXT or (event.implicit[0] and _NUMBER.fullmatch(text)):
             return f"The file is not valid YAML (a value of {len(text):,} characters).", "Shorten it."
+        if _NO_TEXT.search(text):  # written as an escape
+            return "The file is not valid YAML (a value with a NUL or half a character).", "Remove the escape."
     return None
 
 
