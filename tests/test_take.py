@@ -432,6 +432,14 @@ def test_a_folder_that_is_a_link_by_then_is_not_followed(desk: Desk, beside: Bes
     assert (outside / "y_20260101.csv").read_bytes() == NEW
 
 
+@pytest.mark.parametrize("name", [".taken", f".taken/{NAME}"])
+def test_what_somebody_else_removes_after_the_record_is_no_fault(desk: Desk, beside: Beside, name: str) -> None:
+    beside("record_files", lambda: (desk.folder / name).rename(desk.workspace.home / "elsewhere"))
+    desk.extract()
+    assert desk.recorded() == {NAME: [OLD]}
+    assert desk.inbox() == {}
+
+
 def test_another_name_of_the_same_file_keeps_its_bytes(desk: Desk, tmp_path: Path) -> None:
     os.link(desk.path, tmp_path / "mine.csv")
     os.link(desk.path, desk.folder / "y_20260101.csv")

@@ -265,14 +265,19 @@ def remove(workspace: Workspace, taken: Taken) -> bool:
     """Remove a recorded file from `.taken/`; False where it has changed since and stays."""
     name, lies_in = taken.file.path.name, taken.file.path.parent
     place = lies_in if taken.file.is_claimed else lies_in / TAKEN
-    with _open_folder(workspace, place) as folder, _open_folder(workspace, place.parent) as parent:
-        if identity(os.stat(name, dir_fd=folder, follow_symlinks=False)) != taken.seen:
-            _put_both_back(name, folder, parent)
-            return False
-        if _exists(name + MARKER, folder):  # before the file: alone in `.taken/` it would be put back
-            os.unlink(name + MARKER, dir_fd=folder)
-        os.unlink(name, dir_fd=folder)
-        _remove_folder(parent)
+    try:
+        with _open_folder(workspace, place) as folder, _open_folder(workspace, place.parent) as parent:
+            if identity(os.stat(name, dir_fd=folder, follow_symlinks=False)) != taken.seen:
+                _put_both_back(name, folder, parent)
+                return False
+            if _exists(name + MARKER, folder):  # before the file: alone in `.taken/` it would be put back
+                os.unlink(name + MARKER, dir_fd=folder)
+            os.unlink(name, dir_fd=folder)
+            _remove_folder(parent)
+    except FileNotFoundError:  # somebody else has removed it
+        return True
+    except NotTaken as refused:
+        return refused.reason is None
     return True
 
 
