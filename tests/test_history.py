@@ -59,6 +59,15 @@ def test_the_figures_of_a_night() -> None:
     }
 
 
+def test_a_file_that_is_held_says_nothing_of_what_is_usual() -> None:
+    ledger = [entry("landed", 90, file="f"), entry("quarantined", 10, file="f"), entry("held", 90, "appeal", "f")]
+    assert measure(ledger, {}) == {}
+    other = [entry("landed", 10, file="g"), entry("quarantined", 0, file="g")]
+    assert {metric.name: figure.value for metric, figure in measure(ledger + other, {}).items()} == {
+        "rows_landed(desk message)": 10, "share_quarantined(desk message)": 0,
+    }  # fmt: skip
+
+
 def counted(field: str | None, code: str | None, rows: int) -> dict[str, object]:
     return {"table_name": "resident", "field": field, "code": code, "rows": rows}
 

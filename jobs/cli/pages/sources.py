@@ -95,7 +95,13 @@ def _object(
 
 def _landed(view: View, runs: Mapping[date, list[Run]]) -> _Counts:
     run_ids = [run.run_id for of_night in runs.values() for run in of_night]
+    names = ["run_id", "system", "object", "file_id"]
+    held = {
+        tuple(row.values())
+        for row in view.lake.rows("ops.ledger", {"run_id": run_ids, "term": "held"}, names).to_pylist()
+    }
     rows = view.lake.rows("ops.ledger", {"run_id": run_ids, "term": "landed", "record": None}).to_pylist()
+    rows = [row for row in rows if tuple(row[name] for name in names) not in held]  # told apart, as they change nothing
     found: _Counts = Counter()
     for night, of_night in last_of_each_night(dict(runs), rows).items():
         for row in of_night:
