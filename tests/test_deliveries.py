@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from office import open_office
 
-from jobs.cli.report import _quarantine_rows, shortcomings, shorten_rows
+from jobs.cli.report import _held_rows, _quarantine_rows, shortcomings, shorten_rows
 from jobs.common import whole
 from jobs.common.conf import Conf, current_conf
 from jobs.common.contracts import SourceObject
@@ -65,10 +65,9 @@ def lake(tmp_path: Path) -> Lake:
     ]  # fmt: skip
     names = lake.declared["ops.delivery"].names
     lake.upsert("ops.delivery", lake.table_of("ops.delivery", [{name: r[name] for name in names} for r in rows]))
-    files = [
-        {**dict.fromkeys(lake.declared["ops.file"].names), **{k: v for k, v in r.items() if k != "run_id"}}
-        for r in rows
-    ]
+    names = lake.declared["ops.file"].names
+    files = [dict.fromkeys(names) | {name: r[name] for name in names if name in r} for r in rows]
+    files = [{**file, "reason": "lost_too_much" if file["status"] == HELD else None} for file in files]
     lake.upsert("ops.file", lake.table_of("ops.file", files))
     record_open(lake, Run("2026-01-02.1", date(2026, 1, 2), CLI, "", None))
     return lake
@@ -132,6 +131,19 @@ def test_rows_set_aside_are_told_of_the_file_that_they_are_of(lake: Lake, conf: 
     assert [(found["name"], found["state"], found["detail"].split(":")[0]) for found in told] == [
         ("desk/list.csv", "2 rows", "row 3, 7")
     ]
+
+
+def test_what_is_still_held_is_told_on_later_nights_with_the_command_to_copy(lake: Lake, conf: Conf) -> None:
+    told = _held_rows(lake, conf, date(2026, 1, 4))
+    assert [found["name"] for found in told] == ["desk/list.csv", "post/other.csv"]
+    assert told[0]["detail"].startswith("since night 2026-01-02. The snapshot lacks too many of the records that stand")
+    assert '`jiceng accept bbbbbbbb2222 --because "…"`' in told[0]["detail"]
+    assert _held_rows(lake, conf, date(2026, 1, 2)) == []  # in its own night it is told among the files of the night
+    newer = row("list_3.csv", C, 3, system="post")
+    lake.upsert(
+        "ops.delivery", lake.table_of("ops.delivery", [{n: newer[n] for n in lake.declared["ops.delivery"].names}])
+    )
+    assert [found["name"] for found in _held_rows(lake, conf, date(2026, 1, 4))] == ["desk/list.csv"]
 
 
 # --- what a night lacks ---------------------------------------------------------------------------------------------------
