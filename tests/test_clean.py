@@ -46,7 +46,11 @@ RESIDENT_IDS = [
     ("1101051949123100", None, "id_length"),
     ("1101051949X231002X", None, "id_characters"),
     ("无", None, "id_characters"),
+    ("110105491231002.0", "11010519491231002X", "id_15_upgraded"),  # through a column of floats, which holds 15 digits
+    ("110105194912310020.0", None, "id_characters"),  # and not 18
+    ("1.10105491231002E14", "11010519491231002X", "id_15_upgraded"),
     ("1.10105E+17", None, "id_scientific"),
+    ("1.1010519491231002e17", None, "id_scientific"),
     ("1.10105194912310E+17", None, "id_scientific"),
 ]
 DATES = [
@@ -76,6 +80,21 @@ DATES = [
     ("1990-13-01", None, "date_unreadable"),
     ("昨天", None, "date_unreadable"),
     ("0", None, "date_unreadable"),
+    ("20190405.0", date(2019, 4, 5), None),
+    ("43560.0", date(2019, 4, 5), None),
+    ("2.0190405E7", date(2019, 4, 5), None),
+    ("2019-04-25 00:00:00.0", date(2019, 4, 25), None),
+    ("2019.10.0", None, "date_unreadable"),
+    ("43560.5", None, "date_unreadable"),
+    ("2.019E7", None, "date_unreadable"),  # digits are missing
+    ("8999-12-31", date(8999, 12, 31), None),
+    ("9000-01-01", None, "date_endless"),
+    ("9999-12-31", None, "date_endless"),
+    ("9999/12/31 23:59:59", None, "date_endless"),
+    ("99991231", None, "date_endless"),
+    ("９９９９年１２月３１日", None, "date_endless"),
+    ("9999-13-31", None, "date_unreadable"),
+    ("长期", None, "date_unreadable"),
 ]
 DATETIMES = [
     (None, None, None),
@@ -111,6 +130,10 @@ DATETIMES = [
     ("2026年1月1日8时30秒", None, "datetime_unreadable"),
     ("2026-01-01T08:05:00+99:00", None, "datetime_unreadable"),
     ("x", None, "datetime_unreadable"),
+    ("43466.0", datetime(2018, 12, 31, 16), None),
+    ("20260101080500.0", datetime(2026, 1, 1, 0, 5), None),
+    ("2026-01-01 08:05:00.0", datetime(2026, 1, 1, 0, 5), None),
+    ("9999-12-31 23:59:59", None, "date_endless"),
 ]
 PHONES = [
     (None, None, None),
@@ -126,6 +149,63 @@ PHONES = [
     ("1391234567", None, "phone_unreadable"),
     ("139123456789", None, "phone_unreadable"),
     ("无", None, "phone_unreadable"),
+    ("025—83456789", "02583456789", None),
+    ("139.1234.5678", "13912345678", None),
+    ("139 123 456 78", "13912345678", None),
+    ("0086-025-83456789", "02583456789", None),
+    ("86-025-83456789", "02583456789", None),
+    ("+86 25 83456789", "02583456789", None),
+    ("+86 391 8345678", "03918345678", None),
+    ("(+86)13912345678", "13912345678", None),
+    ("400-123-4567", "4001234567", None),
+    ("4001-234-567", "4001234567", None),
+    ("８００ １２３ ４５６７", "8001234567", None),
+    # through a column of floats: never another number, never a digit gained
+    ("8300001.0", "8300001", None),
+    ("13912345678.0", "13912345678", None),
+    ("13912345678.00", "13912345678", None),
+    ("1.3912345678E10", "13912345678", None),
+    ("1.3912345678e+10", "13912345678", None),
+    ("８３００００１．０", "8300001", None),
+    ("1.39E+10", None, "phone_unreadable"),
+    ("8300001.5", "8300001", "phone_remark"),
+    ("1391234567.8", None, "phone_unreadable"),
+    ("83000.01", None, "phone_unreadable"),
+    # several numbers
+    ("13912345678/025-83456789", "13912345678", "phone_several"),
+    ("025-83456789/13912345678", "02583456789", "phone_several"),
+    ("83456789、83456780", "83456789", "phone_several"),
+    ("13912345678、13912345679", "13912345678", "phone_several"),
+    ("13912345678；13912345679", "13912345678", "phone_several"),
+    ("13912345678 13912345679", "13912345678", "phone_several"),
+    ("139 1234 5678 025 83456789", "13912345678", "phone_several"),
+    ("13912345678\n13912345679", "13912345678", "phone_several"),
+    ("+8613912345678,4001234567", "13912345678", "phone_several"),
+    ("13912345678/13912345678", "13912345678", None),  # once more the same
+    ("13912345678/", "13912345678", None),
+    # extensions
+    ("025-83456789转8012", "02583456789", "phone_remark"),
+    ("025-83456789-8012", "02583456789", "phone_remark"),
+    ("025-8345678-12", "0258345678", "phone_remark"),
+    ("0391-8345678-1", "03918345678", "phone_remark"),
+    ("(025)83456789*8012", "02583456789", "phone_remark"),
+    ("83456789 ext 12", "83456789", "phone_remark"),
+    ("8345678-1", "8345678", "phone_remark"),
+    ("8345678(2)", "8345678", "phone_remark"),
+    ("400-123-4567转1", "4001234567", "phone_remark"),
+    # remarks
+    ("13912345678(儿子)", "13912345678", "phone_remark"),
+    ("王某13912345678", "13912345678", "phone_remark"),
+    ("家：025-83456789", "02583456789", "phone_remark"),
+    ("110/13912345678", "13912345678", "phone_remark"),
+    # nothing of these is a phone
+    ("1391234567-8", None, "phone_unreadable"),
+    ("110105194912310021", None, "phone_unreadable"),
+    ("王某83456789", None, "phone_unreadable"),
+    ("登记于20200101", None, "phone_unreadable"),
+    ("110", None, "phone_unreadable"),
+    ("12345", None, "phone_unreadable"),
+    ("1391234567813912345679", None, "phone_unreadable"),
 ]
 INTEGERS = [
     (None, None, None),
@@ -135,6 +215,24 @@ INTEGERS = [
     ("-3", -3, None),
     ("1.5", None, "integer_unreadable"),
     ("1234567890123456789", None, "integer_unreadable"),
+    ("12.0", 12, None),
+    ("1,234.00", 1234, None),
+    ("-3.0", -3, None),
+    ("1.2345678E7", 12345678, None),
+    ("1.2E7", None, "integer_unreadable"),
+    ("1.20E1.0", None, "integer_unreadable"),
+    ("1234567890123456.0", None, "integer_unreadable"),  # more digits than a float holds
+]
+NUMBERS = [
+    (None, None, None),
+    (" 　", None, None),
+    ("3201-88 ", "3201-88", None),
+    ("1001.0", "1001", None),
+    ("007.0", "007", None),
+    ("1.00000001E8", "100000001", None),
+    ("1.5", "1.5", None),
+    ("甲1.0", "甲1.0", None),
+    ("3201000000000001.0", "3201000000000001.0", None),  # its digits are not known
 ]
 TEXTS = [
     (None, None, None),
@@ -172,6 +270,9 @@ YES_NO = [
     ("是否", None, "yes_no_unreadable"),
     ("不详", None, "yes_no_unreadable"),
     ("2", None, "yes_no_unreadable"),
+    ("1.0", True, None),
+    ("0.0", False, None),
+    ("0.5", None, "yes_no_unreadable"),
 ]
 MONEY = [
     (None, None, None),
@@ -209,6 +310,30 @@ MONEY = [
     ("0.0000001万元", None, "money_places"),
     ("10000000000000000", None, "money_range"),
     ("100000000亿", None, "money_range"),
+    ("28.830000000000002", Decimal("28.83"), None),
+    ("703.3399999999999", Decimal("703.34"), None),
+    ("0.30000000000000004", Decimal("0.30"), None),
+    ("-28.830000000000002", Decimal("-28.83"), None),
+    ("999.9999999999999", Decimal("1000.00"), None),
+    ("1,028.8300000000001", Decimal("1028.83"), None),
+    ("28.829999999999998", Decimal("28.83"), None),
+    ("28.82999999999999829470", Decimal("28.83"), None),
+    ("9999999999.990001", Decimal("9999999999.99"), None),
+    ("99999999999.99001", None, "money_places"),  # two zeros can be an accident
+    ("0.28830000000000006万元", Decimal("2883.00"), None),
+    ("2.883E1", Decimal("28.83"), None),
+    ("-2.883e1", Decimal("-28.83"), None),
+    ("1.23456789E7", Decimal("12345678.90"), None),
+    ("2.0E7", Decimal("20000000.00"), None),
+    ("2.8830000000000002E1", Decimal("28.83"), None),
+    ("2.00E-01", Decimal("0.20"), None),
+    ("5E0", Decimal("5.00"), None),
+    ("1e-05", None, "money_places"),
+    ("28.834", None, "money_places"),
+    ("28.8300000001", None, "money_places"),  # fewer digits than a float has noise behind
+    ("12345678901234.561", None, "money_places"),  # a float holds no more of it
+    ("9.9E29", None, "money_range"),
+    ("1E99", None, "money_unreadable"),
 ]
 DECIMALS = [
     (None, None, None),
@@ -225,6 +350,14 @@ DECIMALS = [
     ("3亩", None, "decimal_unreadable"),
     ("约90", None, "decimal_unreadable"),
     ("90-100", None, "decimal_unreadable"),
+    ("28.830000000000002", Decimal("28.83"), None),
+    ("703.3399999999999", Decimal("703.34"), None),
+    ("703.3399999999999㎡", Decimal("703.34"), None),
+    ("0.009999999999999998", Decimal("0.01"), None),
+    ("8.85E1", Decimal("88.50"), None),
+    ("88.456", None, "decimal_places"),
+    ("88.45600000000000002", None, "decimal_places"),
+    ("1e-05", None, "decimal_places"),
 ]
 TABLES = {
     "person_name": PERSON_NAMES,
@@ -234,6 +367,7 @@ TABLES = {
     "phone": PHONES,
     "integer": INTEGERS,
     "text": TEXTS,
+    "number": NUMBERS,
     "address": ADDRESSES,
     "credit_code": CREDIT_CODES,
     "yes_no": YES_NO,
@@ -248,6 +382,11 @@ IN_TEN_THOUSANDS = [
     ("1亿", Decimal("100000000.00"), None),
     ("0.0000001", None, "money_places"),
     ("1000000000000", None, "money_range"),
+    ("0.28830000000000006", Decimal("2883.00"), None),
+    ("2882.9999999999995", Decimal("28830000.00"), None),
+    ("1e-05", Decimal("0.10"), None),
+    ("28.830000000000002", Decimal("288300.00"), None),
+    ("28.830000000000002元", Decimal("28.83"), None),
 ]
 
 

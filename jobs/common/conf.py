@@ -20,6 +20,8 @@ from jobs.common.document import ConfError, Document, Finding, load_document
 from jobs.common.document_schema import check_schema
 from jobs.common.errors import UserError
 from jobs.common.model import Record, load_model
+from jobs.common.null_words import FILE as NULL_WORDS
+from jobs.common.null_words import load_null_words, with_null_words
 from jobs.common.workspace import REPOSITORY_CONF, Workspace
 
 Loaded = TypeVar("Loaded")
@@ -91,10 +93,17 @@ class Conf:
         return self._once(_MODELS, lambda: load_model(files, shown))
 
     @property
+    def null_words(self) -> dict[str, str]:
+        """Words that stand for nothing, with their kinds; none in a configuration from before there was a list."""
+        return load_null_words(self.path(NULL_WORDS)) if NULL_WORDS in self.files else {}
+
+    @property
     def _sources(self) -> tuple[list[Source], dict[str, ContractError]]:
         def load() -> tuple[list[Source], dict[str, ContractError]]:
             fields = {r.name: {field.name: field for field in r.fields} for r in self.model.values()}
-            return load_sources(self.below("sources", ".odcs.yaml"), fields)
+            sources, refused = load_sources(self.below("sources", ".odcs.yaml"), fields)
+            lists = self.below("codes", ".csv")
+            return [with_null_words(source, self.null_words, self.model, lists) for source in sources], refused
 
         return self._once(_SOURCES, load)
 

@@ -13,6 +13,7 @@ from jobs.common.conf_schemas import SCHEMAS
 from jobs.common.divisions import LISTS, check_lists
 from jobs.common.document import ConfError
 from jobs.common.errors import UserError
+from jobs.common.null_words import FILE as NULL_WORDS
 
 
 def check_conf(conf: Conf) -> None:
@@ -40,6 +41,7 @@ def _checks(conf: Conf) -> Iterator[tuple[str, Callable[[], object]]]:
     """What each file goes through; what needs the model is not asked where that cannot be read."""
     for name in SCHEMAS:
         yield name, partial(conf.document, name)
+    yield NULL_WORDS, lambda: conf.null_words
     yield "model", lambda: conf.model
     try:
         records = list(conf.model.values())

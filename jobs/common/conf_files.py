@@ -13,6 +13,7 @@ from pathlib import Path
 from jobs.common.conf_schemas import SCHEMAS
 from jobs.common.document import Finding, nearest_word
 from jobs.common.file_names import shown
+from jobs.common.null_words import FILE as NULL_WORDS
 
 ENDINGS = {"model": ".yml", "sources": ".odcs.yaml", "codes": ".csv"}
 _ODD = re.compile(
@@ -33,7 +34,7 @@ class ConfFiles:
 def is_read(name: str) -> bool:
     """Whether a file of this name, relative to the folder, is one that the pipeline reads."""
     folder, _, base = name.rpartition("/")
-    return name in SCHEMAS if not folder else folder in ENDINGS and base.endswith(ENDINGS[folder])
+    return name in (*SCHEMAS, NULL_WORDS) if not folder else folder in ENDINGS and base.endswith(ENDINGS[folder])
 
 
 def list_files(folder: Path) -> ConfFiles:
@@ -101,7 +102,7 @@ def _remedy(name: str) -> str:
     folder, _, base = name.rpartition("/")
     if folder in ENDINGS:
         return f"Those of conf/{folder} end in {ENDINGS[folder]}."
-    near = nearest_word(base, SCHEMAS)
+    near = nearest_word(base, (*SCHEMAS, NULL_WORDS))
     return f"Did you mean {near}?" if near else "Remove it, or see the README for the names of conf/."
 
 

@@ -39,7 +39,7 @@ SERVER_WORDS = (
     "ignore",
     "group_into",
 )
-COLUMN_WORDS = ("feeds", "unit", "position", "optional")
+COLUMN_WORDS = ("feeds", "unit", "position", "optional", "null_words", "keep_words")
 # Servers whose files lie in the inbox; the standard knows databases and clouds too.
 SERVER_TYPES = ("custom", "local")
 

@@ -32,6 +32,8 @@ EXPECTED = ("nightly", "occasional")
 LEVELS = ("1", "2", "3", "4")
 # What a number of a money field counts where none is written beside it; the first one where the contract says nothing.
 UNITS = ("元", "万元")
+# Words of a column that stand for nothing, and those that are values though conf/null_words.csv has them.
+WORD_LISTS = ("null_words", "keep_words")
 # Raw tables put these two before the columns of the export.
 RESERVED_COLUMNS = ("file_id", "row_number")
 
@@ -52,6 +54,13 @@ def read_feeds(value: object) -> list[tuple[str, str, str]] | None:
     matches = [_FEED.fullmatch(text) if isinstance(text, str) else None for text in texts]
     read = [(match[1], match[2] or default_role(match[1]), match[3]) for match in matches if match]
     return read if len(read) == len(texts) else None
+
+
+def read_words(value: object) -> list[str] | None:
+    """Return the words of a list, or of a single one; None if one of them is no text or has nothing but blanks."""
+    given = value if isinstance(value, list) else [value]
+    words = [word for word in given if isinstance(word, str) and word.strip()]
+    return words if len(words) == len(given) else None
 
 
 def check_rules(document: Document, records: Records) -> list[Finding]:
@@ -173,6 +182,7 @@ def _check_object(document: Document, schema: Mapping[str, Any], place: Place, r
         yield from _check_feeds(document, column, here, records, fed)
         yield from _check_unit(document, column, here, records)
         yield from _check_place(document, column, here)
+        yield from _check_null_words(document, column, here)
     yield from _check_key(document, columns, place)
 
 
@@ -311,4 +321,23 @@ def _check_place(document: Document, column: Mapping[str, Any], place: Place) ->
             optional.place,
             f"The column `{column.get('name')}` is required or part of the key, so it cannot be absent.",
             "Remove `optional`, or `required` and `primaryKey`.",
+        )
+
+
+def _check_null_words(document: Document, column: Mapping[str, Any], place: Place) -> Iterator[Finding]:
+    settings = own_settings(column, place)
+    read = {word: read_words(settings[word].value) for word in WORD_LISTS if word in settings}
+    for word, words in read.items():
+        if words is None:
+            yield document.finding(
+                settings[word].place,
+                f"`{word}` must be a list of words, each of them text.",
+                'Write it like ["NULL", "-", "0"], each word in quotes.',
+            )
+    both = set(read.get("null_words") or ()) & set(read.get("keep_words") or ())
+    for word in sorted(both):
+        yield document.finding(
+            settings["keep_words"].place,
+            f"`{word}` is among `null_words` and `keep_words`: it stands for nothing, or it is a value.",
+            "Remove it from one of them.",
         )

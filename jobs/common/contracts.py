@@ -15,10 +15,12 @@ from jobs.common.contract_rules import (
     OWN_ROLES,
     SUFFIX,
     UNITS,
+    WORD_LISTS,
     Records,
     check_rules,
     default_role,
     read_feeds,
+    read_words,
 )
 from jobs.common.document import Document, Finding
 from jobs.common.errors import UserError
@@ -48,6 +50,7 @@ class Feed:
     record: str
     role: str
     field: str
+    null_words: tuple[str, ...] = ()  # what stands for nothing in this field, once the configuration is read
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Column:
 
     `unit` (元 or 万元) is what a number counts that feeds an amount of money and has no unit written beside it.
     `position` is the letter of a column whose header is empty; an `optional` column may be absent.
+    `null_words` stand for nothing in this column, `keep_words` are values although the shipped list has them.
     """
 
     name: str
@@ -67,6 +71,8 @@ class Column:
     unit: str = UNITS[0]
     position: str = ""
     optional: bool = False
+    null_words: tuple[str, ...] = ()
+    keep_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -204,4 +210,5 @@ def _build_column(column: Mapping[str, Any]) -> Column:
         unit=settings["unit"].value if "unit" in settings else UNITS[0],
         position=settings["position"].value if "position" in settings else "",
         optional=settings["optional"].value if "optional" in settings else False,
+        **{word: tuple(read_words(settings[word].value) or ()) for word in WORD_LISTS if word in settings},
     )

@@ -21,6 +21,7 @@ SQL_TYPES = {
     "phone": "string",
     "address": "string",
     "text": "string",
+    "number": "string",
     "date": "date",
     "datetime": "timestamp",
     "integer": "bigint",

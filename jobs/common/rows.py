@@ -12,6 +12,7 @@ from jobs.common.cell_errors import ERRORS, NO_VALUE
 from jobs.common.contracts import SourceObject, default_role
 from jobs.common.deliveries import ActiveFile
 from jobs.common.engine import session
+from jobs.common.null_words import BLANKS, PLAIN, WIDE, first_characters
 from jobs.common.tables import Lake, row_hash
 
 # Before the name of a raw column in keyed rows, as a contract may call its columns what keyed rows call theirs.
@@ -26,6 +27,15 @@ def strip_text(text: Column) -> Column:
     """Text without white space at its ends; null where nothing is left."""
     stripped = F.regexp_replace(text, f"^{WHITESPACE}+|{WHITESPACE}+$", "")
     return F.when(stripped != "", stripped)
+
+
+def is_null_word(text: Column, words: Sequence[str]) -> Column:
+    """Whether a text is one of `words` (from `null_words.word_key`) in any case and width; null for null."""
+    if not words:
+        return F.lit(False)
+    key = F.upper(F.translate(text, WIDE + BLANKS, PLAIN))
+    # Few texts begin as one of the words does: asking that first takes less than half the time.
+    return F.substring(text, 1, 1).isin(sorted(first_characters(words))) & key.isin(sorted(words))
 
 
 def cell_error(text: Column) -> Column:
@@ -57,7 +67,7 @@ def keyed_rows(lake: Lake, obj: SourceObject, files: Sequence[ActiveFile], only:
     cells = {column.name: f"{CELL}{column.name}" for column in obj.columns}
     raw = raw.select("file_id", "row_number", *(F.col(name).alias(cell) for name, cell in cells.items()))
     rows = raw.join(F.broadcast(listed), "file_id").withColumn("content_hash", row_hash(list(cells.values())))
-    keys = [strip_text(without_error(F.col(cells[column.name]))) for column in obj.columns if column.primary_key]
+    keys = [_key_part(F.col(cells[column.name]), column.null_words) for column in obj.columns if column.primary_key]
     if keys:
         # concat is null where one of its parts is.
         parts = [part for key in keys for part in (F.lit("|"), key)][1:]
@@ -65,6 +75,11 @@ def keyed_rows(lake: Lake, obj: SourceObject, files: Sequence[ActiveFile], only:
     else:
         rows = _number_contents(rows)
     return rows.drop("file_rank", "content_hash")
+
+
+def _key_part(cell: Column, null_words: Sequence[str]) -> Column:
+    """One column's part of a key; null if nothing is in it, or a word that stands for nothing."""
+    return F.when(~is_null_word(cell, null_words), strip_text(without_error(cell)))
 
 
 def _judge_keys(rows: DataFrame) -> DataFrame:
@@ -119,17 +134,25 @@ def fed_fields(obj: SourceObject, record: str, role: str) -> dict[str, str]:
     return {feed.field: name for feed, name in feeds if (feed.record, feed.role) == (record, role)}
 
 
+def null_words(obj: SourceObject, record: str, role: str) -> dict[str, tuple[str, ...]]:
+    """Field of the record -> the words that stand for nothing in it."""
+    feeds = [feed for column in obj.columns for feed in column.feeds]
+    return {feed.field: feed.null_words for feed in feeds if (feed.record, feed.role) == (record, role)}
+
+
 def record_rows(rows: DataFrame, obj: SourceObject, record: str, role: str) -> DataFrame:
     """Rows as one record sees them: key, position, state, `row_hash`, `applies`, and the raw text by field name.
 
-    A row applies to a record if any column that feeds it, but its key, holds something.
+    A row applies to a record if any column that feeds it, but its key, holds something; words that stand for nothing are
+    nothing.
     """
-    fields = fed_fields(obj, record, role)
+    fields, words = fed_fields(obj, record, role), null_words(obj, record, role)
     key_columns = {column.name for column in obj.columns if column.primary_key}
-    telling = [name for name in fields.values() if name not in key_columns] or list(fields.values())
+    telling = [field for field, name in fields.items() if name not in key_columns] or list(fields)
     applies = F.lit(False)
-    for name in telling:
-        applies = applies | strip_text(F.col(f"{CELL}{name}")).isNotNull()
+    for field in telling:
+        cell = F.col(f"{CELL}{fields[field]}")
+        applies = applies | (strip_text(cell).isNotNull() & ~is_null_word(cell, words[field]))
     return rows.select(
         F.lit(obj.system).alias("system"),
         F.lit(obj.name).alias("object"),

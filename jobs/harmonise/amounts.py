@@ -1,8 +1,8 @@
 """Column rules of amounts: money in yuan and plain numbers, both DECIMAL(18,2), read exactly.
 
 The decimal point is moved in the text: engines agree on digits, not on the division or rounding of numbers. What has
-more than two decimals is not rounded but null, with a code. Texts come as `clean.code_key` writes them: plain width,
-capitals, no white space.
+more than two decimals is not rounded but null, with a code; the noise of binary floats (`28.830000000000002`) is no decimals.
+Texts come as `clean.code_key` writes them: plain width, capitals, no white space.
 """
 
 from pyspark.sql import Column
@@ -19,8 +19,30 @@ _FOREIGN = (
 )
 _SQUARE_METRES = "(㎡|平方米|平方公尺|平米|M2|M²)"
 _AREA = f"^{_NUMBER}{_SQUARE_METRES}?$"
+# `1E-05`, `2.883E1`, as programs write floats. Behind a plus sign digits may be missing, as a display has rounded them.
+_EXPONENT = "^([+-]?)([0-9])(?:[.]([0-9]+))?E(-?)([+]?)0?([0-9]|[12][0-9])$"
+_EXPONENTS = "0" * 30
+# A float holds 15 digits of a number, whatever is written of it.
+_HELD = 15
+# So many zeros or nines in a row are no accident.
+_RUN = 3
 # As many zeros behind the last digit as the largest power of ten moves the point, and two decimals more.
 _ZEROS = "0" * 10
+
+
+def plain_number(plain: Column) -> Column:
+    """A float with an exponent as digits with a point, any other text as it is; also one that lacks digits (`1.5E+7`)."""
+    sign, first, behind, minus, plus, exponent = (
+        F.regexp_replace(plain, _EXPONENT, f"${group}") for group in range(1, 7)
+    )
+    power = exponent.try_cast("int")
+    digits = F.concat(first, behind)
+    moved = F.concat(digits, F.lit(_EXPONENTS))
+    large = F.concat(sign, F.substr(moved, F.lit(1), power + 1), F.lit("."), F.substr(moved, power + 2))
+    small = F.concat(sign, F.lit("0."), F.substr(F.lit(_EXPONENTS), F.lit(1), F.greatest(power - 1, F.lit(0))), digits)
+    is_rounded = (plus != "") & (F.length(behind) < power)
+    number = F.when((minus != "") & (power > 0), small).when(~is_rounded, large).otherwise(plain)
+    return F.when(~plain.contains("E"), plain).when(plain.rlike(_EXPONENT), number).otherwise(plain)
 
 
 def clean_money(plain: Column, unit: Column) -> Column:
@@ -87,10 +109,30 @@ def _parts(number: Column) -> tuple[Column, Column]:
 
 def _move_point(number: Column, power: Column) -> Column:
     """The number times the power of ten; null with more than two decimals then, or with more digits than the type holds."""
-    before, behind = _parts(number)
+    before, behind = _parts(F.when(F.length(number) <= _HELD + 1, number).otherwise(_without_noise(number, power)))
     exact = F.substr(behind, power + 3).rlike("^0*$")
     moved = F.concat(before, F.substr(behind, F.lit(1), power), F.lit("."), F.substr(behind, power + 1, F.lit(2)))
     return F.when(exact, moved).try_cast("decimal(18,2)")
+
+
+def _without_noise(number: Column, power: Column) -> Column:
+    """The number with two decimals after `power`, if it is that number in the 15 digits that a float holds; else unchanged.
+
+    Behind those decimals it then has zeros only, or nines only, which carry; at least `_RUN` of them.
+    """
+    unsigned = F.regexp_replace(number, "^-?0*", "")
+    whole, behind = F.substring_index(unsigned, ".", 1), F.substring_index(unsigned, ".", -1)
+    places = power + 2
+    held = F.lit(_HELD) - F.length(whole)  # decimals; the next one rounds them
+    rest = F.substr(behind, places + 1, F.greatest(held - places + 1, F.lit(0)))
+    scaled = F.concat(whole, F.substr(behind, F.lit(1), places)).try_cast("bigint")
+    is_up = rest.rlike("^9*[5-9]$")
+    digits = F.concat(F.lit(_ZEROS), F.lit("0"), (scaled + F.when(is_up, 1).otherwise(0)).cast("string"))
+    point = F.length(digits) - places
+    sign = F.when(number.startswith("-"), F.lit("-")).otherwise(F.lit(""))
+    settled = F.concat(sign, F.substr(digits, F.lit(1), point), F.lit("."), F.substr(digits, point + 1, places))
+    is_noise = number.contains(".") & (held - places >= _RUN) & (F.length(rest) == held - places + 1)
+    return F.when(is_noise & (is_up | rest.rlike("^0*[0-4]$")), settled).otherwise(number)
 
 
 def _is_too_large(number: Column, power: Column) -> Column:

@@ -10,10 +10,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common import credit_code
+from jobs.common.codes import NO, YES
 from jobs.common.model import ModelField
 from jobs.common.resident_id import check_character, id_birth_date
 from jobs.common.rows import WHITESPACE, strip_text, without_error
-from jobs.harmonise.amounts import clean_decimal, clean_money, doubt_decimal, doubt_money
+from jobs.harmonise.amounts import clean_decimal, clean_money, doubt_decimal, doubt_money, plain_number
+from jobs.harmonise.phones import clean_phone, doubt_phone
 
 # Full-width forms and their plain ones: digits, letters, the marks that occur in numbers and dates, the space. Line ends
 # other than \n are spaces: . matches them on one engine and not on the other.
@@ -33,9 +35,12 @@ _ZONE = "(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])"
 _TIME = f"[ T日号](上午|下午)? ?([01]?[0-9]|2[0-3]):([0-5]?[0-9])(:([0-5]?[0-9])([.][0-9]+)?)? ?{_ZONE}?$"
 _ISO = "^[1-9][0-9]{3}(-[0-9]{2}){2}[ T][0-9]{2}(:[0-9]{2}){2}([.][0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$"
 _SERIAL = "^[1-9][0-9]{4}$"
+# A whole number out of a column of floats. More than 15 digits, or digits that a display has rounded away, are not its own.
+_FLOAT = "^([+-]?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4}))[.]0+$"
+_EXPONENT = "^([1-9])[.]([0-9]{1,14})[Ee][+]?0?([0-9]{1,2})$"
+# The last year that is one: those behind it stand for "no end".
+_LAST_DAY = "8999-12-31"
 _SCIENTIFIC = "^[0-9](\\.[0-9]+)?E\\+?1[0-9]$"
-_YES = ["是", "是的", "有", "对", "√", "✓", "✔", "☑", "Y", "YES", "T", "TRUE", "1"]
-_NO = ["否", "不是", "无", "没有", "错", "不对", "×", "✕", "✗", "✘", "☒", "X", "N", "NO", "F", "FALSE", "0"]
 
 
 def clean_fields(rows: DataFrame, fields: list[ModelField]) -> DataFrame:
@@ -80,6 +85,18 @@ def without_spaces(text: Column) -> Column:
     return F.regexp_replace(text, WHITESPACE, "")
 
 
+def whole_number(text: Column) -> Column:
+    """`8300001.0` and `1.3900000001E10` as the digits that they have, any other text as it is."""
+    digits = F.regexp_replace(text, _EXPONENT, "$1$2")
+    # All digits are there if they are one more than the exponent says.
+    is_exact = F.length(digits) == F.regexp_replace(text, _EXPONENT, "$3").try_cast("int") + 1
+    return (
+        F.when(~text.contains("."), text)
+        .when(text.rlike(_EXPONENT), F.when(is_exact, digits).otherwise(text))
+        .otherwise(F.regexp_replace(text, _FLOAT, "$1"))
+    )
+
+
 def clean_person_name(plain: Column) -> Column:
     """Name with one kind of dot between its parts and no spaces between Chinese characters."""
     latin = F.regexp_replace(plain, f"{WHITESPACE}+", " ")
@@ -89,7 +106,7 @@ def clean_person_name(plain: Column) -> Column:
 
 def id_text(text: Column) -> Column:
     """Id number in capitals without spaces, hyphens and the apostrophe that keeps a spreadsheet from rounding it."""
-    return F.upper(F.regexp_replace(without_spaces(half_width(text)), "^['‘’`]|[-]", ""))
+    return whole_number(F.upper(F.regexp_replace(without_spaces(half_width(text)), "^['‘’`]|[-]", "")))
 
 
 def clean_resident_id(plain: Column) -> Column:
@@ -122,8 +139,8 @@ def doubt_resident_id(plain: Column, value: Column) -> Column:
 
 
 def date_text(text: Column) -> Column:
-    """Text of a day or time in plain width, without blanks beside its marks: `2026 年 1 月 1 日`."""
-    return F.regexp_replace(half_width(text), " +([-/.年月日号]) *|([-/.年月]) +", "$1$2")
+    """Text of a day or time in plain width, without blanks beside its marks (`2026 年 1 月 1 日`) or the end of a float."""
+    return whole_number(F.regexp_replace(half_width(text), " +([-/.年月日号]) *|([-/.年月]) +", "$1$2"))
 
 
 def time_text(text: Column) -> Column:
@@ -142,7 +159,28 @@ def day_text(text: Column) -> Column:
 
 
 def clean_date(plain: Column) -> Column:
-    """A day written with separators, as eight digits, with a time behind it, or as a spreadsheet's serial number."""
+    """A day written with separators, as eight digits, with a time behind it, or as a spreadsheet's serial number.
+
+    One that stands for "no end" (`9999-12-31`) is none.
+    """
+    day = _read_day(plain)
+    return F.when(day <= F.to_date(F.lit(_LAST_DAY)), day)
+
+
+def doubt_day(code: str) -> Callable[[Column, Column], Column]:
+    """The rule that tells why a day or time is null though something is written: `date_endless`, or the code."""
+
+    def doubt(plain: Column, value: Column) -> Column:
+        return (
+            F.when(plain.isNull() | value.isNotNull(), F.lit(None).cast("string"))
+            .when(_read_day(plain) > F.to_date(F.lit(_LAST_DAY)), F.lit("date_endless"))
+            .otherwise(F.lit(code))
+        )
+
+    return doubt
+
+
+def _read_day(plain: Column) -> Column:
     # Of either form, with zeros before month and day, of which the last two digits count: one pass over the pattern.
     written = F.when(plain.rlike(_DATE), F.regexp_replace(plain, _DATE, "$1-00$2$4-00$3$5"))
     month = F.substring_index(F.substring_index(written, "-", 2), "-", -1)
@@ -167,14 +205,6 @@ def clean_datetime(plain: Column) -> Column:
     written = F.concat(day, F.lit(" "), hour, F.lit(":"), minute, F.lit(":"), second, offset)
     zone = F.when(offset != "", F.lit("UTC")).otherwise(F.col("timezone"))
     return F.to_utc_timestamp(written.try_cast("timestamp"), zone)
-
-
-def clean_phone(plain: Column) -> Column:
-    """Digits of a mobile or landline number, without country prefix and separators."""
-    digits = F.regexp_replace(without_spaces(plain), "[-()_.]|^(\\+|00)86", "")
-    digits = F.regexp_replace(digits, "^86(1[3-9][0-9]{9})$", "$1")
-    known = digits.rlike("^1[3-9][0-9]{9}$") | digits.rlike("^0[1-9][0-9]{8,10}$") | digits.rlike("^[2-9][0-9]{6,7}$")
-    return F.when(known, digits)
 
 
 def clean_integer(plain: Column) -> Column:
@@ -202,7 +232,7 @@ def doubt_credit_code(plain: Column, value: Column) -> Column:
 
 
 def clean_yes_no(plain: Column) -> Column:
-    return F.when(plain.isin(_YES), F.lit(True)).when(plain.isin(_NO), F.lit(False))
+    return F.when(plain.isin(*YES), F.lit(True)).when(plain.isin(*NO), F.lit(False))
 
 
 def code_key(text: Column) -> Column:
@@ -215,14 +245,15 @@ _TO_PLAIN: dict[str, Callable[[Column], Column]] = {
     "resident_id": id_text,
     "date": day_text,
     "datetime": time_text,
-    "phone": half_width,
-    "integer": half_width,
+    "phone": lambda text: whole_number(half_width(text)),
+    "integer": lambda text: whole_number(half_width(text)),
     "text": strip_text,
+    "number": lambda text: whole_number(strip_text(text)),
     "address": half_width,
     "credit_code": id_text,
-    "yes_no": code_key,
-    "money": code_key,
-    "decimal": code_key,
+    "yes_no": lambda text: whole_number(code_key(text)),
+    "money": lambda text: plain_number(code_key(text)),
+    "decimal": lambda text: plain_number(code_key(text)),
 }
 _TO_VALUE: dict[str, Callable[[Column], Column]] = {
     "person_name": clean_person_name,
@@ -232,6 +263,7 @@ _TO_VALUE: dict[str, Callable[[Column], Column]] = {
     "phone": clean_phone,
     "integer": clean_integer,
     "text": lambda plain: plain,
+    "number": lambda plain: plain,
     "address": without_spaces,
     "credit_code": clean_credit_code,
     "yes_no": clean_yes_no,
@@ -241,12 +273,12 @@ _TO_DOUBT: dict[str, Callable[[Column, Column], Column]] = {
     "resident_id": doubt_resident_id,
     "credit_code": doubt_credit_code,
     "decimal": doubt_decimal,
+    "phone": doubt_phone,
+    "date": doubt_day("date_unreadable"),
+    "datetime": doubt_day("datetime_unreadable"),
 }
 _UNREADABLE = {
     "person_name": "name_unreadable",
-    "date": "date_unreadable",
-    "datetime": "datetime_unreadable",
-    "phone": "phone_unreadable",
     "integer": "integer_unreadable",
     "yes_no": "yes_no_unreadable",
 }

@@ -17,28 +17,42 @@ from jobs.common.divisions import division_words
 from jobs.common.engine import session
 from jobs.common.model import ModelField, Record
 from jobs.common.resident_id import id_birth_date, id_sex_code
-from jobs.common.rows import cell_error, fed_fields, strip_text, without_error
+from jobs.common.rows import cell_error, fed_fields, is_null_word, null_words, strip_text, without_error
 from jobs.harmonise import clean
 from jobs.harmonise.address import PARTS, complete_parts
 
 # Several records with a division are worked on at a time, and the words are many: the first to ask lists them for all.
 _LISTING = Lock()
+# What somebody or something is recognised by: a word that stands for nothing is told there, as in required columns.
+RECOGNISED_BY = {
+    "resident": ("name", "id_number", "birth_date", "phone"),
+    "household": ("number",),
+    "dwelling": ("house_number", "address"),
+    "organisation": ("name", "credit_code"),
+}
 _POSITION = ["system", "object", "sheet", "source_key", "role", "file_id", "row_number", "row_hash"]
 
 
 def record_texts(rows: DataFrame, record: Record, obj: SourceObject, role: str) -> DataFrame:
-    """One row per row in: position, `<field>__text` of every field (null where the object feeds none), and what its
-    contract says of them: `timezone`, `<field>__unit` of money, and `required`, the fields that must not be empty,
-    between bars.
+    """One row per row in: position, `<field>__text` of every field (null if the object feeds none, or for a word that
+    stands for nothing), `<field>__word` (that word, if it is an issue), and what its contract says of them: `timezone`,
+    `<field>__unit` of money, and `required`, the fields that must not be empty, between bars.
     """
     columns = {column.name: column for column in obj.columns}
     fed = {field: columns[name] for field, name in fed_fields(obj, record.name, role).items()}
     required = [field for field, column in fed.items() if column.required]
     # A record can have money that this object does not feed.
     units = {f.name: fed[f.name].unit if f.name in fed else UNITS[0] for f in record.fields if f.type == "money"}
-    texts = [
-        (F.col(f.name) if f.name in fed else F.lit(None).cast("string")).alias(f"{f.name}__text") for f in record.fields
-    ]
+    words = null_words(obj, record.name, role)
+    telling = {*required, *RECOGNISED_BY.get(record.name, ())}
+    texts = []
+    for field in record.fields:
+        text, word = F.lit(None).cast("string"), F.lit(None).cast("string")
+        if field.name in fed:
+            cell, own = F.col(field.name), words[field.name]
+            text = F.when(~is_null_word(cell, own), cell)
+            word = F.when(is_null_word(cell, own), cell) if field.name in telling else word
+        texts += [text.alias(f"{field.name}__text"), word.alias(f"{field.name}__word")]
     return rows.select(
         *_POSITION,
         *texts,
@@ -61,15 +75,17 @@ def clean_records(texts: DataFrame, record: Record, conf: Conf) -> DataFrame:
         cleaned = complete_parts(cleaned)
     for field in looked_up:
         cleaned = decode_field(cleaned, field, code_values(conf, field))
-    codes = {}
+    codes, words = {}, []
     for field in record.fields:
-        text = F.col(f"{field.name}__text")
+        word, text = F.col(f"{field.name}__word"), F.col(f"{field.name}__text")
         missing = F.col("required").contains(f"|{field.name}|") & strip_text(text).isNull()
         doubt = F.coalesce(cell_error(text), F.col(f"{field.name}__code"))
-        code = F.when(missing, F.lit("required_empty")).otherwise(doubt)
+        code = F.when(word.isNotNull(), F.lit("null_word")).when(missing, F.lit("required_empty")).otherwise(doubt)
         codes[f"{field.name}__code"] = code
+        codes[f"{field.name}__text"] = F.coalesce(word, text)
+        words.append(f"{field.name}__word")
     units = [f"{field.name}__unit" for field in record.fields if field.type == "money"]
-    return cleaned.withColumns(codes).drop("timezone", "required", *units)
+    return cleaned.withColumns(codes).drop("timezone", "required", *units, *words)
 
 
 def decode_field(rows: DataFrame, field: ModelField, values: DataFrame) -> DataFrame:
@@ -81,9 +97,8 @@ def decode_field(rows: DataFrame, field: ModelField, values: DataFrame) -> DataF
         # Told apart from no match at all: a word of the list can stand for several codes.
         F.coalesce("issue", F.lit("")).alias("_issue"),
     )
-    joined = rows.withColumn("_value", clean.code_key(without_error(F.col(f"{field.name}__text")))).join(
-        F.broadcast(listed), "_value", "left"
-    )
+    value = clean.whole_number(clean.code_key(without_error(F.col(f"{field.name}__text"))))
+    joined = rows.withColumn("_value", value).join(F.broadcast(listed), "_value", "left")
     doubt = F.when(F.col("_issue").isNotNull(), F.nullif(F.col("_issue"), F.lit(""))).when(
         F.col("_value").isNotNull(), unknown
     )

@@ -71,7 +71,7 @@ def rules_hash(conf: Conf, obj: SourceObject, record: Record, role: str, withdra
     lists = sorted({name for field in record.fields if field.name in fields for name in _lists_of(field)})
     parts = [
         obj.timezone,
-        [column.name for column in obj.columns if column.primary_key],
+        [[column.name, column.null_words] for column in obj.columns if column.primary_key],
         [repr(column) for column in columns],
         [repr(field) for field in record.fields],
         [[name, hashlib.sha256(conf.path(f"codes/{name}.csv").read_bytes()).hexdigest()] for name in lists],

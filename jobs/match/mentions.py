@@ -11,6 +11,7 @@ from functools import partial
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.common.conf import Conf
 from jobs.common.contracts import default_role
 from jobs.common.rows import WHITESPACE, mention_id
 from jobs.common.tables import Lake, row_hash
@@ -45,6 +46,11 @@ def key_of(*parts: str) -> Column:
 def plain_name(text: Column) -> Column:
     """An organisation's name in capitals, half width, with one kind of brackets and without white space."""
     return F.upper(F.regexp_replace(F.translate(text, _FULL, _HALF), WHITESPACE, ""))
+
+
+def nameless_words(conf: Conf) -> list[str]:
+    """What stands in the place of an organisation's name where there is none."""
+    return [*conf.yaml("match.yml")["organisation"]["no_names"], *conf.null_words]
 
 
 def kinds_there(lake: Lake) -> Sequence[str]:

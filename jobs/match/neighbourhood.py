@@ -20,7 +20,7 @@ from jobs.common.stage import Context
 from jobs.common.versions import current, union_all
 from jobs.match.decisions import ACCEPT
 from jobs.match.identity import follow_redirects
-from jobs.match.mentions import EVIDENCE, evidence, kinds_there
+from jobs.match.mentions import EVIDENCE, evidence, kinds_there, nameless_words
 
 # What brings mentions of a kind together; present and former names are compared with each other.
 _KEYS = {
@@ -111,8 +111,7 @@ class Reach:
 
 
 def _keys_of(context: Context, kind: str) -> list[Column]:
-    no_names = context.conf.yaml("match.yml")["organisation"]["no_names"]
-    columns = dict(zip(EVIDENCE, evidence(kind, 0, no_names), strict=True))
+    columns = dict(zip(EVIDENCE, evidence(kind, 0, nameless_words(context.conf)), strict=True))
     return [columns[name] for name in _KEYS[kind]]
 
 

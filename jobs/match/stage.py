@@ -31,7 +31,15 @@ from jobs.match.identity import (
     new_entity,
 )
 from jobs.match.ledger import assignment_changes, edge_changes, mention_changes
-from jobs.match.mentions import KINDS, NUMBERINGS, kinds_there, list_mentions, mention_number, numbered_by
+from jobs.match.mentions import (
+    KINDS,
+    NUMBERINGS,
+    kinds_there,
+    list_mentions,
+    mention_number,
+    nameless_words,
+    numbered_by,
+)
 from jobs.match.neighbourhood import find_neighbourhood, record_number
 from jobs.match.scope import compare_clusters, list_scope, standing
 
@@ -132,7 +140,7 @@ def read_near(context: Context, redirects: DataFrame, numbering: int) -> tuple[N
 def list_current(night: Night, records: DataFrame | None = None) -> DataFrame:
     """The current mentions of all kinds, or those of `records` (see `record_number`)."""
     lake, frames = night.context.lake, []
-    no_names = night.context.conf.yaml("match.yml")["organisation"]["no_names"]
+    no_names = nameless_words(night.context.conf)
     for kind in kinds_there(lake):
         rows = lake.read(f"harmonised.{kind}")
         if records is not None:
