@@ -10,8 +10,9 @@ from pyspark.sql import functions as F
 from jobs.common import credit_code
 from jobs.common.engine import session
 from jobs.common.model import ModelField
+from jobs.common.null_words import word_key
 from jobs.common.resident_id import check_character, id_birth_date, id_sex_code, is_valid_resident_id
-from jobs.common.rows import strip_text
+from jobs.common.rows import is_null_word, strip_text
 from jobs.harmonise.address import PARTS, complete_parts
 from jobs.harmonise.clean import clean_fields, code_key
 
@@ -39,6 +40,16 @@ TEXTS = [
     "13912345678", "+86 139 1234 5678", "0086-13912345678", "8613912345678", "025-84567890", "(025)84567890",
     "84567890", "1391234567", "１３９１２３４５６７８", "1,234", "-12", "+12", "007", "999999999999999999",
     "1000000000000000000", "12.0", "1e3",
+    # floats, exponents and their noise
+    "8300001.0", "13900000001.00", "1.3900000001E10", "1.39E+10", "45000.0", "20200101.0", "320102.0", "1234567890123456.0",
+    "28.830000000000002", "703.3399999999999", "-999.9999999999999", "0.30000000000000004万元", "2.883E1", "1e-05", "2.0E7",
+    "1E0", "9.9E29", "99999999999.99001", "28.83000000000000000000", "0.009999999999999998", "1E99", "1,028.8300000000001",
+    # several phones, extensions, remarks
+    "13912345678/025-83456789", "025-83456789转8012", "025-8345678-12", "83456789、83456780", "139 1234 5678\n83456789",
+    "13912345678(儿子)", "王某13912345678", "400-123-4567", "+86 25 83456789", "(+86)13912345678", "8345678(2)", "110",
+    "13912345678/13912345678", "1391234567-8", "025—83456789",
+    # words that stand for nothing
+    "NULL", "ｎｕｌｌ", " N / A\t", "\\N", "\u3000无\u00a0", "不 详", "NULL\r\n", "\ufeffnan", "-\u0085", "Ⅹ", "nullé",
     # line ends: what . and $ are differs
     "张三\u0085", "张三\u2028", "张三\n", "13912345678\u0085", "1990-01-02\u2028", "1990-01-02 3:4\r5",
     "12\u0085", "1990-01-02 甲\r乙",
@@ -58,6 +69,7 @@ TEXTS = [
 ]  # fmt: skip
 _TYPES = (
     "person_name", "resident_id", "date", "datetime", "phone", "integer", "text", "address", "credit_code", "yes_no", "decimal",
+    "number",
 )  # fmt: skip
 
 
@@ -80,6 +92,12 @@ def white_space_and_keys_of_code_lists() -> Rows:
     return rows_of(
         texts().select("n", strip_text(F.col("text")).alias("stripped"), code_key(F.col("text")).alias("key"))
     )
+
+
+def words_that_stand_for_nothing() -> Rows:
+    """translate that takes blanks out, capitals, the first character and a list, also of the texts of other cases."""
+    words = [word_key(word) for word in ("NULL", "NAN", "N/A", "\\N", "-", "无", "不详", "é", "x", "0")]
+    return rows_of(texts().select("n", is_null_word(F.col("text"), words).alias("is_word")))
 
 
 def local_times_of_several_zones() -> Rows:
@@ -168,6 +186,6 @@ def text_functions_at_their_edges() -> Rows:
 
 
 CASES = [
-    semantic_types, white_space_and_keys_of_code_lists, local_times_of_several_zones, resident_id_rules, days_from_text,
-    amounts_of_money, parts_of_addresses, credit_codes, text_functions_at_their_edges,
+    semantic_types, white_space_and_keys_of_code_lists, words_that_stand_for_nothing, local_times_of_several_zones,
+    resident_id_rules, days_from_text, amounts_of_money, parts_of_addresses, credit_codes, text_functions_at_their_edges,
 ]  # fmt: skip
