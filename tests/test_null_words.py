@@ -1,13 +1,12 @@
 """Words that stand for nothing: which they are, where one is a value all the same, and what becomes of a record."""
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from office import Office, open_office, rows_of
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from test_odd_values import people_contract
 from test_records import clean, export
 
 from jobs.common.conf import Conf
@@ -15,7 +14,6 @@ from jobs.common.contracts import Source, SourceObject, check_contract
 from jobs.common.errors import UserError
 from jobs.common.null_words import load_null_words, with_null_words, word_key
 from jobs.common.rows import is_null_word
-from jobs.common.stage import open_lake
 from jobs.harmonise.records import list_issues
 
 TEXTS = [
@@ -144,98 +142,9 @@ def test_households_of_the_same_word_have_no_number(spark: SparkSession, conf: C
 )
 def test_contract_with_words_that_are_none_is_refused(tmp_path: Path, conf: Conf, settings: str, told: str) -> None:
     path = tmp_path / "list.odcs.yaml"
-    path.write_text(contract(f"{{property: {settings}}}"), encoding="utf-8")
+    path.write_text(people_contract(f"{{property: {settings}}}"), encoding="utf-8")
     records = {r.name: {field.name: field for field in r.fields} for r in conf.model.values()}
 
     findings = check_contract(path, records)
 
     assert told in " ".join(str(finding) for finding in findings)
-
-
-def contract(settings: str = "") -> str:
-    """People with an employer; `settings` are properties of the employer's column."""
-    columns = ['{name: num, physicalName: 编号, classification: "1", required: true, primaryKey: true}']
-    for name, header, level, feeds, more in (
-        ("person", "姓名", 3, "resident.name", ""),
-        ("phone", "电话", 3, "resident.phone", ""),
-        ("emp", "单位", 1, "organisation@employer.name", f", {settings}" if settings else ""),
-        ("ea", "单位地址", 2, "organisation@employer.address", ""),
-    ):
-        fed = f"customProperties: [{{property: feeds, value: {feeds}}}{more}]"
-        columns.append(f'{{name: {name}, physicalName: {header}, classification: "{level}", {fed}}}')
-    listed = "\n".join(f"      - {column}" for column in columns)
-    return f"""apiVersion: v3.2.0
-kind: DataContract
-id: list
-version: 1.0.0
-status: active
-customProperties:
-  - {{property: expected, value: occasional}}
-servers:
-  - server: list
-    type: custom
-    format: csv
-    customProperties:
-      - {{property: path, value: "*.csv"}}
-      - {{property: mode, value: snapshot}}
-      - {{property: as_of, value: '_(\\d{{8}})'}}
-schema:
-  - name: list
-    properties:
-{listed}
-"""
-
-
-LIST = """编号,姓名,电话,单位,单位地址
-1,甲某一,13900000001,NULL,板仓街1号
-2,甲某二,13900000002,NULL,板仓街2号
-3,NULL,NULL,\\N,\\N
-4,nan,,nan,nan
-5,甲某五,13900000005,乙公司,待补充
-6,甲某六,13900000006,丙公司,/
-7,甲某七,13900000007,某单位,
-8,甲某八,13900000008,某单位,
-NULL,甲某九,13900000009,丁公司,
-"""
-
-
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
-    """After two nights: on the second one the contract says that 某单位 stands for nothing; nothing is handed in."""
-    office = open_office(tmp_path_factory.mktemp("null_words") / "workspace")
-    office.declare("list", contract())
-    office.hand_in("list/名单_20260101.csv", LIST)
-    assert office.run("2026-01-01").code == 0
-    office.declare("list", contract("{property: null_words, value: [某单位]}"))
-    assert office.run("2026-01-02").code == 0
-    return office
-
-
-def names(office: Office, table: str, release: str) -> list[Any]:
-    answer = office.jiceng("sql", f"select name from {table}", "--release", release, "--format", "json")
-    assert answer.code == 0, answer.err
-    return sorted((row["name"] for row in rows_of(answer)), key=str)
-
-
-def test_nobody_and_nothing_is_named_by_such_a_word(office: Office) -> None:
-    assert names(office, "resident", "2026-01-01.1") == [f"甲某{number}" for number in sorted("一二五六七八")]
-    # Two employers of which only the address is known.
-    assert names(office, "organisation", "2026-01-01.1") == [None, None, "丙公司", "乙公司", "某单位"]
-
-
-def test_word_that_the_contract_adds_ends_what_was_named_by_it(office: Office) -> None:
-    assert names(office, "organisation", "2026-01-02.1") == [None, None, "丙公司", "乙公司"]
-
-
-def test_key_that_is_such_a_word_is_none(office: Office) -> None:
-    [row] = open_lake(office.workspace).rows("ops.quarantine").to_pylist()
-
-    assert (row["row_number"], row["stage"], row["reason"]) == (10, "harmonise", "key_missing")
-
-
-def test_books_close_over_rows_that_no_longer_apply(office: Office) -> None:
-    lake = open_lake(office.workspace)
-    ended = [row for row in lake.rows("harmonised.organisation").to_pylist() if row["valid_to"]]
-
-    assert {row["source_key"] for row in ended} == {"7", "8"}
-    assert {row["valid_to"] for row in ended} == {date(2026, 1, 2)}

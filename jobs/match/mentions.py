@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from jobs.common.conf import Conf
 from jobs.common.contracts import default_role
+from jobs.common.null_words import word_key
 from jobs.common.rows import WHITESPACE, mention_id
 from jobs.common.tables import Lake, row_hash
 from jobs.common.versions import current
@@ -23,6 +24,7 @@ IDENTITY = ["mention_id", "kind", "system", "object", "source_key", "role", "fil
 # Full-width letters, digits and marks, and the brackets that stand for round ones.
 _FULL = "".join(chr(0xFF01 + i) for i in range(94)) + "【】〔〕[]{}"
 _HALF = "".join(chr(0x21 + i) for i in range(94)) + "()()()()"
+_TO_HALF = str.maketrans(_FULL, _HALF)
 # A number is read from so many hexadecimal digits of an id: as many as fit into a bigint.
 _DIGITS = 15
 NUMBERINGS = range(32 - _DIGITS + 1)
@@ -137,7 +139,7 @@ def _dwelling_evidence() -> dict[str, Column]:
 def _organisation_evidence(no_names: Sequence[str]) -> dict[str, Column]:
     def name_key(column: str) -> Column:
         plain = plain_name(F.col(column))
-        is_none = plain.isin("", *(plain_name(F.lit(name)) for name in no_names))
+        is_none = plain.isin("", *(word_key(name).translate(_TO_HALF) for name in no_names))
         return F.when(~is_none, F.xxhash64(plain))
 
     return {"code_key": key_of("credit_code"), "name_key": name_key("name"), "former_key": name_key("former_name")}
