@@ -38,7 +38,7 @@ _SERIAL = "^[1-9][0-9]{4}$"
 # A whole number out of a column of floats. More than 15 digits, or digits that a display has rounded away, are not its own.
 _FLOAT = "^([+-]?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4}))[.]0+$"
 _EXPONENT = "^([1-9])[.]([0-9]{1,14})[Ee][+]?0?([0-9]{1,2})$"
-# The last year that is one: those behind it stand for "no end".
+# The last day that is one: those behind it stand for "no end".
 _LAST_DAY = "8999-12-31"
 _SCIENTIFIC = "^[0-9](\\.[0-9]+)?E\\+?1[0-9]$"
 
