@@ -120,6 +120,11 @@ def test_a_bomb_is_refused_and_the_next_file_is_read(tmp_path: Path, name: str) 
     assert read(write_book(tmp_path), REGISTER) == 2
 
 
+def test_what_a_file_may_take_is_left_to_it_by_the_libraries(tmp_path: Path) -> None:
+    # Arrow's own pool would take a gigabyte of these in advance.
+    assert read(bomb(tmp_path, 15), REGISTER, Limits(memory_mb=1100, memory_mb_each=0)) == 150_001
+
+
 def test_limits_grow_with_the_file_up_to_a_most() -> None:
     limits = Limits()
     assert limits.of_size(0) == (512, 30)

@@ -34,6 +34,8 @@ _MB = 1 << 20
 _START_SECONDS = 120
 # By a clock on the wall a reader may take so many times its seconds: beyond, it waits for something that does not come.
 _PATIENCE = 20
+# Libraries that set memory aside in advance would leave none of what a file may take: Arrow's own pool takes a gigabyte.
+_LEAN = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _take_child() -> Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,  # what readers say of their defects may hold values
-            env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+            env={**os.environ, "PYTHONPATH": path, **_LEAN},
         )
     return Child(process, ours)
 
