@@ -20,6 +20,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -197,6 +198,7 @@ def is_open_for_writing(handle: BinaryIO) -> bool:
     return False
 
 
+@cache
 def file_system(device: int) -> str | None:
     """Type of the file system of a device, as mounted."""
     number = f"{os.major(device)}:{os.minor(device)}"
@@ -323,9 +325,10 @@ def holds(path: Path, file_id: str) -> bool:
 
 def _enter(copy: Path, kept: Path) -> None:
     """Give a copy its place in the archive, in place of a damaged one; on the disk when this returns."""
+    is_first = not kept.parent.exists()
     kept.parent.mkdir(parents=True, exist_ok=True)
     copy.rename(kept)
-    for folder in (kept.parent, kept.parent.parent):
+    for folder in (kept.parent, kept.parent.parent) if is_first else (kept.parent,):
         number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(number)
