@@ -34,7 +34,8 @@ _ROW_TAG = b"row>"
 _LONGEST_ROW = 8 << 20
 # Each is found soon where it is not, so that a sheet without such cells costs little more than its unpacking.
 _FAR_CELL = re.compile(rb' r="[A-Z]{3}')
-_ODD_SIGNS = (re.compile(rb"t=[\"']e[\"']"), re.compile(rb"<f|:f[ />]"), re.compile(rb"v>\s*[-+]?[iInN]"))
+_ODD_SIGNS = (b't="e"', b"t='e'", b"<f", b":f>", b":f ", b":f/")
+_ODD_NUMBER = re.compile(rb"v>\s*[-+]?[iInN]")
 _ERROR = re.compile(rb"(<(?:\w+:)?c\s[^<>]*?\bt=)([\"'])e\2")
 _EMPTY_FORMULA = re.compile(
     rb"<((?:\w+:)?)c((?:\s[^<>]*)?)>\s*<\1f(?:\s[^<>]*)?(?:/>|>[^<]*</\1f>)\s*(<\1v\s*/>|<\1v>\s*</\1v>)?\s*</\1c>"
@@ -85,9 +86,13 @@ def _survey(archive: zipfile.ZipFile, part: str) -> tuple[bool, bool]:
     is_odd = is_far = False
     with archive.open(part) as file:
         for piece in _pieces(file):
-            is_odd = is_odd or (any(sign.search(piece) for sign in _ODD_SIGNS) and _spell_out(piece) != piece)
+            is_odd = is_odd or (_may_be_odd(piece) and _spell_out(piece) != piece)
             is_far = is_far or _FAR_CELL.search(piece) is not None
     return is_odd, is_far
+
+
+def _may_be_odd(piece: bytes) -> bool:
+    return any(sign in piece for sign in _ODD_SIGNS) or _ODD_NUMBER.search(piece) is not None
 
 
 def _extent(archive: zipfile.ZipFile, part: str, is_far: bool) -> tuple[int, int]:
