@@ -15,14 +15,15 @@ from typing import Any
 
 from jobs.common.books import balances
 from jobs.common.code import code_version
-from jobs.common.decisions import ACCEPT, fresh_decisions
+from jobs.common.decisions import ACCEPT, READ, fresh_decisions
 from jobs.common.deliveries import deliveries_with_status, file_key, known_files, still_refused
 from jobs.common.errors import Refusal
 from jobs.common.file_names import shown
 from jobs.common.inbox import explain_waiting, left_behind, waiting_files
 from jobs.common.losses import count_ended
+from jobs.common.readings import LANDED, judged_in
 from jobs.common.releases import PUBLISHED, all_releases, visible_release
-from jobs.common.runs import REFUSED, RELEASED, all_runs, close_run, lock
+from jobs.common.runs import REFUSED, RELEASED, all_runs, close_run, lock, run_night
 from jobs.common.stage import STAGES, Context, guarded, open_context, peak_memory_mb, read_refusal
 from jobs.common.whole import count_files, shortcomings
 from jobs.common.workspace import open_workspace
@@ -108,7 +109,34 @@ def judge_sources(context: Context) -> dict[str, Any]:
         found[system] = {"state": state, "files": described, "shortcomings": lacking.get(system, [])}
         if system in conf.refused_contracts:
             found[system]["contract"] = str(conf.refused_contracts[system]).splitlines()
+    for system, told in judge_readings(context).items():
+        if system in found:
+            found[system]["readings"] = told
     return found
+
+
+def judge_readings(context: Context) -> dict[str, list[dict[str, Any]]]:
+    """Per system: how many files of an object were read anew this night under a changed contract (`read`), and how many stand
+    as they were read before because today's contract refuses them (`kept`), with the first one's name and why.
+    """
+    night, lake = context.run.night, context.lake
+    files = known_files(lake)
+    told = [
+        ("read", files[file_key(row)])
+        for row in lake.rows("ops.decision", {"decision": READ, "night": night}).to_pylist()
+    ]
+    landed = [row for row in files.values() if row["status"] in LANDED and row["refused_in"]]
+    told += [
+        ("kept", row) for row in landed if run_night(row["refused_in"]) == night and judged_in(row) != row["read_in"]
+    ]
+    found: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = defaultdict(dict)
+    for state, row in sorted(told, key=lambda one: (one[0], *file_key(one[1]))):
+        is_kept = state == "kept"
+        why = {name: row[name] if is_kept else None for name in ("reason", "detail")}
+        first = {name: row[name] for name in ("object", "file_id")} | {"state": state, **why, "files": 0}
+        first["name"] = shown(row["name"], row["file_id"])
+        found[row["system"]].setdefault((state, row["object"], *why.values()), first)["files"] += 1
+    return {system: list(groups.values()) for system, groups in found.items()}
 
 
 def _delivery_key(row: dict[str, Any]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from jobs.common.decisions import ACCEPT, fresh_decisions
 from jobs.common.deliveries import file_key
 from jobs.common.errors import Busy
 from jobs.common.inbox import is_system, ready_files, systems_with_files
+from jobs.common.readings import systems_read_otherwise
 from jobs.common.releases import recover_release
 from jobs.common.runs import (
     AIRFLOW,
@@ -73,11 +74,12 @@ def run(workspace: Workspace, night: date, driver: str, conf: Conf | None = None
 def make_plan(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> dict[str, Any]:
     """Sources to work on, and whether there is anything new since the night's last run.
 
-    A source has work where a file lies in its inbox, waits to be landed, or was refused and may be readable now; where
-    none has, all are named, so that there is always one.
+    A source has work where a file lies in its inbox, waits to be landed, was refused and may be readable now, or was read under
+    another contract; where none has, all are named, so that there is always one.
     """
     pending = lake.rows("ops.file", {"status": ["waiting", "refused"]}, ["system"]).column("system").to_pylist()
     shaken = lake.rows("ops.decision", {"night": None}, ["system"]).column("system").to_pylist()
+    shaken += systems_read_otherwise(workspace, lake, conf, run)
     known = {system for system in (*pending, *shaken) if is_system(system)}
     sources = {*systems_with_files(workspace), *known} or {*conf.sources, *conf.refused_contracts}
     return {"nothing_new": _nothing_new(workspace, lake, conf, run), "sources": sorted(sources)}

@@ -49,6 +49,7 @@ def hand_in(context: Context, name: str, text: str, as_of: date) -> str:
     common = {"system": "town", "object": "people", "sheet": "", "name": name, "file_id": file_id, "as_of": as_of}
     common["night"] = context.run.night
     waiting = {**common, "status": "waiting", "reason": None, "detail": None, "rows_read": None}
+    waiting |= {"read_in": None, "refused_in": None}
     delivered = {**common, "run_id": context.run.run_id}
     context.lake.upsert("ops.file", context.lake.table_of("ops.file", [waiting]))
     context.lake.upsert("ops.delivery", context.lake.table_of("ops.delivery", [delivered]))

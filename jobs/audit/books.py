@@ -13,15 +13,17 @@ from jobs.audit.entries import FILE, entry
 from jobs.audit.held_books import held_terms
 from jobs.audit.row_books import row_terms
 from jobs.audit.state_books import state_terms
-from jobs.common.decisions import HELD
+from jobs.common.decisions import HELD, READ, fresh_decisions
 from jobs.common.deliveries import file_key, objects_of_night
 from jobs.common.stage import Context
 
 
 def books_of_night(context: Context) -> list[dict[str, Any]]:
-    """Rows for `ops.ledger`: of every file taken this night, every record and every kind."""
+    """Rows for `ops.ledger`: of every file taken or read anew this night, every record and every kind."""
     entries = file_terms(context)
-    delivered = {tuple(row[name] for name in FILE) for row in entries}
+    tonight = context.lake.rows("ops.delivery", {"night": context.run.night}).to_pylist()
+    delivered = {tuple(row[name] for name in FILE) for row in tonight}
+    delivered &= {tuple(row[name] for name in FILE) for row in entries}
     entries += row_terms(context, objects_of_night(context.lake, context.conf, context.run.night), delivered)
     entries += held_terms(context)
     states, records = state_terms(context, entries)
@@ -32,9 +34,10 @@ def books_of_night(context: Context) -> list[dict[str, Any]]:
 
 
 def file_terms(context: Context) -> list[dict[str, Any]]:
-    """read, landed, quarantined and skipped of each file of the night that landed, also of one that is held back."""
+    """read, landed, quarantined and skipped of each file of the night that landed or was read anew, also of one held back."""
     lake = context.lake
     wanted = {file_key(row) for row in lake.rows("ops.delivery", {"night": context.run.night}).to_pylist()}
+    wanted |= {file_key(row) for row in fresh_decisions(lake, context.run.night, READ)}
     entries = []
     for file in sorted(
         lake.rows("ops.file").to_pylist(), key=lambda row: (row["system"], row["object"], row["file_id"])

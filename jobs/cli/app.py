@@ -123,7 +123,7 @@ def withdraw(
 ) -> None:
     """Take a bad file back out: after the next run the records are as if it had never come.
 
-    The archive keeps it; handed in again it stays out. A corrected export is taken as usual. Exit code 4: a run is live or open.
+    The archive keeps it; handed in again it stays out, unless its contract was mended. Exit code 4: a run is live or open.
 
     Example: jiceng withdraw 5c0e1f2a --because "an export of another street"
     """

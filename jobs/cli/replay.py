@@ -21,7 +21,7 @@ from jobs.cli.decisions import let_through
 from jobs.cli.nightly import list_steps, work_run
 from jobs.common.code import code_version
 from jobs.common.conf import Conf, snapshot_conf
-from jobs.common.decisions import ACCEPT, accept, withdraw
+from jobs.common.decisions import ACCEPT, WITHDRAW, accept, withdraw
 from jobs.common.deliveries import file_key
 from jobs.common.errors import Refusal, UserError
 from jobs.common.file_names import shown, spell_name
@@ -174,7 +174,8 @@ def _was_again(workspace: Workspace, run: Run) -> bool:
 
 def decide_as_recorded(workspace: Workspace, target: Workspace, after_run: str) -> None:
     """Decide in `target` about the files about which somebody decided after a run."""
-    decided = open_lake(workspace).rows("ops.decision", {"after_run": after_run}).to_pylist()
+    where = {"after_run": after_run, "decision": [WITHDRAW, ACCEPT]}  # the others are made by the runs themselves
+    decided = open_lake(workspace).rows("ops.decision", where).to_pylist()
     told = {(row["decision"], row["system"], row["file_id"]): (row["because"], row["approved_by"]) for row in decided}
     for (decision, system, file_id), (because, who) in sorted(told.items()):
         (accept if decision == ACCEPT else withdraw)(open_lake(target), f"{system}/{file_id}", because, who)

@@ -128,7 +128,7 @@ def _run_rows(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> list[di
     sources = judge_sources(Context(workspace, at_that_time, open_lake(workspace, at_that_time), run))
     if run.is_open:  # what has not come yet may still come
         sources = {name: source for name, source in sources.items() if source["state"] != "missing"}
-    rows += _source_rows(sources, conf)
+    rows += _source_rows(sources, conf) + _reading_rows(sources, conf)
     rows += [_row("gate", run.run_id, "refused", reason) for reason in read_refusal(workspace, run.run_id)]
     warnings = lake.rows("ops.audit", {"run_id": run.run_id, "severity": "warning", "success": False}).to_pylist()
     for row in sorted(warnings, key=lambda row: (row["table_name"], row["rule"])):
@@ -158,6 +158,27 @@ def _source_rows(sources: dict[str, Any], conf: Conf) -> list[dict[str, Any]]:
                 rows.append(_row("file", f"{system}/{file['name']}", "let through", told))
         for lack in source.get("shortcomings", ()):
             rows.append(_row("file", f"{system}/{lack['name']}", "partial", explain_shortcoming(lack, conf)))
+    return rows
+
+
+def _reading_rows(sources: dict[str, Any], conf: Conf) -> list[dict[str, Any]]:
+    """Files of earlier nights that were read anew under a changed contract, and those that it refuses."""
+    rows = []
+    for system, told in ((system, told) for system, source in sources.items() for told in source.get("readings", ())):
+        count = f"{told['files']:,} file{'s' * (told['files'] > 1)}"
+        if told["state"] == "read":
+            detail = (
+                f"{count} of earlier nights, as the contract reads them otherwise now; `jiceng books` counts their rows"
+            )
+            rows.append(_row("contract", f"{system} {told['object']}", "read anew", detail))
+        else:
+            name = f"{system}/{told['name']}" + (f" and {told['files'] - 1:,} more" if told["files"] > 1 else "")
+            reason = (
+                f"; under today's contract: {_explain_reason(told, conf)}"
+                if told["reason"] in conf.reasons["file"]
+                else ""
+            )
+            rows.append(_row("file", name, "as before", f"its rows stand as they were read before{reason}"))
     return rows
 
 

@@ -1,4 +1,5 @@
-"""What a person decides about files: one is taken back out, or one that was held back is let through.
+"""What a person decides about files: one is taken back out, one that was held back is let through, or a contract is mended and
+the files that were read under it are read anew.
 
 A withdrawn file stays in the archive, and the rows that it gave leave the records in the first night that works after the
 decision: each key is then as the remaining files left it, as if the file had never come. A file that is let through is taken
@@ -13,16 +14,19 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
 from jobs.common.contracts import SourceObject
 from jobs.common.deliveries import ObjectNight, deliveries_with_status, file_key, known_files, object_night
 from jobs.common.errors import UserError
 from jobs.common.file_names import read_name, shown
-from jobs.common.runs import all_runs
+from jobs.common.runs import Run, all_runs
 from jobs.common.tables import Lake
 from jobs.common.whole import is_whole
 
 WITHDRAWN, HELD = "withdrawn", "held"  # of `ops.file`
-WITHDRAW, ACCEPT = "withdraw", "accept"  # of `ops.decision`
+WITHDRAW, ACCEPT, READ = "withdraw", "accept", "read"  # of `ops.decision`
 _STATES = ("waiting", "accepted", "refused", "late", HELD, WITHDRAWN)
 _SHORTEST, _ID_SHOWN = 8, 12  # characters of an id by which a file may be named, and that tell it from others
 _LISTED = 20  # of several files of one name
@@ -152,23 +156,45 @@ def fresh_decisions(lake: Lake, night: date, *what: str) -> list[dict[str, Any]]
 
 
 def is_shaken(lake: Lake, obj: SourceObject, night: date) -> bool:
-    """Whether a file of the object leaves its records in `night`."""
-    return any(
-        (row["system"], row["object"]) == (obj.system, obj.name) for row in fresh_decisions(lake, night, WITHDRAW)
-    )
+    """Whether a file of the object leaves its records in `night`, or is read anew."""
+    fresh = fresh_decisions(lake, night, WITHDRAW, READ)
+    return any((row["system"], row["object"]) == (obj.system, obj.name) for row in fresh)
 
 
-def mark_worked_out(lake: Lake, night: date) -> None:
-    """Note that the decisions have taken effect."""
-    rows = [{**row, "night": night} for row in fresh_decisions(lake, night, WITHDRAW, ACCEPT)]
+def record_read(lake: Lake, run: Run, file: dict[str, Any]) -> None:
+    """Note that raw rows of a file have become others, so that the records that stand on them are worked out anew.
+
+    Args:
+        lake: of the workspace.
+        run: that has read it.
+        file: row of `ops.file`.
+    """
+    place = {name: file[name] for name in ("system", "object", "sheet", "file_id")}
+    told = {"decision": READ, "after_run": run.run_id, "night": None, "approved_by": None, "because": None}
+    lake.upsert("ops.decision", lake.table_of("ops.decision", [{**place, **told}]))
+
+
+def files_read_anew(lake: Lake, night: date) -> dict[tuple[str, str], set[str]]:
+    """Ids of the files that were read anew for `night`, by system and object; an object without any has an empty set."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in fresh_decisions(lake, night, READ):
+        found[row["system"], row["object"]].add(row["file_id"])
+    return found
+
+
+def mark_worked_out(lake: Lake, night: date, systems: Collection[str]) -> None:
+    """Note that the decisions about these systems' files have taken effect."""
+    fresh = fresh_decisions(lake, night, WITHDRAW, ACCEPT, READ)
+    rows = [{**row, "night": night} for row in fresh if row["system"] in systems]
     if rows:
         lake.upsert("ops.decision", lake.table_of("ops.decision", rows))
 
 
-def remaining_nights(lake: Lake, obj: SourceObject, night: date) -> list[ObjectNight]:
+def remaining_nights(lake: Lake, obj: SourceObject, night: date, is_wary: bool = False) -> list[ObjectNight]:
     """Nights before `night` whose files make up the object's records without the withdrawn ones, the latest first.
 
-    Of snapshots those back to the last one that was whole, as the others end nothing; else all nights.
+    Of snapshots those back to the last one that was whole, as the others end nothing; else all nights. `is_wary` asks for more
+    where harmonise has yet to find out whether each key can be read.
     """
     rows = [row for row in deliveries_with_status(lake) if (row["system"], row["object"]) == (obj.system, obj.name)]
     rows = [row for row in rows if row["night"] < night]
@@ -176,6 +202,16 @@ def remaining_nights(lake: Lake, obj: SourceObject, night: date) -> list[ObjectN
     for earlier in sorted({row["night"] for row in rows if row["status"] in ("accepted", "late")}, reverse=True):
         known = object_night(obj, [row for row in rows if row["night"] <= earlier], earlier)
         found.append(known)
-        if is_whole(lake, known):
+        if is_whole(lake, known) and not (is_wary and _may_lack_keys(lake, known)):
             break
     return found
+
+
+def _may_lack_keys(lake: Lake, known: ObjectNight) -> bool:
+    """Whether a raw row of the night looks as if harmonise found no key in it."""
+    names = [column.name for column in known.obj.columns if column.primary_key]
+    condition = ds.field("file_id").isin([file.file_id for file in known.counting])
+    cells = lake.dataset(known.obj.raw_table).to_table(columns=names, filter=condition).columns if names else []
+    return any(
+        pc.any(pc.fill_null(pc.match_substring_regex(column, r"^[\pZ\pC]*$|^\s*#"), True)).as_py() for column in cells
+    )

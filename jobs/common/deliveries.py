@@ -10,7 +10,7 @@ from typing import Any
 
 from jobs.common.conf import Conf
 from jobs.common.contracts import SourceObject
-from jobs.common.runs import run_number
+from jobs.common.runs import run_night, run_number
 from jobs.common.tables import Lake
 
 
@@ -53,8 +53,16 @@ def known_files(lake: Lake) -> dict[tuple[str, ...], dict[str, Any]]:
 def deliveries_with_status(lake: Lake) -> list[dict[str, Any]]:
     """Rows of `ops.delivery` with the status of their file, oldest first."""
     files = known_files(lake)
-    rows = [{**row, "status": files[file_key(row)]["status"]} for row in lake.rows("ops.delivery").to_pylist()]
+    rows = [{**row, "status": status_of(row, files[file_key(row)])} for row in lake.rows("ops.delivery").to_pylist()]
     return sorted(rows, key=lambda row: (row["night"], run_number(row["run_id"]), row["as_of"], row["name"]))
+
+
+def status_of(delivery: dict[str, Any], file: dict[str, Any]) -> str:
+    """The status of a delivery: what a contract refuses tonight was taken on the nights before, if it was read then."""
+    is_refused_now = file["status"] == "refused" and file["read_in"] is not None and file["refused_in"] is not None
+    if is_refused_now and delivery["night"] < run_night(file["refused_in"]):
+        return "accepted"
+    return str(file["status"])
 
 
 def still_refused(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -53,6 +53,16 @@ def run_number(run_id: str) -> int:
     return int(run_id.rpartition(".")[2])
 
 
+def run_night(run_id: str) -> date:
+    """Night of a run."""
+    return date.fromisoformat(run_id.rpartition(".")[0])
+
+
+def run_order(run_id: str) -> tuple[date, int]:
+    """Where a run stands among all: by its night, then its number."""
+    return run_night(run_id), run_number(run_id)
+
+
 def tonight() -> date:
     """Today's date in Shanghai."""
     return datetime.now(_SHANGHAI).date()

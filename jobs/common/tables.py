@@ -323,10 +323,15 @@ class Lake:
         return pa.schema([(c.name, _ARROW[c.type]) for c in self.declared[name].columns])
 
     def _overwrite(self, name: str, rows: pa.Table | pa.RecordBatchReader, predicate: str | None = None) -> None:
-        """Replace all rows, or those of a predicate; the table stays opened, as it is after this commit."""
+        """Replace all rows, or those of a predicate; the table stays opened, as it is after this commit.
+
+        A column that is declared no longer stays in the table, and is null in these rows.
+        """
         path, table = self.path(name), self._latest(name).table
+        has_more = any(field.name not in rows.schema.names for field in table.schema().fields)
+        told: dict[str, Any] = {"schema_mode": "merge"} if predicate and has_more else {}
         try:
-            write_deltalake(table, rows, mode="overwrite", predicate=predicate, writer_properties=_WRITTEN)
+            write_deltalake(table, rows, mode="overwrite", predicate=predicate, writer_properties=_WRITTEN, **told)
         except DeltaError as error:
             # Its message may show the rows at fault, and no message of ours may.
             raise RuntimeError(f"{name}: the rows could not be written ({type(error).__name__})") from None

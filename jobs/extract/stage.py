@@ -11,11 +11,12 @@ from contextlib import suppress
 from datetime import date
 from typing import Any
 
-from jobs.common.conf import Conf, snapshot_conf
-from jobs.common.contract_rules import SUFFIX
+from jobs.common.conf import snapshot_conf
 from jobs.common.contracts import Source
+from jobs.common.decisions import WITHDRAWN
 from jobs.common.deliveries import deliveries_with_status, file_key, known_files, still_refused
 from jobs.common.inbox import InboxFile, as_of_day, match_objects, ready_files
+from jobs.common.readings import PastReadings, contract_text
 from jobs.common.releases import release_of_run
 from jobs.common.runs import all_runs
 from jobs.common.stage import Context
@@ -110,11 +111,6 @@ def refused_before(context: Context, source: Source | None, system: str, handed_
     return list(found.values())
 
 
-def contract_text(conf: Conf, system: str) -> bytes | None:
-    path = conf.files.get(f"sources/{system}{SUFFIX}")
-    return path.read_bytes() if path else None
-
-
 def describe_file(
     context: Context, source: Source | None, file: InboxFile, file_id: str, handed_over: date | None = None
 ) -> list[dict[str, Any]]:
@@ -158,17 +154,35 @@ def judge_day(day: date | None, night: date) -> dict[str, Any]:
 def record_files(context: Context, files: list[dict[str, Any]]) -> None:
     """One row a delivery; one row a content, which stays as it is when the same bytes come again.
 
-    A content that was refused before is tried again: the contract may have been mended since.
+    A content that was refused before is tried again: the contract may have been mended since. So is one that was withdrawn, if
+    the contract reads it otherwise than it did then.
     """
     lake = context.lake
     known = known_files(lake)
     fresh: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in files:
         key = file_key(row)
-        if key not in known or known[key]["status"] == "refused":
-            fresh.setdefault(key, row)
+        before = known.get(key)
+        if before is None or before["status"] == "refused" or is_mended(context, before):
+            fresh.setdefault(key, row | _still_read(before))
     names = lake.declared["ops.delivery"].names
     rows = [{name: ({**row, "run_id": context.run.run_id})[name] for name in names} for row in files]
     # Files first: a delivery without its file would be counted, a file without its delivery is only taken again.
     lake.upsert("ops.file", lake.table_of("ops.file", list(fresh.values())))
     lake.upsert("ops.delivery", lake.table_of("ops.delivery", rows))
+
+
+def is_mended(context: Context, file: dict[str, Any]) -> bool:
+    """Whether a withdrawn file is read otherwise under today's contract."""
+    if file["status"] != WITHDRAWN:
+        return False
+    source = context.conf.sources.get(file["system"])
+    obj = next((obj for obj in source.objects if obj.name == file["object"]), None) if source else None
+    return obj is not None and PastReadings(context, obj).differs(file)
+
+
+def _still_read(before: dict[str, Any] | None) -> dict[str, Any]:
+    """What stays of a file's row where it is tried again: of one that was read before it was refused, what it was read as."""
+    if before is None or before["status"] == WITHDRAWN or before["read_in"] is None:
+        return {"read_in": None, "refused_in": None}
+    return {name: before[name] for name in ("night", "rows_read", "read_in", "refused_in")}

@@ -8,6 +8,7 @@ Reads: conf, `ops.rules`, the code of the stage and of all that it imports. Writ
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +16,7 @@ from datetime import date
 from jobs.common.code import code_hash
 from jobs.common.conf import Conf
 from jobs.common.contracts import SourceObject
-from jobs.common.decisions import withdrawn_files
+from jobs.common.decisions import READ, withdrawn_files
 from jobs.common.divisions import LISTS as DIVISION_LISTS
 from jobs.common.model import ModelField, Record
 from jobs.common.rows import fed_records
@@ -53,9 +54,9 @@ def rule_states(lake: Lake, conf: Conf, night: date) -> list[RuleState]:
         else:
             tried.add(place)
     now = {}
-    withdrawn = withdrawn_files(lake)
+    withdrawn, read = withdrawn_files(lake), _readings(lake)
     for obj in (obj for source in conf.sources.values() for obj in source.objects):
-        gone = withdrawn[obj.system, obj.name]
+        gone = [*withdrawn[obj.system, obj.name], *read[obj.system, obj.name]]
         for record, role in fed_records(obj):
             if record in conf.model:
                 now[obj.system, obj.name, record, role] = rules_hash(conf, obj, conf.model[record], role, gone)
@@ -64,8 +65,16 @@ def rule_states(lake: Lake, conf: Conf, night: date) -> list[RuleState]:
     return [RuleState(*place, before.get(place), now.get(place), place in tried) for place in sorted(places)]
 
 
-def rules_hash(conf: Conf, obj: SourceObject, record: Record, role: str, withdrawn: Collection[str] = ()) -> str:
-    """Hash of all that decides how the object's rows become this record; that files were withdrawn is a part of it."""
+def _readings(lake: Lake) -> dict[tuple[str, str], list[str]]:
+    """Which files were read anew, each with the run that did so last, by system and object."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in lake.rows("ops.decision", {"decision": READ}).to_pylist():
+        found[row["system"], row["object"]].append(f"{row['file_id']} {row['after_run']}")
+    return found
+
+
+def rules_hash(conf: Conf, obj: SourceObject, record: Record, role: str, files: Collection[str] = ()) -> str:
+    """Hash of all that decides how the object's rows become this record; `files` tells which were withdrawn or read anew."""
     columns = [column for column in obj.columns if any((f.record, f.role) == (record.name, role) for f in column.feeds)]
     fields = sorted({f.field for column in columns for f in column.feeds if (f.record, f.role) == (record.name, role)})
     lists = sorted({name for field in record.fields if field.name in fields for name in _lists_of(field)})
@@ -76,7 +85,7 @@ def rules_hash(conf: Conf, obj: SourceObject, record: Record, role: str, withdra
         [repr(field) for field in record.fields],
         [[name, hashlib.sha256(conf.path(f"codes/{name}.csv").read_bytes()).hexdigest()] for name in lists],
         code_hash("jobs.harmonise.stage"),  # whoever changes it may have changed what any value becomes
-        *sorted(withdrawn),
+        *sorted(files),
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]
 

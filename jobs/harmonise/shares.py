@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.contracts import SourceObject
-from jobs.common.decisions import WITHDRAW, fresh_decisions
+from jobs.common.decisions import READ, WITHDRAW, files_read_anew, fresh_decisions, remaining_nights
 from jobs.common.deliveries import ObjectNight, known_files, objects_of_night
 from jobs.common.engine import side_by_side
 from jobs.common.rows import CELL, keyed_rows
@@ -47,7 +47,7 @@ def night_shares(context: Context, rules: Sequence[RuleState]) -> list[Share]:
     delivered = {night.obj.raw_table: night for night in objects_of_night(lake, conf, context.run.night) if night.files}
     landed = {place[:2] for place, file in known_files(lake).items() if file["night"] < context.run.night}
     again = {(r.system, r.object) for r in rules if r.has_changed or r.was_tried} & landed
-    again |= {(row["system"], row["object"]) for row in fresh_decisions(lake, context.run.night, WITHDRAW)}
+    again |= {(row["system"], row["object"]) for row in fresh_decisions(lake, context.run.night, WITHDRAW, READ)}
 
     def share(obj: SourceObject) -> Share | None:
         own = [rule for rule in rules if (rule.system, rule.object) == (obj.system, obj.name)]
@@ -81,6 +81,7 @@ def object_share(context: Context, obj: SourceObject, night: ObjectNight | None,
     rows = [] if tonight is None else [tonight]
     count = None
     if again and not whole:
+        set_aside_anew(context, obj, set() if night is None else {file.file_id for file in night.counting})
         standing, count = standing_rows(lake, run_id, obj, again, context.run.night, tonight), 0
         if standing is not None:
             set_aside(context, obj, standing[1], standing[0], adds=True)
@@ -116,3 +117,21 @@ def set_aside(context: Context, obj: SourceObject, files: Sequence[str], keyed: 
     count = sum(map(len, by_file.values()))
     if count and not adds:
         context.log("harmonise", f"{obj.system} {obj.name}: rows set aside", quarantined=count)
+
+
+def set_aside_anew(context: Context, obj: SourceObject, settled: set[str]) -> None:
+    """The same for the files of earlier nights that were read anew for tonight, but for those `settled`.
+
+    Whether a snapshot was whole follows from what is set aside of it, and how far back to look from whether it was whole.
+    """
+    lake, night = context.lake, context.run.night
+    anew = files_read_anew(lake, night)[obj.system, obj.name] - settled
+    while anew:
+        before = len(anew)
+        for known in remaining_nights(lake, obj, night, is_wary=True):
+            if left := sorted({file.file_id for file in known.counting} & anew):
+                keyed = keyed_rows(lake, obj, known.files).where(F.col("file_id").isin(left))
+                set_aside(context, obj, left, keyed)
+                anew -= set(left)
+        if len(anew) == before:
+            return

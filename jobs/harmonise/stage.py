@@ -11,7 +11,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.decisions import mark_worked_out, withdrawn_files
+from jobs.common.decisions import files_read_anew, mark_worked_out, withdrawn_files
 from jobs.common.engine import side_by_side
 from jobs.common.model import Record
 from jobs.common.rows import RECORD_KEY, fed_records, record_rows
@@ -58,7 +58,7 @@ def run(context: Context) -> None:
     if issues:
         lake.merge("ops.issue", union_all(issues), run_id, is_computed=True)
     write_rules(lake, rules, night, {share.place: share.standing for share in shares})
-    mark_worked_out(lake, night)
+    mark_worked_out(lake, night, context.conf.sources)
 
 
 def harmonise_record(context: Context, record: Record, shares: list[Share], rules: Sequence[RuleState]) -> DataFrame:
@@ -125,22 +125,29 @@ def find_changed(
     if changed:
         withdrawn = withdrawn_files(lake)
         gone = {file_id for share in shares for file_id in withdrawn[share.place]}
-        cleaned = lake.scratch(run_id, f"settled-{record.name}", settle_same(cleaned, record, before, gone))
+        read = files_read_anew(lake, context.run.night)
+        moved = _in_scope(share.place for share in shares if read[share.place])
+        cleaned = lake.scratch(run_id, f"settled-{record.name}", settle_same(cleaned, record, before, gone, moved))
     closed = closed.unionByName(cleaned.where(F.col("state") == "changed").select(*RECORD_KEY))
     # Computed once: what follows reads it several times, and a deep plan would be planned as often.
     closed = lake.scratch(run_id, f"closed-{record.name}", closed)
     return Findings(record, cleaned, closed, bool(changed))
 
 
-def settle_same(cleaned: DataFrame, record: Record, before: DataFrame, withdrawn: Collection[str] = ()) -> DataFrame:
+def settle_same(
+    cleaned: DataFrame, record: Record, before: DataFrame, withdrawn: Collection[str] = (), moved: Column | None = None
+) -> DataFrame:
     """Rows whose text is unchanged are `same` where their values are, and keep the place of their version; else changed.
 
-    A version of a file that was withdrawn is never kept. One row per row in: a key has one version before the night.
+    A version of a file that was withdrawn is never kept. Nor is one of the objects `moved`, whose files were read anew, unless
+    the row stands where it stood: nobody can tell what stands there now. One row per row in: a key has one version before the
+    night.
     """
     names = [field.name for field in record.fields]
     old = before.select(
         *RECORD_KEY,
         row_hash(names).alias("_values"),
+        F.col("sheet").alias("_sheet"),
         F.col("file_id").alias("_file_id"),
         F.col("row_number").alias("_row_number"),
     )
@@ -149,6 +156,9 @@ def settle_same(cleaned: DataFrame, record: Record, before: DataFrame, withdrawn
     same = unchanged & (F.col("_values") == row_hash(names))
     if withdrawn:
         same = same & ~F.col("_file_id").isin(sorted(withdrawn))
+    if moved is not None:
+        stands = [F.col(f"_{name}") == F.col(name) for name in ("sheet", "file_id", "row_number")]
+        same = same & (~moved | (stands[0] & stands[1] & stands[2]))
     settled = {
         "state": F.when(same, F.lit("same")).when(unchanged, F.lit("changed")).otherwise(F.col("state")),
         "file_id": F.when(same, F.col("_file_id")).otherwise(F.col("file_id")),

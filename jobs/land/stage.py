@@ -1,14 +1,15 @@
 """Land: every waiting file of one system becomes rows of text in its raw table, each with its file and row number; so does
-a file that comes again after `jiceng maintain` has removed rows of it.
+a file that comes again after `jiceng maintain` has removed rows of it, and one that was read under another contract.
 
-Reads: the archive, `ops.file`, `ops.delivery`. Writes: `raw.<system>__<object>`, `ops.quarantine`, `ops.skipped`, `ops.issue`
-(values under no header), and last `ops.file` (accepted, late or refused), so that a file whose landing was cut short is
-still waiting and lands again.
-Refuses: a file that its parser refuses or that cannot be read; nothing of it lands, and the other files go on. Holds back: a
-snapshot that lacks too many keys of the one before.
+Reads: the archive, `ops.file`, `ops.delivery`, `ops.decision`. Writes: `raw.<system>__<object>`, `ops.quarantine`,
+`ops.skipped`, `ops.issue` (values under no header), `ops.decision` (what was read anew), and last `ops.file` (accepted, late or
+refused), so that a file whose landing was cut short is still waiting and lands again. Refuses: a file that its parser refuses or
+that cannot be read; nothing of it lands, and the other files go on. Holds back: a snapshot that lacks too many keys of the one
+before.
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -18,14 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.ipc
 
 from jobs.common.contracts import SourceObject
-from jobs.common.decisions import WITHDRAW, fresh_decisions, remaining_nights
+from jobs.common.decisions import WITHDRAW, WITHDRAWN, fresh_decisions, record_read
 from jobs.common.deliveries import is_late
+from jobs.common.readings import PastReadings, is_conf_as_before
+from jobs.common.runs import run_order
 from jobs.common.stage import Context
 from jobs.common.tables import Lake
+from jobs.land.anew import are_moved, carried_columns, carry, files_to_land, follow_sheet, lacks_rows
 from jobs.land.batches import Batch, FileRefused, Rejected, Unnamed
 from jobs.land.fence import file_size, parse_fenced
 from jobs.land.guard import hold_back
@@ -47,51 +50,104 @@ class Part:
 
 def run(context: Context, system: str) -> None:
     """Land the waiting files of a system, object by object."""
-    source = context.conf.sources.get(system)
-    waiting = context.lake.rows("ops.file", {"system": system, "status": "waiting"}).to_pylist()
-    leaving = [row for row in fresh_decisions(context.lake, context.run.night, WITHDRAW) if row["system"] == system]
+    lake, source = context.lake, context.conf.sources.get(system)
+    files = lake.rows("ops.file", {"system": system}).to_pylist()
+    leaving = [row for row in fresh_decisions(lake, context.run.night, WITHDRAW) if row["system"] == system]
+    is_same_conf = is_conf_as_before(lake, context.run)
     for obj in source.objects if source else ():
-        landing = in_landing_order(obj, [row for row in waiting if row["object"] == obj.name])
+        own = follow_sheet(lake, obj, [row for row in files if row["object"] == obj.name])
+        landing = in_landing_order(obj, [row for row in own if row["status"] == "waiting"])
         for row in landing:
-            outcome = land_file(context, obj, row)
-            context.lake.upsert("ops.file", context.lake.table_of("ops.file", [{**row, **outcome}]))
-            shown = {"rows_read": outcome["rows_read"] or 0, "reason": outcome["reason"] or "-"}
-            context.log_each("land", f"{system} {obj.name}", f"{row['file_id'][:12]}: {outcome['status']}", **shown)
-        withdrawn = [row for row in leaving if row["object"] == obj.name]
-        for row in withdrawn:
+            land_waiting(context, obj, row)
+        gone = {row["file_id"] for row in own if row["status"] == WITHDRAWN}  # without those that have come again
+        for row in (row for row in leaving if row["object"] == obj.name and row["file_id"] in gone):
             remove_withdrawn(context, obj, row)
-        for row in thinned_files(context, obj, bool(withdrawn), [row["file_id"] for row in landing]):
-            outcome = land_file(context, obj, row, is_anew=True)
-            told = "wanted again, rows removed since are back in raw"
-            if outcome["status"] == "refused":  # the contract is another than when it was taken
-                context.lake.upsert("ops.file", context.lake.table_of("ops.file", [{**row, **outcome}]))
-                told = f"wanted again and is refused ({outcome['reason']}); what stands stays"
-            context.log_each("land", f"{system} {obj.name}", f"{row['file_id'][:12]}: {told}")
+        land_anew(context, obj, {row["file_id"] for row in landing}, is_same_conf)
         hold_back(context, obj)
         close_issues(context, obj)
 
 
-def thinned_files(context: Context, obj: SourceObject, is_shaken: bool, whole: list[str]) -> list[dict[str, Any]]:
-    """Rows of `ops.file` of files that were landed before and lack rows in the raw table: those handed over tonight, and
-    where another was withdrawn (`is_shaken`) those that the records rest on without it. `whole` are known to lack none.
+def land_waiting(context: Context, obj: SourceObject, row: dict[str, Any]) -> None:
+    """Land a file that was handed over, or that is tried again; what was read of it before stays if it is refused now."""
+    lake = context.lake
+    past, was_read = PastReadings(context, obj), row["read_in"] is not None
+    is_mended = was_read and past.differs(row)
+    outcome = land_file(context, obj, row, is_anew=was_read, is_mended=is_mended)
+    if outcome["status"] == "refused" and was_read:
+        outcome = keep(context, past, row, outcome, is_delivered=True)
+    elif outcome["status"] != "refused":
+        outcome |= {"read_in": context.run.run_id}
+        withdrawn = {"system": obj.system, "object": obj.name, "file_id": row["file_id"], "decision": WITHDRAW}
+        if is_mended or lake.rows("ops.decision", withdrawn).num_rows:
+            record_read(lake, context.run, row)
+    lake.upsert("ops.file", lake.table_of("ops.file", [{**row, **outcome}]))
+    shown = {"rows_read": outcome["rows_read"] or 0, "reason": outcome["reason"] or "-"}
+    context.log_each("land", f"{obj.system} {obj.name}", f"{row['file_id'][:12]}: {outcome['status']}", **shown)
+
+
+def land_anew(context: Context, obj: SourceObject, done: set[str], is_same_conf: bool) -> None:
+    """Land files anew that lack rows or were read under another contract, until there is none: what one file holds tells on
+    which others the records rest. `done` have just landed; `is_same_conf` as of `is_conf_as_before`.
     """
-    lake, place = context.lake, {"system": obj.system, "object": obj.name}
-    wanted = lake.rows("ops.delivery", place | {"night": context.run.night}, ["file_id"]).column("file_id").to_pylist()
-    if is_shaken:
-        nights = remaining_nights(lake, obj, context.run.night)
-        wanted += [file.file_id for known in nights for file in known.files]
-    wanted = [file_id for file_id in wanted if file_id not in whole]
-    if not wanted:
-        return []
-    landed = lake.rows("ops.file", place | {"file_id": wanted, "status": ["accepted", "late"]}).to_pylist()
-    found = []
-    for row in landed:
-        where = place | {"file_id": row["file_id"], "stage": "land"}
-        aside = sum(lake.rows(name, where, ["row_number"]).num_rows for name in ("ops.quarantine", "ops.skipped"))
-        there = lake.dataset(obj.raw_table).count_rows(filter=ds.field("file_id") == row["file_id"])
-        if there < row["rows_read"] - aside:
-            found.append(row)
-    return found
+    past, done = PastReadings(context, obj), set(done)
+    told: Counter[str] = Counter()
+    while rows := files_to_land(context, past, done, is_same_conf):
+        for row in rows:
+            told[land_again(context, past, row)] += 1
+            done.add(row["file_id"])
+    for outcome, files in sorted(told.items()):
+        context.log("land", f"{obj.system} {obj.name}: {outcome}", files=files)
+
+
+def land_again(context: Context, past: PastReadings, row: dict[str, Any]) -> str:
+    """Land one file anew and note what has changed; returns what was done."""
+    lake, run, obj = context.lake, context.run, past.obj
+    is_mended = past.differs(row)
+    outcome = land_file(context, obj, row, is_anew=True, is_mended=is_mended)
+    told = "wanted again, rows removed since are back in raw"
+    if outcome["status"] == "refused":
+        place = {"system": obj.system, "object": obj.name, "file_id": row["file_id"], "night": run.night}
+        is_delivered = lake.rows("ops.delivery", place).num_rows > 0
+        told = f"read under another contract, refused under today's ({outcome['reason']}); what stands stays"
+        outcome = keep(context, past, row, outcome, is_delivered)
+    elif is_mended:
+        record_read(lake, run, row)
+        told = "read anew, as the contract has changed"
+        is_told = row["status"] != "accepted"  # of one that is late or held the reason stays
+        reason = {name: row[name] if is_told else None for name in ("reason", "detail")}
+        outcome = {"rows_read": outcome["rows_read"], "read_in": run.run_id, **reason}
+    else:
+        outcome = {}
+    lake.upsert("ops.file", lake.table_of("ops.file", [{**row, **outcome}]))
+    return told
+
+
+def keep(
+    context: Context, past: PastReadings, row: dict[str, Any], refused: dict[str, Any], is_delivered: bool
+) -> dict[str, Any]:
+    """What becomes of a file that was read under another contract and is refused under today's: what stands of it stays.
+
+    Its rows are in the columns of today's contract afterwards, so that no field goes empty because its column is called
+    otherwise. A delivery of tonight is refused; those of earlier nights were taken.
+
+    Returns:
+        what changes of its row of `ops.file`.
+    """
+    obj, then = past.obj, past.object_then(row)
+    read_in, columns = past.read_in(row), carried_columns(obj, then) if then else {}
+    if then is not None and (are_moved(columns) or lacks_rows(context.lake, obj, row)):
+        land_file(context, obj, row, is_anew=True, then=then)
+        if are_moved(columns):
+            record_read(context.lake, context.run, row)
+    reason = {name: refused[name] for name in ("reason", "detail")}
+    changed: dict[str, Any] = {"read_in": read_in, "rows_read": row["rows_read"]}
+    first = row["refused_in"]
+    is_first = first is None or (read_in is not None and run_order(first) < run_order(read_in))
+    if is_delivered:
+        return changed | reason | {"status": "refused", "refused_in": context.run.run_id if is_first else first}
+    if row["status"] == "refused":
+        return changed
+    return changed | {"refused_in": context.run.run_id} | (reason if row["status"] == "accepted" else {})
 
 
 def remove_withdrawn(context: Context, obj: SourceObject, decision: dict[str, Any]) -> None:
@@ -112,7 +168,14 @@ def in_landing_order(obj: SourceObject, waiting: list[dict[str, Any]]) -> list[d
     return sorted(named, key=lambda row: row["as_of"], reverse=obj.mode == "snapshot")
 
 
-def land_file(context: Context, obj: SourceObject, row: dict[str, Any], is_anew: bool = False) -> dict[str, Any]:
+def land_file(
+    context: Context,
+    obj: SourceObject,
+    row: dict[str, Any],
+    is_anew: bool = False,
+    is_mended: bool = False,
+    then: SourceObject | None = None,
+) -> dict[str, Any]:
     """Parse one file and replace its rows in the raw table and in the tables of what did not land.
 
     Args:
@@ -120,6 +183,8 @@ def land_file(context: Context, obj: SourceObject, row: dict[str, Any], is_anew:
         obj: the object whose path fits.
         row: the file's row of `ops.file`.
         is_anew: whether records may stand on rows that it has there; then they stay where it is refused.
+        is_mended: whether it was read otherwise then, so that its issues are others as well.
+        then: the object as another contract read it, whose columns are carried over (default: as it is).
 
     Returns:
         status, reason, detail and rows_read for `ops.file`.
@@ -134,7 +199,8 @@ def land_file(context: Context, obj: SourceObject, row: dict[str, Any], is_anew:
     scratch.mkdir(parents=True, exist_ok=True)
     unnamed: list[Unnamed] = []
     try:
-        read = write_parts(context.lake, parts, context.workspace.archive_path(row["file_id"]), obj, unnamed)
+        path = context.workspace.archive_path(row["file_id"])
+        read = write_parts(context.lake, parts, path, obj, then or obj, unnamed)
     except FileRefused as refused:
         # An earlier try, under another contract, may have landed something of it.
         for part in () if is_anew else parts:
@@ -147,17 +213,20 @@ def land_file(context: Context, obj: SourceObject, row: dict[str, Any], is_anew:
     if is_late(context.lake, obj, row["as_of"], until):
         detail = f"as of {row['as_of']}, older than a file already taken"
         return {"status": "late", "reason": "late", "detail": detail, "rows_read": read}
-    if not is_anew:
+    if is_mended or not is_anew:
         write_issues(context, row, unnamed)
     return {"status": "accepted", "reason": None, "detail": None, "rows_read": read}
 
 
-def write_parts(lake: Lake, parts: tuple[Part, ...], path: Path, obj: SourceObject, unnamed: list[Unnamed]) -> int:
+def write_parts(
+    lake: Lake, parts: tuple[Part, ...], path: Path, obj: SourceObject, then: SourceObject, unnamed: list[Unnamed]
+) -> int:
     """Replace a file's rows in three tables, in one commit each or none, in bounded memory; returns the rows read.
 
-    Values under no header are added to `unnamed`.
+    `then` is the object as it is read, which may be under another contract. Values under no header are added to `unnamed`.
     """
     landing, *rejecting = parts
+    columns = carried_columns(obj, then)
     schemas = {part.table: lake.empty(part.table).schema for part in parts}
     read = 0
     failure: Exception | None = None
@@ -166,22 +235,23 @@ def write_parts(lake: Lake, parts: tuple[Part, ...], path: Path, obj: SourceObje
         """The rows that land; the others go to their scratch files."""
         nonlocal read, failure
         try:
-            for batch in read_ahead(parse_fenced(path, obj)):
+            for batch in read_ahead(parse_fenced(path, then)):
                 read += batch.read
                 unnamed.extend(batch.unnamed)
                 for writer, part, rejected in zip(writers, rejecting, (batch.quarantined, batch.skipped), strict=True):
                     writer.write_table(_with_constants(_to_table(rejected), part.where, schemas[part.table]))
-                yield from _with_constants(pa.table(batch.rows), landing.where, schemas[landing.table]).to_batches()
+                rows = carry(batch.rows, columns)
+                yield from _with_constants(rows, landing.where, schemas[landing.table]).to_batches()
         except Exception as error:  # whoever takes the rows would tell only that they have ceased to come
             failure = error
             raise
 
     with ExitStack() as stack:
         writers = [stack.enter_context(_open_scratch(part, schemas[part.table])) for part in rejecting]
-        rows = pa.RecordBatchReader.from_batches(schemas[landing.table], landed(writers))
+        reader = pa.RecordBatchReader.from_batches(schemas[landing.table], landed(writers))
         is_small = file_size(path) <= _COMPARED_BYTES
         try:
-            lake.replace_part(landing.table, rows.read_all() if is_small else rows, landing.where)
+            lake.replace_part(landing.table, reader.read_all() if is_small else reader, landing.where)
         except Exception as error:
             raise failure or error from None
     for part in rejecting:
