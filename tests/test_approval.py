@@ -31,7 +31,7 @@ def hand_in(office: Office, night: str, last: int) -> None:
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> Path:
     office = open_office(tmp_path_factory.mktemp("approval") / "workspace")
-    office.declare("desk", simple_contract("desk"))
+    office.declare("desk", simple_contract("desk", max_loss=1))
     for night, last, code in ((FIRST, 40, 0), (SECOND, 5, 3)):
         hand_in(office, night, last)
         answer = office.run(night)

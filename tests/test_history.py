@@ -91,9 +91,9 @@ def test_chance_takes_more_of_few_rows() -> None:
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
-    """Four nights of 40 messages, of which one is another each night; 14 in the fifth. So few are held back by nobody."""
+    """Four nights of 40 messages, of which one is another each night; 14 in the fifth, which the contract lets pass."""
     office = open_office(tmp_path_factory.mktemp("history") / "workspace")
-    office.declare("desk", simple_contract("desk"))
+    office.declare("desk", simple_contract("desk", max_loss=1))
     for night, keys in enumerate([range(n, n + 40) for n in range(1, 5)] + [range(5, 19)], start=1):
         office.hand_in(f"desk/messages_2026010{night}.csv", [f"{key} 甲" for key in keys])
         assert office.run(f"2026-01-0{night}").code == 0
@@ -126,7 +126,7 @@ def test_a_strange_night_is_released_and_told(office: Office) -> None:
 def test_values_that_nobody_understands_all_of_a_sudden(tmp_path: Path) -> None:
     """The register writes years of two digits from one night to the next."""
     office = open_office(tmp_path / "workspace")
-    office.declare("desk", simple_contract("desk"))
+    office.declare("desk", simple_contract("desk", max_loss=1))
     header = "编号,内容,时间\n"
     for night in range(1, 6):
         time = "26/1/1" if night == 5 else "2026-01-01 08:00:00"

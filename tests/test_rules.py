@@ -30,6 +30,7 @@ servers:
     customProperties:
       - {{property: path, value: "*.csv"}}
       - {{property: mode, value: {mode}}}
+      - {{property: max_loss, value: 1}}
       - {{property: as_of, value: '_(\\d{{8}})'}}
 schema:
   - name: list
