@@ -491,6 +491,10 @@ def test_a_reading_is_what_decides_how_bytes_become_rows(settings: dict[str, Any
         ({"level": 4}, False),
         ({"feeds": (Feed("appeal", "record", "text"),)}, False),
         ({"required": True}, False),
+        ({"null_words": ("无",)}, False),
+        ({"keep_words": ("无",)}, False),
+        ({"optional": True}, True),
+        ({"position": "B"}, True),
     ],
     ids=str,
 )
@@ -505,6 +509,7 @@ def test_the_order_of_columns_is_not() -> None:
     assert reading_of(replace(obj, columns=obj.columns[::-1])) == reading_of(obj)
 
 
+SUBJECT_OF_WORDS = (Feed("appeal", "record", "subject", ("无",)),)
 SUBJECT, REPLY = (Feed("appeal", "record", "subject"),), (Feed("appeal", "record", "reply"),)
 
 
@@ -514,6 +519,7 @@ SUBJECT, REPLY = (Feed("appeal", "record", "subject"),), (Feed("appeal", "record
         ([("a", "甲", ())], [("b", "甲", ())], {"b": "a"}),  # the same header under another name
         ([("a", "甲", ())], [("a", "乙", ())], {"a": "a"}),  # the same name under another header
         ([("a", "甲", SUBJECT)], [("b", "乙", SUBJECT)], {"b": "a"}),  # feeds the same field
+        ([("a", "甲", SUBJECT)], [("b", "乙", SUBJECT_OF_WORDS)], {"b": "a"}),  # likewise, with other words for nothing
         ([("a", "甲", SUBJECT)], [("b", "乙", REPLY)], {"b": None}),  # another column
         ([("a", "甲", ()), ("b", "乙", ())], [("a", "乙", ()), ("b", "甲", ())], {"a": "b", "b": "a"}),  # names exchanged
         ([("a", "甲", ()), ("b", "乙", ())], [("b", "甲", ()), ("c", "丙", ())], {"b": "a", "c": None}),

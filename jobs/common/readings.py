@@ -24,7 +24,7 @@ from jobs.common.workspace import Workspace
 # What a contract says besides: whose files it means and of which day, and what their rows mean. A word that is not listed
 # here is taken for a part of the reading: to read a file once too often changes nothing.
 _ELSE = {"path", "mode", "as_of", "timezone", "ready", "max_loss", "max_loss_from", "columns"}
-_ELSE_OF_COLUMNS = {"required", "level", "feeds", "unit"}
+_ELSE_OF_COLUMNS = {"required", "level", "feeds", "unit", "null_words", "keep_words"}
 LANDED = ("accepted", "late", "held")
 
 

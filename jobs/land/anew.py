@@ -81,7 +81,7 @@ def carried_columns(obj: SourceObject, then: SourceObject) -> dict[str, str | No
         lambda column: column.header,
         lambda column: column.position,
         lambda column: column.name,
-        lambda column: frozenset(column.feeds),
+        lambda column: frozenset((feed.record, feed.role, feed.field) for feed in column.feeds),
         lambda column: column.primary_key,
     )
     for mark in marks:
