@@ -496,3 +496,10 @@ def test_both_ways_of_reading_a_block_agree(
         patch.setattr(delimited, "_parse_fast", lambda block, width: None)
         careful = land_file(path, obj)
     assert fast == careful
+
+
+def test_quotes_that_stay_open_for_a_thousand_lines_cost_their_lines_once(tmp_path: Path) -> None:
+    lines = ['"a', *['b""c""'] * (records.MAX_RECORD_LINES - 1)] * 20
+    landed = land_file(write(tmp_path, "n\n" + "\n".join(lines) + "\n"), make_object("csv", ["n"]))
+    assert [row[1] for row in landed["quarantined"]] == ["unclosed_quote"] * 20
+    assert len(landed["rows"]) == len(lines) - 20

@@ -21,11 +21,15 @@ MAX_RECORD_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Split:
-    """Cells of a text; `is_open`: its last quote is not closed; `has_stray`: text follows a closing quote."""
+    """Cells of a text; `is_open`: its last quote is not closed; `has_stray`: text follows a closing quote.
+
+    `rest` is what stands in the open quote.
+    """
 
     cells: list[str]
     is_open: bool
     has_stray: bool
+    rest: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,22 +52,23 @@ class Parsed:
     others: list[Record]
 
 
-def split_cells(text: str, delimiter: str) -> Split:
-    """Split a record's text, without its line end, into cells."""
-    if '"' not in text:
+def split_cells(text: str, delimiter: str, opened: str | None = None) -> Split:
+    """Split a record's text, without its line end, into cells; `opened` stands before it in a quote that is open."""
+    if '"' not in text and opened is None:
         return Split(text.split(delimiter), False, False)
     cells: list[str] = []
     has_stray = False
     at = 0
     while True:
         parts: list[str] = []
-        is_quoted = text.startswith('"', at)
+        is_quoted = opened is not None or text.startswith('"', at)
         if is_quoted:
-            at += 1
+            at += opened is None
+            parts, opened = [opened or ""], None
             while True:
                 quote = text.find('"', at)
                 if quote < 0:
-                    return Split(cells, True, has_stray)
+                    return Split(cells, True, has_stray, "".join(parts) + text[at:])
                 parts.append(text[at:quote])
                 at = quote + 1
                 if not text.startswith('"', at):
@@ -116,19 +121,28 @@ def _join_lines(
 
     Returns its first line alone, still open, where no quote closes it; None where the lines end before that is known.
     """
-    first_text, first_sound = decode_line(lines[index], encoding)
-    alone = (first_text, first_sound, Split([], True, False), 1)
-    text, is_sound, size = first_text, first_sound, len(lines[index])
+    text, is_sound = decode_line(lines[index], encoding)
+    alone = (text, is_sound, Split([], True, False), 1)
+    split = split_cells(without_line_end(text), delimiter)
+    if split.has_stray:
+        return alone
+    cells, opened, size = split.cells, _with_line_end(split.rest, text), len(lines[index])
+    texts = [text]
     for end in range(index + 1, min(len(lines), index + MAX_RECORD_LINES)):
         line, line_sound = decode_line(lines[end], encoding)
-        text, is_sound, size = text + line, is_sound and line_sound, size + len(lines[end])
+        is_sound, size = is_sound and line_sound, size + len(lines[end])
+        texts.append(line)
         if size > MAX_RECORD_BYTES:
             return alone
-        if '"' not in line:
-            continue
-        split = split_cells(without_line_end(text), delimiter)
+        split = split_cells(without_line_end(line), delimiter, opened)
         if split.has_stray:
             return alone
+        cells += split.cells
         if not split.is_open:
-            return text, is_sound, split, end + 1 - index
+            return "".join(texts), is_sound, Split(cells, False, False), end + 1 - index
+        opened = _with_line_end(split.rest, line)
     return alone if len(lines) - index >= MAX_RECORD_LINES else None
+
+
+def _with_line_end(rest: str, line: str) -> str:
+    return rest + line[len(without_line_end(line)) :]
