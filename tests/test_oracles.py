@@ -17,8 +17,8 @@ from stdnum.cn import ric, uscc
 from stdnum.exceptions import InvalidComponent, ValidationError
 
 from jobs.common import credit_code, resident_id
-from jobs.harmonise.amounts import clean_money
-from jobs.harmonise.clean import clean_credit_code, clean_resident_id, code_key
+from jobs.common.model import ModelField
+from jobs.harmonise.clean import clean_credit_code, clean_fields, clean_resident_id
 
 COUNT = 200_000
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -225,11 +225,11 @@ def test_amounts_are_those_of_exact_arithmetic(spark: SparkSession) -> None:
         kept = exact == exact.quantize(Decimal("0.01")) and exact < Decimal(10) ** 16
         expected[f"{number:{draw.choice(['', ','])}f}{unit}"] = exact.quantize(Decimal("0.01")) if kept else None
 
-    frame = spark.createDataFrame([(text,) for text in expected], "text string")
-    amount = clean_money(code_key(F.col("text")), F.lit("元")).alias("amount")
-    found = frame.select("text", amount).toArrow().to_pylist()
+    frame = spark.createDataFrame([(text,) for text in expected], "amount__text string")
+    cleaned = clean_fields(frame.withColumn("amount__unit", F.lit("元")), [ModelField("amount", "money", 1, "", "")])
+    found = cleaned.select("amount__text", "amount").toArrow().to_pylist()
 
-    assert {row["text"]: row["amount"] for row in found} == expected
+    assert {row["amount__text"]: row["amount"] for row in found} == expected
     assert 0.3 < sum(amount is None for amount in expected.values()) / len(expected) < 0.7, "both are well represented"
 
 

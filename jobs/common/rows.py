@@ -3,6 +3,7 @@
 Shared by harmonise, which works on the rows, and by the books, which count them.
 """
 
+import re
 from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, Window
@@ -20,28 +21,30 @@ CELL = "cell__"
 RECORD_KEY = ["system", "object", "source_key", "role"]
 # Spelled out: engines disagree on what \s is, and $ matches before any line end on one of them, so that none may be left
 # at the end. Space, tab, line ends, no-break space, ideographic space, byte order mark.
+_ERROR = f"^ *({'|'.join(map(re.escape, ERRORS))}) *\\z"
 WHITESPACE = "[ \\t\\r\\n\\x0B\\x0C\\x{85}\\x{2028}\\x{2029}\\x{A0}\\x{3000}\\x{FEFF}\\x{200B}]"
 
 
 def strip_text(text: Column) -> Column:
     """Text without white space at its ends; null where nothing is left."""
-    stripped = F.regexp_replace(text, f"^{WHITESPACE}+|{WHITESPACE}+$", "")
-    return F.when(stripped != "", stripped)
+    return F.nullif(F.regexp_replace(text, f"^{WHITESPACE}+|{WHITESPACE}+$", ""), F.lit(""))
 
 
 def is_null_word(text: Column, words: Sequence[str]) -> Column:
     """Whether a text is one of `words` (from `null_words.word_key`) in any case and width; null for null."""
     if not words:
         return F.lit(False)
-    key = F.upper(F.translate(text, WIDE + BLANKS, PLAIN))
+    # As few expressions as can be, for planning: lists are texts. No key holds a line end, as blanks are taken out of it.
+    first = "".join(f"\\x{{{ord(character):X}}}" for character in sorted(first_characters(words)))
+    key = F.concat(F.lit("\n"), F.upper(F.translate(text, WIDE + BLANKS, PLAIN)), F.lit("\n"))
     # Few texts begin as one of the words does: asking that first takes less than half the time.
-    return F.substring(text, 1, 1).isin(sorted(first_characters(words))) & key.isin(sorted(words))
+    return text.rlike(f"^[{first}]") & F.lit("\n".join(["", *sorted(words), ""])).contains(key)
 
 
 def cell_error(text: Column) -> Column:
     """The issue of a cell that holds an error of a spreadsheet in place of a value, else null."""
-    word = F.trim(text)
-    return F.when(word == NO_VALUE, F.lit("formula_without_value")).when(word.isin(*ERRORS), F.lit("cell_error"))
+    no_value = F.trim(text) == NO_VALUE
+    return F.when(no_value, F.lit("formula_without_value")).when(text.rlike(_ERROR), F.lit("cell_error"))
 
 
 def without_error(text: Column) -> Column:

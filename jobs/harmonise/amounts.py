@@ -2,7 +2,8 @@
 
 The decimal point is moved in the text: engines agree on digits, not on the division or rounding of numbers. What has
 more than two decimals is not rounded but null, with a code; the noise of binary floats (`28.830000000000002`) is no decimals.
-Texts come as `clean.code_key` writes them: plain width, capitals, no white space.
+Texts come as `clean.code_key` writes them: plain width, capitals, no white space. Then each step is given columns of the
+steps before: the number that is written, the power of ten by its unit, the number without noise.
 """
 
 from pyspark.sql import Column
@@ -45,54 +46,39 @@ def plain_number(plain: Column) -> Column:
     return F.when(~plain.contains("E"), plain).when(plain.rlike(_EXPONENT), number).otherwise(plain)
 
 
-def clean_money(plain: Column, unit: Column) -> Column:
-    """Amount in yuan; null where it is not understood, has more than two decimals in yuan, or is too large.
-
-    Args:
-        plain: `3,500.00`, `￥985`, `100万元`, `1.2亿元`, `500.000000万人民币`.
-        unit: 元 or 万元, what a number counts that has no unit beside it.
-    """
-    # Asked of the number, not around the whole: the engine works out once what stands under no condition.
-    number = F.when(plain.rlike(_MONEY), _money_number(plain))
-    return _move_point(number, _power(plain, unit))
+def money_number(plain: Column) -> Column:
+    """The number of an amount: `3,500.00`, `￥985`, `100万元`, `1.2亿元`, `500.000000万人民币`; null if it is none."""
+    return F.when(plain.rlike(_MONEY), F.regexp_replace(plain, "[^0-9.-]", ""))
 
 
-def doubt_money(plain: Column, unit: Column, value: Column) -> Column:
+def doubt_money(plain: Column, number: Column, power: Column, value: Column) -> Column:
     """Why an amount is null though something is written; null where it is not."""
     return (
         F.when(plain.isNull() | value.isNotNull(), F.lit(None).cast("string"))
         .when(plain.rlike(_FOREIGN), F.lit("money_currency"))
-        .when(~plain.rlike(_MONEY), F.lit("money_unreadable"))
-        .when(_is_too_large(_money_number(plain), _power(plain, unit)), F.lit("money_range"))
+        .when(number.isNull(), F.lit("money_unreadable"))
+        .when(_is_too_large(number, power), F.lit("money_range"))
         .otherwise(F.lit("money_places"))
     )
 
 
-def clean_decimal(plain: Column) -> Column:
-    """Number with at most two decimals, with or without square metres behind it."""
-    return _move_point(F.when(plain.rlike(_AREA), _area_number(plain)), F.lit(0))
+def decimal_number(plain: Column) -> Column:
+    """A number with or without square metres behind it; null if it is none."""
+    return F.when(plain.rlike(_AREA), F.regexp_replace(plain, f"[,+]|{_SQUARE_METRES}$", ""))
 
 
-def doubt_decimal(plain: Column, value: Column) -> Column:
+def doubt_decimal(plain: Column, number: Column, power: Column, value: Column) -> Column:
     """Why a number is null though something is written; null where it is not."""
     return (
         F.when(plain.isNull() | value.isNotNull(), F.lit(None).cast("string"))
-        .when(~plain.rlike(_AREA), F.lit("decimal_unreadable"))
-        .when(_is_too_large(_area_number(plain), F.lit(0)), F.lit("decimal_range"))
+        .when(number.isNull(), F.lit("decimal_unreadable"))
+        .when(_is_too_large(number, power), F.lit("decimal_range"))
         .otherwise(F.lit("decimal_places"))
     )
 
 
-def _money_number(plain: Column) -> Column:
-    return F.regexp_replace(plain, "[^0-9.-]", "")
-
-
-def _area_number(plain: Column) -> Column:
-    return F.regexp_replace(plain, f"[,+]|{_SQUARE_METRES}$", "")
-
-
-def _power(plain: Column, unit: Column) -> Column:
-    """Power of ten by the unit beside the number, else by the column's own."""
+def money_power(plain: Column, unit: Column) -> Column:
+    """Power of ten by the unit beside the number, else by the column's own: 元 or 万元."""
     default = F.when((unit == "万元") & ~plain.rlike("[元圆]"), F.lit(4)).otherwise(F.lit(0))
     zeros = F.regexp_replace(plain, "[^百千万亿]", "")
     for word, power in _POWERS.items():
@@ -107,15 +93,15 @@ def _parts(number: Column) -> tuple[Column, Column]:
     return F.substring_index(pointed, ".", 1), F.substring_index(pointed, ".", -1)
 
 
-def _move_point(number: Column, power: Column) -> Column:
+def move_point(number: Column, power: Column) -> Column:
     """The number times the power of ten; null with more than two decimals then, or with more digits than the type holds."""
-    before, behind = _parts(F.when(F.length(number) <= _HELD + 1, number).otherwise(_without_noise(number, power)))
+    before, behind = _parts(number)
     exact = F.substr(behind, power + 3).rlike("^0*$")
     moved = F.concat(before, F.substr(behind, F.lit(1), power), F.lit("."), F.substr(behind, power + 1, F.lit(2)))
     return F.when(exact, moved).try_cast("decimal(18,2)")
 
 
-def _without_noise(number: Column, power: Column) -> Column:
+def without_noise(number: Column, power: Column) -> Column:
     """The number with two decimals after `power`, if it is that number in the 15 digits that a float holds; else unchanged.
 
     Behind those decimals it then has zeros only, or nines only, which carry; at least `_RUN` of them.
@@ -132,7 +118,8 @@ def _without_noise(number: Column, power: Column) -> Column:
     sign = F.when(number.startswith("-"), F.lit("-")).otherwise(F.lit(""))
     settled = F.concat(sign, F.substr(digits, F.lit(1), point), F.lit("."), F.substr(digits, point + 1, places))
     is_noise = number.contains(".") & (held - places >= _RUN) & (F.length(rest) == held - places + 1)
-    return F.when(is_noise & (is_up | rest.rlike("^0*[0-4]$")), settled).otherwise(number)
+    settled = F.when(is_noise & (is_up | rest.rlike("^0*[0-4]$")), settled).otherwise(number)
+    return F.when(F.length(number) <= _HELD + 1, number).otherwise(settled)
 
 
 def _is_too_large(number: Column, power: Column) -> Column:

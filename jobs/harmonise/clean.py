@@ -5,6 +5,8 @@ the column of the step before, so that plans stay flat. Digits are spelled [0-9]
 """
 
 from collections.abc import Callable
+from functools import partial
+from itertools import zip_longest
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -14,8 +16,7 @@ from jobs.common.codes import NO, YES
 from jobs.common.model import ModelField
 from jobs.common.resident_id import check_character, id_birth_date
 from jobs.common.rows import WHITESPACE, strip_text, without_error
-from jobs.harmonise.amounts import clean_decimal, clean_money, doubt_decimal, doubt_money, plain_number
-from jobs.harmonise.phones import clean_phone, doubt_phone
+from jobs.harmonise import amounts, phones
 
 # Full-width forms and their plain ones: digits, letters, the marks that occur in numbers and dates, the space. Line ends
 # other than \n are spaces: . matches them on one engine and not on the other.
@@ -42,6 +43,11 @@ _EXPONENT = "^([1-9])[.]([0-9]{1,14})[Ee][+]?0?([0-9]{1,2})$"
 _LAST_DAY = "8999-12-31"
 _SCIENTIFIC = "^[0-9](\\.[0-9]+)?E\\+?1[0-9]$"
 
+# A column of one field: its `text` or `unit`, or what an earlier step has made of it.
+Part = Callable[[str], Column]
+Step = Callable[[Part], dict[str, Column]]
+Rule = Callable[..., Column]
+
 
 def clean_fields(rows: DataFrame, fields: list[ModelField]) -> DataFrame:
     """Adds `<field>` and `<field>__code` from `<field>__text`, of all fields at once; keeps every row.
@@ -51,29 +57,25 @@ def clean_fields(rows: DataFrame, fields: list[ModelField]) -> DataFrame:
             times.
         fields: of any type but code and division, which are looked up instead.
     """
-    # Three flat projections instead of three for each field: planning time grows with the depth of a plan.
-    plain = {f"{f.name}__plain": _TO_PLAIN[f.type](without_error(F.col(f"{f.name}__text"))) for f in fields}
-    rows = rows.withColumns(plain)
-    rows = rows.withColumns({f.name: _value(f, F.col(f"{f.name}__plain")) for f in fields})
-    doubts = {f"{f.name}__code": _doubt(f, F.col(f"{f.name}__plain"), F.col(f.name)) for f in fields}
-    return rows.withColumns(doubts).drop(*plain)
+    # A step of all fields is one flat projection: planning takes the longer the deeper a plan is, and far longer where
+    # a step that is asked for several times is not a column.
+    made = set()
+    for steps in zip_longest(*(_STEPS[field.type] for field in fields)):
+        columns: dict[str, Column] = {}
+        for field, step in zip(fields, steps, strict=True):
+            parts = step(partial(_part, field.name)) if step else {}
+            columns |= {_column_name(field.name, part): column for part, column in parts.items()}
+            made |= {_column_name(field.name, part) for part in parts if part not in ("value", "code")}
+        rows = rows.withColumns(columns)
+    return rows.drop(*made)
 
 
-def _value(field: ModelField, plain: Column) -> Column:
-    if field.type == "money":
-        return clean_money(plain, F.col(f"{field.name}__unit"))
-    return _TO_VALUE[field.type](plain)
+def _column_name(field: str, part: str) -> str:
+    return field if part == "value" else f"{field}__{part}"
 
 
-def _doubt(field: ModelField, plain: Column, value: Column) -> Column:
-    if field.type == "money":
-        return doubt_money(plain, F.col(f"{field.name}__unit"), value)
-    if field.type in _TO_DOUBT:
-        return _TO_DOUBT[field.type](plain, value)
-    nothing = F.lit(None).cast("string")
-    if field.type not in _UNREADABLE:
-        return nothing
-    return F.when(plain.isNotNull() & value.isNull(), F.lit(_UNREADABLE[field.type])).otherwise(nothing)
+def _part(field: str, part: str) -> Column:
+    return F.col(_column_name(field, part))
 
 
 def half_width(text: Column) -> Column:
@@ -106,7 +108,7 @@ def clean_person_name(plain: Column) -> Column:
 
 def id_text(text: Column) -> Column:
     """Id number in capitals without spaces, hyphens and the apostrophe that keeps a spreadsheet from rounding it."""
-    return whole_number(F.upper(F.regexp_replace(without_spaces(half_width(text)), "^['‘’`]|[-]", "")))
+    return F.upper(F.regexp_replace(without_spaces(half_width(text)), "^['‘’`]|[-]", ""))
 
 
 def clean_resident_id(plain: Column) -> Column:
@@ -139,48 +141,40 @@ def doubt_resident_id(plain: Column, value: Column) -> Column:
 
 
 def date_text(text: Column) -> Column:
-    """Text of a day or time in plain width, without blanks beside its marks (`2026 年 1 月 1 日`) or the end of a float."""
-    return whole_number(F.regexp_replace(half_width(text), " +([-/.年月日号]) *|([-/.年月]) +", "$1$2"))
+    """Text of a day or time in plain width, without blanks beside its marks: `2026 年 1 月 1 日`."""
+    return F.regexp_replace(half_width(text), " +([-/.年月日号]) *|([-/.年月]) +", "$1$2")
 
 
-def time_text(text: Column) -> Column:
-    """As `date_text`, its clock with colons: `8时5分`, `8点`, and the one of 12 or 14 digits without any mark."""
-    plain = F.regexp_replace(F.regexp_replace(date_text(text), "分([0-9]{1,2})秒$", ":$1"), "分$", "")
+def time_text(plain: Column) -> Column:
+    """Text of a time, its clock with colons: `8时5分`, `8点`, and the one of 12 or 14 digits without any mark."""
+    plain = F.regexp_replace(F.regexp_replace(plain, "分([0-9]{1,2})秒$", ":$1"), "分$", "")
     plain = F.translate(F.regexp_replace(plain, "[时点]整?$", ":00"), "时点", "::")
     plain = F.regexp_replace(plain, "^([0-9]{8})T?([0-9]{2})([0-9]{2})$", "$1 $2:$3")
     return F.regexp_replace(plain, "^([0-9]{8})T?([0-9]{2})([0-9]{2})([0-9]{2})$", "$1 $2:$3:$4")
 
 
-def day_text(text: Column) -> Column:
-    """As `date_text`; a time of ISO 8601 with an offset is that of another place: its day is the one of `timezone`."""
-    plain = date_text(text)
+def local_day(plain: Column) -> Column:
+    """A time of ISO 8601 with an offset is that of another place: its day is the one of `timezone`."""
     local = F.from_utc_timestamp(plain.try_cast("timestamp"), F.col("timezone")).cast("date").cast("string")
     return F.when(plain.rlike(_ISO), F.coalesce(local, plain)).otherwise(plain)
 
 
-def clean_date(plain: Column) -> Column:
-    """A day written with separators, as eight digits, with a time behind it, or as a spreadsheet's serial number.
-
-    One that stands for "no end" (`9999-12-31`) is none.
-    """
-    day = _read_day(plain)
+def clean_date(day: Column) -> Column:
+    """A day; one that stands for "no end" (`9999-12-31`) is none."""
     return F.when(day <= F.to_date(F.lit(_LAST_DAY)), day)
 
 
-def doubt_day(code: str) -> Callable[[Column, Column], Column]:
-    """The rule that tells why a day or time is null though something is written: `date_endless`, or the code."""
-
-    def doubt(plain: Column, value: Column) -> Column:
-        return (
-            F.when(plain.isNull() | value.isNotNull(), F.lit(None).cast("string"))
-            .when(_read_day(plain) > F.to_date(F.lit(_LAST_DAY)), F.lit("date_endless"))
-            .otherwise(F.lit(code))
-        )
-
-    return doubt
+def doubt_day(code: str, plain: Column, day: Column, value: Column) -> Column:
+    """Why a day or time is null though something is written: `date_endless`, or the code."""
+    return (
+        F.when(plain.isNull() | value.isNotNull(), F.lit(None).cast("string"))
+        .when(day > F.to_date(F.lit(_LAST_DAY)), F.lit("date_endless"))
+        .otherwise(F.lit(code))
+    )
 
 
-def _read_day(plain: Column) -> Column:
+def read_day(plain: Column) -> Column:
+    """A day written with separators, as eight digits, with a time behind it, or as a spreadsheet's serial number."""
     # Of either form, with zeros before month and day, of which the last two digits count: one pass over the pattern.
     written = F.when(plain.rlike(_DATE), F.regexp_replace(plain, _DATE, "$1-00$2$4-00$3$5"))
     month = F.substring_index(F.substring_index(written, "-", 2), "-", -1)
@@ -192,11 +186,10 @@ def _read_day(plain: Column) -> Column:
     return F.coalesce(padded.try_cast("date"), F.when(plain.rlike(_SERIAL), serial))
 
 
-def clean_datetime(plain: Column) -> Column:
+def clean_datetime(plain: Column, day: Column) -> Column:
     """Time of the column `timezone`, or of the offset written behind it, as UTC; a day without a time is its midnight."""
     # A time that is not understood is none: the day alone would be a guess.
-    plain = F.when(plain.rlike(_TIME) | ~plain.rlike("[ T]|[日号]."), plain)
-    day = clean_date(plain).cast("string")
+    day = F.when(plain.rlike(_TIME) | ~plain.rlike("[ T]|[日号]."), clean_date(day)).cast("string")
     hour, minute, second = (F.lpad(F.regexp_extract(plain, _TIME, group), 2, "0") for group in (2, 3, 5))  # or 00
     afternoon = F.lpad((hour.try_cast("int") % 12 + 12).cast("string"), 2, "0")
     hour = F.when(plain.contains("下午"), afternoon).when(plain.contains("上午12"), F.lit("00")).otherwise(hour)
@@ -240,45 +233,82 @@ def code_key(text: Column) -> Column:
     return F.upper(without_spaces(half_width(text)))
 
 
-_TO_PLAIN: dict[str, Callable[[Column], Column]] = {
-    "person_name": half_width,
-    "resident_id": id_text,
-    "date": day_text,
-    "datetime": time_text,
-    "phone": lambda text: whole_number(half_width(text)),
-    "integer": lambda text: whole_number(half_width(text)),
-    "text": strip_text,
-    "number": lambda text: whole_number(strip_text(text)),
-    "address": half_width,
-    "credit_code": id_text,
-    "yes_no": lambda text: whole_number(code_key(text)),
-    "money": lambda text: plain_number(code_key(text)),
-    "decimal": lambda text: plain_number(code_key(text)),
-}
-_TO_VALUE: dict[str, Callable[[Column], Column]] = {
-    "person_name": clean_person_name,
-    "resident_id": clean_resident_id,
-    "date": clean_date,
-    "datetime": clean_datetime,
-    "phone": clean_phone,
-    "integer": clean_integer,
-    "text": lambda plain: plain,
-    "number": lambda plain: plain,
-    "address": without_spaces,
-    "credit_code": clean_credit_code,
-    "yes_no": clean_yes_no,
-    "decimal": clean_decimal,
-}
-_TO_DOUBT: dict[str, Callable[[Column, Column], Column]] = {
-    "resident_id": doubt_resident_id,
-    "credit_code": doubt_credit_code,
-    "decimal": doubt_decimal,
-    "phone": doubt_phone,
-    "date": doubt_day("date_unreadable"),
-    "datetime": doubt_day("datetime_unreadable"),
-}
-_UNREADABLE = {
-    "person_name": "name_unreadable",
-    "integer": "integer_unreadable",
-    "yes_no": "yes_no_unreadable",
+def _first(rule: Rule) -> Step:
+    return lambda of: {"plain": rule(without_error(of("text")))}
+
+
+def _step(part: str, rule: Rule, *given: str) -> Step:
+    """A step that makes a part by a rule; the rule is given the parts named."""
+    return lambda of: {part: rule(*map(of, given))}
+
+
+def _plain(rule: Rule) -> Step:
+    return _step("plain", rule, "plain")
+
+
+def _value(rule: Rule, *given: str) -> Step:
+    return _step("value", rule, *given)
+
+
+def _doubt(rule: Rule, *given: str) -> Step:
+    return _step("code", rule, "plain", *given, "value")
+
+
+def _unreadable(code: str) -> Step:
+    return _doubt(lambda plain, value: F.when(plain.isNotNull() & value.isNull(), F.lit(code)))
+
+
+_NO_DOUBT = _step("code", lambda: F.lit(None).cast("string"))
+_WHOLE = _plain(whole_number)
+_AMOUNT = (_step("settled", amounts.without_noise, "number", "power"), _value(amounts.move_point, "settled", "power"))
+_STEPS: dict[str, tuple[Step, ...]] = {
+    "person_name": (_first(half_width), _value(clean_person_name, "plain"), _unreadable("name_unreadable")),
+    "resident_id": (_first(id_text), _WHOLE, _value(clean_resident_id, "plain"), _doubt(doubt_resident_id)),
+    "credit_code": (_first(id_text), _WHOLE, _value(clean_credit_code, "plain"), _doubt(doubt_credit_code)),
+    "date": (
+        _first(date_text),
+        _WHOLE,
+        _plain(local_day),
+        _step("day", read_day, "plain"),
+        _value(clean_date, "day"),
+        _doubt(partial(doubt_day, "date_unreadable"), "day"),
+    ),
+    "datetime": (
+        _first(date_text),
+        _WHOLE,
+        _plain(time_text),
+        _step("day", read_day, "plain"),
+        _value(clean_datetime, "plain", "day"),
+        _doubt(partial(doubt_day, "datetime_unreadable"), "day"),
+    ),
+    "phone": (
+        _first(half_width),
+        _WHOLE,
+        _step("whole", phones.only_number, "plain"),
+        _step("first", phones.first_number, "plain", "whole"),
+        _value(phones.clean_phone, "whole", "first"),
+        _doubt(phones.doubt_phone, "whole", "first"),
+    ),
+    "integer": (_first(half_width), _WHOLE, _value(clean_integer, "plain"), _unreadable("integer_unreadable")),
+    "yes_no": (_first(code_key), _WHOLE, _value(clean_yes_no, "plain"), _unreadable("yes_no_unreadable")),
+    "money": (
+        _first(code_key),
+        _plain(amounts.plain_number),
+        lambda of: {
+            "number": amounts.money_number(of("plain")),
+            "power": amounts.money_power(of("plain"), of("unit")),
+        },
+        *_AMOUNT,
+        _doubt(amounts.doubt_money, "number", "power"),
+    ),
+    "decimal": (
+        _first(code_key),
+        _plain(amounts.plain_number),
+        lambda of: {"number": amounts.decimal_number(of("plain")), "power": F.lit(0)},
+        *_AMOUNT,
+        _doubt(amounts.doubt_decimal, "number", "power"),
+    ),
+    "text": (_first(strip_text), _value(lambda plain: plain, "plain"), _NO_DOUBT),
+    "number": (_first(strip_text), _value(whole_number, "plain"), _NO_DOUBT),
+    "address": (_first(half_width), _value(without_spaces, "plain"), _NO_DOUBT),
 }

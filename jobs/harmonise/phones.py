@@ -36,25 +36,25 @@ _ANOTHER = f"(?:^|[^0-9])(?:{_WHOLE}|{_LOCAL_DIGITS})(?:[^0-9]|$)"
 _ANYTHING = "[0-9A-Za-z\\x{3400}-\\x{4DBF}\\x{4E00}-\\x{9FFF}]"
 
 
-def clean_phone(plain: Column) -> Column:
+def clean_phone(whole: Column, first: Column) -> Column:
     """Digits of the text's only or first number, without country prefix and separators; null if there is none."""
-    whole = _whole_number(plain)
-    return F.when(whole.isNotNull(), whole).otherwise(_bare_digits(_first_number(plain)))
+    return F.coalesce(whole, _bare_digits(first))
 
 
-def doubt_phone(plain: Column, value: Column) -> Column:
+def doubt_phone(plain: Column, whole: Column, first: Column, value: Column) -> Column:
     """Why no number was read, or what else stands in the text; null if nothing does."""
-    rest = F.replace(plain, _first_number(plain), F.lit("|"))
+    rest = F.replace(plain, first, F.lit("|"))
     return (
         F.when(plain.isNull() | (plain == value), F.lit(None).cast("string"))
         .when(value.isNull(), F.lit("phone_unreadable"))
-        .when(_whole_number(plain).isNotNull(), F.lit(None).cast("string"))
+        .when(whole.isNotNull(), F.lit(None).cast("string"))
         .when(rest.rlike(_ANOTHER), F.lit("phone_several"))
         .when(rest.rlike(_ANYTHING), F.lit("phone_remark"))
     )
 
 
-def _whole_number(plain: Column) -> Column:
+def only_number(plain: Column) -> Column:
+    """The number of a text that is one, in digits; null for any other text."""
     digits = F.regexp_replace(plain, _SEPARATORS, "")
     digits = F.regexp_replace(digits, f"^86({_MOBILE_DIGITS}|{_LANDLINE_DIGITS})$", "$1")
     abroad = F.when(plain.rlike(_PREFIX) & digits.rlike(_ABROAD), F.concat(F.lit("0"), digits))
@@ -62,16 +62,18 @@ def _whole_number(plain: Column) -> Column:
         plain.rlike(_SHORT_END)
     )
     return (
-        F.when(digits == plain, F.when(digits.rlike(_KNOWN), digits))
+        F.when(plain.rlike(f"^{_MOBILE_DIGITS}$"), plain)  # nearly all are
+        .when(digits == plain, F.when(digits.rlike(_KNOWN), digits))
         .when(short, F.lit(None).cast("string"))
         .when(digits.rlike(_KNOWN), digits)
         .otherwise(abroad)
     )
 
 
-def _first_number(plain: Column) -> Column:
-    """The first number as it is written."""
-    return F.concat(F.regexp_extract(plain, _FIRST, 1), F.regexp_extract(plain, _FIRST, 2))
+def first_number(plain: Column, whole: Column) -> Column:
+    """The first number as it is written, of a text that is not one as a `whole`."""
+    written = F.concat(F.regexp_extract(plain, _FIRST, 1), F.regexp_extract(plain, _FIRST, 2))
+    return F.when(whole.isNull(), written)
 
 
 def _bare_digits(written: Column) -> Column:

@@ -97,8 +97,9 @@ def decode_field(rows: DataFrame, field: ModelField, values: DataFrame) -> DataF
         # Told apart from no match at all: a word of the list can stand for several codes.
         F.coalesce("issue", F.lit("")).alias("_issue"),
     )
-    value = clean.whole_number(clean.code_key(without_error(F.col(f"{field.name}__text"))))
-    joined = rows.withColumn("_value", value).join(F.broadcast(listed), "_value", "left")
+    keyed = rows.withColumn("_value", clean.code_key(without_error(F.col(f"{field.name}__text"))))
+    keyed = keyed.withColumn("_value", clean.whole_number(F.col("_value")))
+    joined = keyed.join(F.broadcast(listed), "_value", "left")
     doubt = F.when(F.col("_issue").isNotNull(), F.nullif(F.col("_issue"), F.lit(""))).when(
         F.col("_value").isNotNull(), unknown
     )
