@@ -404,6 +404,16 @@ def test_type_gives_expected_table(spark: SparkSession, type: str) -> None:
     check_cleaned(spark, type, TABLES[type])
 
 
+@pytest.mark.parametrize("type", TABLES)
+def test_rules_are_not_written_into_one_another(spark: SparkSession, type: str) -> None:
+    """What a rule asks for several times is a column: engines plan it as often as it stands there, before any row."""
+    texts = spark.createDataFrame([], "value__text string, value__unit string, timezone string")
+
+    plan = clean.clean_fields(texts, [ModelField("value", type, 1, "", "")])._plan.to_proto(spark.client)
+
+    assert plan.ByteSize() < 12_000  # 210,000 where the number of an amount is no column
+
+
 def test_number_without_a_unit_counts_in_that_of_its_column(spark: SparkSession) -> None:
     check_cleaned(spark, "money", IN_TEN_THOUSANDS, unit="万元")
 

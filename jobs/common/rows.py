@@ -21,8 +21,9 @@ CELL = "cell__"
 RECORD_KEY = ["system", "object", "source_key", "role"]
 # Spelled out: engines disagree on what \s is, and $ matches before any line end on one of them, so that none may be left
 # at the end. Space, tab, line ends, no-break space, ideographic space, byte order mark.
-_ERROR = f"^ *({'|'.join(map(re.escape, ERRORS))}) *\\z"
 WHITESPACE = "[ \\t\\r\\n\\x0B\\x0C\\x{85}\\x{2028}\\x{2029}\\x{A0}\\x{3000}\\x{FEFF}\\x{200B}]"
+# Not $, as the text may end with a line end.
+_ERROR = f"^ *({'|'.join(map(re.escape, ERRORS))}) *\\z"
 
 
 def strip_text(text: Column) -> Column:

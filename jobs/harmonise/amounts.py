@@ -101,25 +101,30 @@ def move_point(number: Column, power: Column) -> Column:
     return F.when(exact, moved).try_cast("decimal(18,2)")
 
 
-def without_noise(number: Column, power: Column) -> Column:
-    """The number with two decimals after `power`, if it is that number in the 15 digits that a float holds; else unchanged.
+def without_noise(number: Column, power: Column, digits: Column) -> Column:
+    """The number with the two decimals after `power` that `settled_digits` has found; unchanged where it has none."""
+    point = F.length(digits) - power - 2
+    sign = F.when(number.startswith("-"), F.lit("-")).otherwise(F.lit(""))
+    settled = F.concat(sign, F.substr(digits, F.lit(1), point), F.lit("."), F.substr(digits, point + 1))
+    return F.when(digits.isNull(), number).otherwise(settled)
 
-    Behind those decimals it then has zeros only, or nines only, which carry; at least `_RUN` of them.
+
+def settled_digits(number: Column, power: Column) -> Column:
+    """The digits of a number with noise, up to the second decimal after `power`; null if there is none to be seen.
+
+    That is so if it is a number with two decimals then in the 15 digits that a float holds: behind those decimals are zeros
+    only, or nines only, which carry; at least `_RUN` of them.
     """
     unsigned = F.regexp_replace(number, "^-?0*", "")
     whole, behind = F.substring_index(unsigned, ".", 1), F.substring_index(unsigned, ".", -1)
     places = power + 2
-    held = F.lit(_HELD) - F.length(whole)  # decimals; the next one rounds them
-    rest = F.substr(behind, places + 1, F.greatest(held - places + 1, F.lit(0)))
+    spare = F.lit(_HELD) - F.length(whole) - places  # decimals that a float holds behind them; the next one rounds
+    rest = F.substr(behind, places + 1, F.greatest(spare + 1, F.lit(0)))
     scaled = F.concat(whole, F.substr(behind, F.lit(1), places)).try_cast("bigint")
-    is_up = rest.rlike("^9*[5-9]$")
-    digits = F.concat(F.lit(_ZEROS), F.lit("0"), (scaled + F.when(is_up, 1).otherwise(0)).cast("string"))
-    point = F.length(digits) - places
-    sign = F.when(number.startswith("-"), F.lit("-")).otherwise(F.lit(""))
-    settled = F.concat(sign, F.substr(digits, F.lit(1), point), F.lit("."), F.substr(digits, point + 1, places))
-    is_noise = number.contains(".") & (held - places >= _RUN) & (F.length(rest) == held - places + 1)
-    settled = F.when(is_noise & (is_up | rest.rlike("^0*[0-4]$")), settled).otherwise(number)
-    return F.when(F.length(number) <= _HELD + 1, number).otherwise(settled)
+    carry = F.when(rest.rlike("^9*[5-9]$"), 1).when(rest.rlike("^0*[0-4]$"), 0)
+    digits = F.concat(F.lit(_ZEROS), F.lit("0"), (scaled + carry).cast("string"))
+    is_long = (F.length(number) > _HELD + 1) & number.contains(".")
+    return F.when(is_long & (spare >= _RUN) & (F.length(rest) == spare + 1), digits)
 
 
 def _is_too_large(number: Column, power: Column) -> Column:

@@ -1,7 +1,8 @@
 """Column rules of the semantic types, in three steps: plain text, value (`clean_`), doubt about it (`doubt_`).
 
 A rule never guesses: what it does not understand is null, with a code of conf/reasons.yml beside it. Each step is given
-the column of the step before, so that plans stay flat. Digits are spelled [0-9]: engines disagree on what \\d is.
+columns of the steps before; what a rule asks for several times is a step of its own, so that plans stay small. Digits
+are spelled [0-9]: engines disagree on what \\d is.
 """
 
 from collections.abc import Callable
@@ -59,13 +60,13 @@ def clean_fields(rows: DataFrame, fields: list[ModelField]) -> DataFrame:
     """
     # A step of all fields is one flat projection: planning takes the longer the deeper a plan is, and far longer where
     # a step that is asked for several times is not a column.
-    made = set()
+    made: dict[str, None] = {}
     for steps in zip_longest(*(_STEPS[field.type] for field in fields)):
         columns: dict[str, Column] = {}
         for field, step in zip(fields, steps, strict=True):
             parts = step(partial(_part, field.name)) if step else {}
             columns |= {_column_name(field.name, part): column for part, column in parts.items()}
-            made |= {_column_name(field.name, part) for part in parts if part not in ("value", "code")}
+            made |= dict.fromkeys(_column_name(field.name, part) for part in parts if part not in ("value", "code"))
         rows = rows.withColumns(columns)
     return rows.drop(*made)
 
@@ -111,15 +112,19 @@ def id_text(text: Column) -> Column:
     return F.upper(F.regexp_replace(without_spaces(half_width(text)), "^['‘’`]|[-]", ""))
 
 
-def clean_resident_id(plain: Column) -> Column:
-    """A valid 18-character number, or null. Source: GB 11643-1999.
+def first_seventeen(plain: Column) -> Column:
+    """The number without its check character; one of 15 digits with its century, else null where the shape is another.
 
-    A 15-digit number is brought to 18: those were given to people born in the 1900s only.
+    Numbers of 15 digits were given to people born in the 1900s only.
     """
     century = F.concat(F.substring(plain, 1, 6), F.lit("19"), F.substring(plain, 7, 9))
-    first17 = F.when(plain.rlike("^[1-9][0-9]{14}$"), century).when(
+    return F.when(plain.rlike("^[1-9][0-9]{14}$"), century).when(
         plain.rlike("^[1-9][0-9]{16}[0-9X]$"), F.substring(plain, 1, 17)
     )
+
+
+def clean_resident_id(plain: Column, first17: Column) -> Column:
+    """A valid 18-character number, or null; one of 15 digits is brought to 18. Source: GB 11643-1999."""
     number = F.when(id_birth_date(first17).isNotNull(), F.concat(first17, check_character(first17)))
     return F.when((number == plain) | (F.length(plain) == 15), number)
 
@@ -260,10 +265,20 @@ def _unreadable(code: str) -> Step:
 
 _NO_DOUBT = _step("code", lambda: F.lit(None).cast("string"))
 _WHOLE = _plain(whole_number)
-_AMOUNT = (_step("settled", amounts.without_noise, "number", "power"), _value(amounts.move_point, "settled", "power"))
+_AMOUNT = (
+    _step("digits", amounts.settled_digits, "number", "power"),
+    _step("settled", amounts.without_noise, "number", "power", "digits"),
+    _value(amounts.move_point, "settled", "power"),
+)
 _STEPS: dict[str, tuple[Step, ...]] = {
     "person_name": (_first(half_width), _value(clean_person_name, "plain"), _unreadable("name_unreadable")),
-    "resident_id": (_first(id_text), _WHOLE, _value(clean_resident_id, "plain"), _doubt(doubt_resident_id)),
+    "resident_id": (
+        _first(id_text),
+        _WHOLE,
+        _step("first17", first_seventeen, "plain"),
+        _value(clean_resident_id, "plain", "first17"),
+        _doubt(doubt_resident_id),
+    ),
     "credit_code": (_first(id_text), _WHOLE, _value(clean_credit_code, "plain"), _doubt(doubt_credit_code)),
     "date": (
         _first(date_text),
