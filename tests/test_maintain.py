@@ -325,11 +325,11 @@ def test_while_a_run_is_live_or_open_it_is_busy(office: Office) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("raw_nights: 30\n", "must tell raw_nights, release_nights, grace_hours, and nothing else"),
-        (RETENTION + "archive_nights: 3\n", "must tell"),
-        (RETENTION.replace("raw_nights: 30", "raw_nights: 0"), "raw_nights is 0; it must be a whole number from 1 on"),
-        (RETENTION.replace("grace_hours: 0", "grace_hours: soon"), "grace_hours is 'soon'"),
-        ("nights\n", "must tell"),
+        ("raw_nights: 30\n", ":1 grace_hours: The key `grace_hours` is missing. Add `grace_hours:` here."),
+        (RETENTION + "archive_nights: 3\n", ":4 archive_nights: The key `archive_nights` is not known here."),
+        (RETENTION.replace("raw_nights: 30", "raw_nights: 0"), ":1 raw_nights: `0` is too small. Write 1 or more."),
+        (RETENTION.replace("grace_hours: 0", "grace_hours: soon"), ":3 grace_hours: The value must be a whole number."),
+        ("nights\n", ":1: The value must be a block of keys. Write a block of keys."),
     ],
 )
 def test_a_retention_that_says_nothing_sensible_is_refused(office: Office, text: str, told: str) -> None:
@@ -337,14 +337,14 @@ def test_a_retention_that_says_nothing_sensible_is_refused(office: Office, text:
     before = listing(office.workspace.lake)
     answer = office.jiceng("maintain")
     assert (answer.code, answer.out) == (2, "")
-    assert told in answer.err
+    assert f"{office.workspace.conf / 'retention.yml'}{told}" in answer.err
     assert listing(office.workspace.lake) == before
 
 
 def test_keep_nights_must_be_a_number_of_nights(office: Office) -> None:
     answer = office.jiceng("maintain", "--keep-nights", "0")
     assert answer.code == 2
-    assert "raw_nights is 0" in answer.err
+    assert "--keep-nights is 0; write a whole number from 1 on" in answer.err
 
 
 def test_a_workspace_that_never_ran_has_nothing_to_maintain(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from office import Office, open_office, rows_of, simple_contract
 from spoiled_town import spoiled_town
 from town import jiceng
 
+from jobs import land
 from jobs.common.runs import lock
-from jobs.common.stage import open_lake
+from jobs.common.stage import Context, open_lake
 from jobs.common.workspace import Workspace
 
 NEED_A_WORKSPACE = (
@@ -71,14 +72,16 @@ def test_books_that_do_not_close_are_told_with_exit_code_3(office: Office) -> No
 # --- exit codes, in the order in which things happen in one office -----------------------------------------------------------
 
 
+def crash(context: Context, system: str) -> None:
+    """A defect of ours."""
+    raise RuntimeError("a defect")
+
+
 def test_a_run_that_crashes_is_told_with_exit_code_1(office: Office) -> None:
     office.hand_in("clinic/随访_20260102.csv", "编号,内容,时间\n7,甲,不详\n")
-    table = office.workspace.lake / "raw" / "clinic__message"
-    table.rename(table.with_suffix(".aside"))
-    table.write_text("no table")
-    answer = office.run("2026-01-02")
-    table.unlink()
-    table.with_suffix(".aside").rename(table)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(land, "run", crash)
+        answer = office.run("2026-01-02")
     assert answer.code == 1
     assert answer.out == ""
     assert office.status()[0]["state"] == "crashed"

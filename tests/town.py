@@ -132,8 +132,10 @@ def _csv_rows(path: Path, obj: SourceObject) -> Iterator[FileRow]:
         start = 1
         for cells in reader:
             headers = headers or cells
-            is_record = cells is not headers and len(cells) == len(headers)
-            yield FileRow(start, dict(zip(headers, cells, strict=True)) if is_record else list(cells))
+            # Empty cells may be left out at the end of a line, or written too many.
+            padded = [*cells, *[""] * (len(headers) - len(cells))]
+            is_record = cells is not headers and not any(padded[len(headers) :])
+            yield FileRow(start, dict(zip(headers, padded, strict=False)) if is_record else list(cells))
             start = reader.line_num + 1
 
 
