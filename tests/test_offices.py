@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from office import Office, open_office, rows_of, simple_contract
+from office import Office, export, open_office, rows_of, simple_contract
 from spoiled_town import spoiled_town
 from town import jiceng
 
@@ -78,7 +78,8 @@ def crash(context: Context, system: str) -> None:
 
 
 def test_a_run_that_crashes_is_told_with_exit_code_1(office: Office) -> None:
-    office.hand_in("clinic/随访_20260102.csv", "编号,内容,时间\n7,甲,不详\n")
+    known = export([f"{number} 甲" for number in range(1, 6)])  # else it would be held as half an export
+    office.hand_in("clinic/随访_20260102.csv", f"{known}7,甲,不详\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(land, "run", crash)
         answer = office.run("2026-01-02")
