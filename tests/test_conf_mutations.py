@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from jobs.audit.rules import EXPECTATIONS, read_suite
+from jobs.common import null_words
 from jobs.common.codes import load_codes
 from jobs.common.conf import Conf, current_conf
 from jobs.common.conf_check import conf_faults
@@ -94,6 +95,8 @@ def test_a_changed_file_is_read_or_refused_by_its_name(tmp_path: Path, name: str
                 check_lists(*(conf.path(f"codes/{part}.csv") for part in LISTS))
             elif name.startswith("codes/"):
                 load_codes(path)
+            elif name == null_words.FILE:
+                null_words.load_null_words(path)
             elif name == "authority.yml":
                 assert all(base in fault for fault in conf_faults(conf)), seed
             else:

@@ -503,3 +503,24 @@ def test_quotes_that_stay_open_for_a_thousand_lines_cost_their_lines_once(tmp_pa
     landed = land_file(write(tmp_path, "n\n" + "\n".join(lines) + "\n"), make_object("csv", ["n"]))
     assert [row[1] for row in landed["quarantined"]] == ["unclosed_quote"] * 20
     assert len(landed["rows"]) == len(lines) - 20
+
+
+def test_a_delimiter_in_a_value_moves_no_cell_where_the_last_column_is_often_empty(tmp_path: Path) -> None:
+    """The last of its cells is the last column's own then, and the phone would stand under `note`."""
+    rows = "".join(f"{number},name,phone,\n" for number in range(20))
+    landed = land_file(
+        write(tmp_path, f"id,name,phone,note\n{rows}20,torn,name,phone,\n"),
+        make_object("csv", ["id", "name", "phone", "note"], keys=("id",)),
+    )
+    assert len(landed["rows"]) == 20
+    assert landed["quarantined"] == [(22, "ragged_row", "20,torn,name,phone,")]
+
+
+def test_an_empty_cell_too_many_is_no_fault_where_the_last_column_is_filled(tmp_path: Path) -> None:
+    rows = "".join(f"{number},name,phone\n" for number in range(20))
+    landed = land_file(
+        write(tmp_path, f"id,name,phone\n{rows}20,name,phone,\n"),
+        make_object("csv", ["id", "name", "phone"], keys=("id",)),
+    )
+    assert landed["rows"][-1] == (22, "20", "name", "phone")
+    assert landed["quarantined"] == []

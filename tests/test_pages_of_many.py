@@ -38,6 +38,8 @@ def told_of_file(number: int, reasons: list[str]) -> dict[str, Any]:
         "reason": None if is_taken else reasons[number % len(reasons)],
         "detail": None if is_taken else "header " * 40,
         "rows_read": 100,
+        "read_in": None,
+        "refused_in": None,
     }
 
 

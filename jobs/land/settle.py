@@ -1,7 +1,8 @@
 """What becomes of the records of delimited text: rows that land, rows set aside, rows that hold no record.
 
 Empty cells too many or too few are no fault: spreadsheets leave them out at the end of a line, or write some more. A record
-that ends before its key or a required column is ragged, as it may be half of one; so is a value beyond the last header.
+that ends before its key or a required column is ragged, as it may be half of one; so is a value beyond the last header. A
+single record with a cell too many is ragged as well if the last column is often empty: a delimiter in a value moves cells.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from jobs.land.footers import FOOTER_START, footer_reason, footer_word, is_group
 from jobs.land.headers import Layout
 from jobs.land.records import Parsed, Record
 
+_SELDOM = 0.1  # share of the records
 _QUARANTINED = ("ragged_row", "bad_bytes", "unclosed_quote")
 
 
@@ -83,11 +85,14 @@ def _even_out(parsed: Parsed, layout: Layout, keys: Sequence[int]) -> tuple[Rows
     """The records as rows of the layout's width; and those that cannot be, or of another width that are blank."""
     rejected: list[Rejected] = []
     further: list[Record] = []
+    # As many cells as the file's records have; more only where nothing can have been moved.
+    is_last_filled = _is_last_filled(parsed, layout)
+    most = max(layout.width, len(parsed.columns))
     for record in parsed.others:
         is_heading = is_group(record.cells, keys, layout.titles)
         if record.fault is None and not any(cell.strip() for cell in record.cells):
             rejected.append(Rejected(record.start, "blank", record.text))
-        elif record.fault or (_is_ragged(record.cells, layout) and not is_heading):
+        elif record.fault or (_is_ragged(record.cells, layout, None if is_last_filled else most) and not is_heading):
             rejected.append(Rejected(record.start, record.fault or "ragged_row", record.text))
         else:
             further.append(record)
@@ -107,8 +112,23 @@ def _even_out(parsed: Parsed, layout: Layout, keys: Sequence[int]) -> tuple[Rows
     return Rows(numbers[order], [column.take(pa.array(order)) for column in both], is_ragged[order]), rejected
 
 
-def _is_ragged(cells: Sequence[str], layout: Layout) -> bool:
-    return len(cells) < layout.needed or any(cell.strip() for cell in cells[layout.width :])
+def _is_last_filled(parsed: Parsed, layout: Layout) -> bool:
+    """Whether the last column holds something in nearly all records, so that an empty cell behind it is one too many.
+
+    Else a delimiter within a value may have moved the last column's own empty cell there, and all cells before it.
+    """
+    if len(parsed.numbers) == 0:
+        return True
+    if len(parsed.columns) < layout.width:
+        return False
+    return bool(is_blank(parsed.columns[layout.width - 1]).mean() <= _SELDOM)
+
+
+def _is_ragged(cells: Sequence[str], layout: Layout, most: int | None) -> bool:
+    """Whether a record is cut before a cell that must be there, or has a value or more than `most` cells too many."""
+    is_short = len(cells) < layout.needed
+    has_more = any(cell.strip() for cell in cells[layout.width :])
+    return is_short or has_more or (most is not None and len(cells) > most)
 
 
 def _cells_at(records: Sequence[Record], at: int) -> pa.Array:

@@ -3,6 +3,7 @@
 Reads: the files of a plan. Writes: nothing. Takes no pains: a file or row that cannot be read is left out without a word.
 """
 
+import csv
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
@@ -37,18 +38,31 @@ def read_object(db: duckdb.DuckDBPyConnection, obj: Object, table: str) -> bool:
 def _read_csv(obj: Object, path: str) -> pa.Table:
     with open(path, encoding=obj["encoding"], newline="") as handle:
         headers = [header.strip() for header in handle.readline().strip().split(obj["delimiter"])]
+    odd: list[str] = []
     table = pyarrow.csv.read_csv(
         path,
         read_options=pyarrow.csv.ReadOptions(encoding=obj["encoding"], column_names=headers, skip_rows=1),
         parse_options=pyarrow.csv.ParseOptions(
-            delimiter=obj["delimiter"], newlines_in_values=True, invalid_row_handler=lambda row: "skip"
+            delimiter=obj["delimiter"],
+            newlines_in_values=True,
+            invalid_row_handler=lambda row: odd.append(row.text) or "skip",  # type: ignore[func-returns-value]
         ),
         convert_options=pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(headers, pa.string()), strings_can_be_null=True, null_values=[""]
         ),
     )
+    table = pa.concat_tables([table, _short_rows(odd, headers, obj)])
     table = table.select(list(obj["headers"].values())).rename_columns(list(obj["headers"]))
     return table.append_column("_row", pa.array(range(table.num_rows), pa.int64()))
+
+
+def _short_rows(texts: list[str], headers: list[str], obj: Object) -> pa.Table:
+    """Rows whose last cells were left out; not those cut before a cell that must be there."""
+    needed = 1 + max([-1, *(headers.index(obj["headers"][name]) for name in obj["required"])])
+    rows = csv.reader(texts, delimiter=obj["delimiter"])
+    whole = [[*row, *[""] * (len(headers) - len(row))] for row in rows if needed <= len(row) < len(headers)]
+    columns = zip(*whole, strict=True) if whole else [()] * len(headers)
+    return pa.table([pa.array([cell or None for cell in column], pa.string()) for column in columns], headers)
 
 
 def _read_json(db: duckdb.DuckDBPyConnection, obj: Object, path: str, name: str) -> None:

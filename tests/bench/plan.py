@@ -60,6 +60,7 @@ def _describe(obj: SourceObject, exports: Path) -> dict[str, Any]:
         "files": [[str(path), _as_of(obj, path)] for path in files],
         "headers": {column.name: column.header for column in obj.columns},
         "keys": [column.name for column in obj.columns if column.primary_key],
+        "required": [column.name for column in obj.columns if column.primary_key or column.required],
         "roles": {role: fed_fields(obj, RECORD, role) for fed, role in fed_records(obj) if fed == RECORD},
     }
 
