@@ -132,7 +132,7 @@ def is_archived(workspace: Workspace, file_id: str) -> bool:
     return path.exists() and hash_of(os.fsencode(path)) == file_id
 
 
-def hash_of(path: bytes) -> str:
+def hash_of(path: bytes | Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

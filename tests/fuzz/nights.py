@@ -19,6 +19,7 @@ from jobs.common.stage import open_lake
 from jobs.common.tables import Lake
 from tests.fuzz.conf import mutate_text, shipped
 from tests.fuzz.exports import FORMATS, HEADERS, Export, draw_export, draw_hostile
+from tests.fuzz.names import hash_of
 from tests.fuzz.outcome import CRASH, UNACCOUNTED, Outcome, Problem, look_for_values
 
 _FIRST = date(2026, 1, 1)
@@ -147,8 +148,3 @@ def count_rows(lake: Lake, file: dict[str, Any]) -> str | None:
     if file["rows_read"] == landed + aside + skipped:
         return None
     return f"{file['rows_read']} read, {landed} landed, {aside} set aside, {skipped} skipped"
-
-
-def hash_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
