@@ -56,7 +56,7 @@ airflow: setup ## The Airflow UI on loopback, over the demo's Airflow home and w
 	@exec $(JOBS) -m jobs.demo ui --into $(DEMO) --port $(AIRFLOW_PORT)
 
 test: setup ## The tests, except those that start Spark, Airflow or a killer (ARGS="-k name -x")
-	@$(JOBS) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(JOBS) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.ready ## ruff: rules and format
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check --quiet .
@@ -65,13 +65,13 @@ types: .venv/.ready ## mypy
 	@.venv/bin/mypy
 
 spark: setup ## One night on Sail and on Spark: the same tables (needs Java)
-	@$(JOBS) -m pytest -m spark tests/test_parity.py $(ARGS)
+	@$(JOBS) -m pytest -m spark tests/engines/test_parity.py $(ARGS)
 
 cluster-test: setup ## A night on a Spark cluster of two workers: the tables that Sail gives (needs Java)
-	@$(JOBS) -m pytest -m cluster tests/test_cluster.py $(ARGS)
+	@$(JOBS) -m pytest -m cluster tests/engines/test_cluster.py $(ARGS)
 
 kill: setup ## The whole kill test: after each commit, and at twenty instants
-	@$(JOBS) -m pytest -m kill tests/test_kill.py $(ARGS)
+	@$(JOBS) -m pytest -m kill tests/nights/test_kill.py $(ARGS)
 
 fuzz: setup ## 20,000 hostile files, names, contracts and nights from a seed; what must be zero is counted (ARGS="--seed 7 --cases 1000")
 	@$(JOBS) -m tests.fuzz $(ARGS)

@@ -20,16 +20,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from jobs.common.conf import Conf, current_conf, snapshot_conf
-from jobs.common.contracts import SourceObject
-from jobs.common.deliveries import deliveries_with_status
-from jobs.common.errors import UserError
-from jobs.common.releases import INTENT, PRUNED, PUBLISHED, Release, all_releases, published_releases, write_release
-from jobs.common.runs import Run, all_runs
-from jobs.common.stage import guarded, open_lake, quiet_lake
-from jobs.common.table_files import Extent, compact_files, measure_files, remove_unread, settle_log, shorten_log
-from jobs.common.tables import Lake
-from jobs.common.workspace import Workspace, open_workspace
+from jobs.common.base.errors import UserError
+from jobs.common.base.workspace import Workspace, open_workspace
+from jobs.common.contracts.sources import SourceObject
+from jobs.common.intake.deliveries import deliveries_with_status
+from jobs.common.lake.delta_files import UsedRange, compact_files, measure_files, remove_unread, settle_log, shorten_log
+from jobs.common.lake.tables import Lake
+from jobs.common.releases.releases import (
+    INTENT,
+    PRUNED,
+    PUBLISHED,
+    Release,
+    all_releases,
+    published_releases,
+    write_release,
+)
+from jobs.common.run.conf import Conf, current_conf, snapshot_conf
+from jobs.common.run.runs import Run, all_runs
+from jobs.common.run.stage import guarded, open_lake, quiet_lake
 
 COLUMNS = ["table", "rows_removed", "files", "files_after", "bytes", "bytes_after"]
 
@@ -139,7 +147,7 @@ def thin_table(lake: Lake, obj: SourceObject, begin: date, last_night: date, dry
     old = landed - files_in_use(lake, obj, begin)
     if not old:
         return 0
-    standing = standing_rows(lake, obj, old, last_night)
+    standing = rows_to_reprocess(lake, obj, old, last_night)
     raw = lake.dataset(obj.raw_table)
     counts = {file_id: raw.count_rows(filter=ds.field("file_id") == file_id) for file_id in sorted(old)}
     going = {file_id: count - len(standing[file_id]) for file_id, count in counts.items()}
@@ -160,7 +168,7 @@ def files_in_use(lake: Lake, obj: SourceObject, begin: date) -> set[str]:
     return {row["file_id"] for row in landed if row["night"] >= begin or (is_snapshot and row["as_of"] == newest)}
 
 
-def standing_rows(lake: Lake, obj: SourceObject, files: set[str], last_night: date) -> dict[str, np.ndarray]:
+def rows_to_reprocess(lake: Lake, obj: SourceObject, files: set[str], last_night: date) -> dict[str, np.ndarray]:
     """Row numbers by file that a current record stands on, or one that ended on the last night, which may be run again."""
     found: dict[str, list[np.ndarray]] = defaultdict(list)
     condition = (ds.field("system") == obj.system) & (ds.field("object") == obj.name)
@@ -233,7 +241,7 @@ def pinned_versions(lake: Lake, begin: date) -> dict[str, set[int]]:
     return pins
 
 
-def tidy_table(lake: Lake, name: str, kept: set[int], grace_hours: int, dry_run: bool) -> Extent:
+def tidy_table(lake: Lake, name: str, kept: set[int], grace_hours: int, dry_run: bool) -> UsedRange:
     """Put a table's small files together, remove those that nobody reads, shorten its log; returns what is left."""
     if not dry_run:
         settle_log(lake, name)
@@ -242,7 +250,7 @@ def tidy_table(lake: Lake, name: str, kept: set[int], grace_hours: int, dry_run:
     left = measure_files(lake.path(name))
     if not dry_run:
         return left
-    return Extent(left.files - sum(part.files for part in gone), left.bytes - sum(part.bytes for part in gone))
+    return UsedRange(left.files - sum(part.files for part in gone), left.bytes - sum(part.bytes for part in gone))
 
 
 def summarise(rows: list[dict[str, Any]], dry_run: bool) -> str:

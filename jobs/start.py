@@ -11,15 +11,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from jobs.common.conf import Conf, current_conf, take_snapshot
-from jobs.common.conf_check import check_conf
-from jobs.common.decisions import ACCEPT, fresh_decisions
-from jobs.common.deliveries import file_key
-from jobs.common.errors import Busy
-from jobs.common.inbox import is_system, ready_files, systems_with_files
-from jobs.common.readings import systems_read_otherwise
-from jobs.common.releases import recover_release
-from jobs.common.runs import (
+from jobs.common.base.errors import Busy
+from jobs.common.base.workspace import Workspace, open_workspace
+from jobs.common.intake.deliveries import file_key
+from jobs.common.intake.file_decisions import ACCEPT, fresh_decisions
+from jobs.common.intake.inbox import is_system, ready_files, systems_with_files
+from jobs.common.intake.readings import systems_read_otherwise
+from jobs.common.lake.delta_log import check_log, table_paths
+from jobs.common.lake.tables import Lake
+from jobs.common.releases.releases import recover_release
+from jobs.common.run.conf import Conf, current_conf, take_snapshot
+from jobs.common.run.conf_check import check_conf
+from jobs.common.run.runs import (
     AIRFLOW,
     CLI,
     RELEASED,
@@ -32,10 +35,7 @@ from jobs.common.runs import (
     parse_night,
     record_open,
 )
-from jobs.common.stage import Context, guarded, open_context, open_lake
-from jobs.common.table_log import check_log, table_paths
-from jobs.common.tables import Lake
-from jobs.common.workspace import Workspace, open_workspace
+from jobs.common.run.stage import Context, guarded, open_context, open_lake
 
 
 def run(workspace: Workspace, night: date, driver: str, conf: Conf | None = None, again: bool = False) -> Context:

@@ -16,14 +16,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
-from office import Office, copy_office, open_office, rows_of, simple_contract
 
 import jobs
 from jobs import maintain
-from jobs.common import tables
-from jobs.common.runs import lock
-from jobs.common.stage import open_lake
-from jobs.common.tables import Lake
+from jobs.common.lake import tables
+from jobs.common.lake.tables import Lake
+from jobs.common.run.runs import lock
+from jobs.common.run.stage import open_lake
+from tests.support.office import Office, copy_office, open_office, rows_of, simple_contract
+
+pytestmark = pytest.mark.nights
 
 NIGHTS = ("2026-01-01", "2026-01-02", "2026-01-03")
 NEXT = "2026-01-04"

@@ -1,7 +1,7 @@
 """The pages *tonight*, *quality*, *sources* and *releases* in Airflow's navigation: wiring, and who may see and do what.
 
 Airflow does not protect a plugin's app, so every route here asks for its session: who may see the DAG `nightly` may look, who may
-edit it may roll back. The jobs' environment draws the pages: `python -m jobs.cli.pages`."""
+edit it may roll back. The jobs' environment draws the pages: `python -m jobs.portal`."""
 
 import os
 from pathlib import Path
@@ -33,7 +33,7 @@ def command(page: str, *switches: str, **given: str) -> tuple[str, ...]:
     if "\0" in "".join(given.values()):
         raise HTTPException(400, "No such value.")
     named = [f"--{name}={value}" for name, value in given.items() if value]
-    return (PYTHON, "-m", "jobs.cli.pages", page, "--home", str(HOME), *switches, *named)
+    return (PYTHON, "-m", "jobs.portal", page, "--home", str(HOME), *switches, *named)
 
 
 def same_origin(request: Request) -> None:

@@ -1,4 +1,4 @@
 from jobs.audit.stage import run
-from jobs.common.stage import stage_main
+from jobs.common.run.stage import stage_main
 
 stage_main("audit", run)

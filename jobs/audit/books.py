@@ -13,9 +13,9 @@ from jobs.audit.entries import FILE, entry
 from jobs.audit.held_books import held_terms
 from jobs.audit.row_books import row_terms
 from jobs.audit.state_books import state_terms
-from jobs.common.decisions import HELD, READ, fresh_decisions
-from jobs.common.deliveries import file_key, objects_of_night
-from jobs.common.stage import Context
+from jobs.common.intake.deliveries import file_key, objects_of_night
+from jobs.common.intake.file_decisions import HELD, READ, fresh_decisions
+from jobs.common.run.stage import Context
 
 
 def books_of_night(context: Context) -> list[dict[str, Any]]:

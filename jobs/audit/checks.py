@@ -17,11 +17,11 @@ from pyspark.sql import functions as F
 from jobs.audit.flags import add_flags
 from jobs.audit.rules import EXPECTATIONS
 from jobs.audit.suites import TOTALS, Rule, build_suite, is_about_rows, lets_nothing_through, load_suite
-from jobs.common.engine import session
-from jobs.common.model import Record
-from jobs.common.releases import release_before
-from jobs.common.stage import Context
-from jobs.common.versions import union_all
+from jobs.common.lake.engine import session
+from jobs.common.lake.versions import union_all
+from jobs.common.model.records import Record
+from jobs.common.releases.releases import release_before
+from jobs.common.run.stage import Context
 
 # Counts, but none of the values that break a rule; for each rule these are asked for all the same.
 _COUNTS = {"result_format": "SUMMARY", "partial_unexpected_count": 0}

@@ -6,12 +6,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.audit.entries import entry
-from jobs.common.books import PAIR_TERMS, RELATION_TERMS
-from jobs.common.model import ENDS, Record
-from jobs.common.relations import MEMBER, End, count_ends, derive_kin, list_pairs, list_statements
-from jobs.common.rows import RECORD_KEY
-from jobs.common.stage import Context
-from jobs.common.versions import current, union_all
+from jobs.common.intake.keyed_rows import RECORD_KEY
+from jobs.common.lake.versions import current, union_all
+from jobs.common.model.records import ENDS, Record
+from jobs.common.model.relations import MEMBER, End, count_ends, derive_kin, list_pairs, list_statements
+from jobs.common.releases.books import PAIR_TERMS, RELATION_TERMS
+from jobs.common.run.stage import Context
 
 _SAME_STATUS = ["resident_id", "status_code", "start_date"]
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.codes import load_codes
-from jobs.common.conf import Conf
-from jobs.common.credit_code import is_valid_credit_code
-from jobs.common.divisions import LISTS, load_divisions
-from jobs.common.engine import session
-from jobs.common.model import Record, table_fields
-from jobs.common.relations import MEMBER
-from jobs.common.resident_id import is_valid_resident_id
+from jobs.common.lake.engine import session
+from jobs.common.model.codes import load_codes
+from jobs.common.model.credit_code import is_valid_credit_code
+from jobs.common.model.divisions import LISTS, load_divisions
+from jobs.common.model.records import Record, table_fields
+from jobs.common.model.relations import MEMBER
+from jobs.common.model.resident_id import is_valid_resident_id
+from jobs.common.run.conf import Conf
 
 _VALID = {"resident_id": is_valid_resident_id, "credit_code": is_valid_credit_code}
 MANY = 200  # codes from which on a list is no set of values to Great Expectations, and shares of its codes say little

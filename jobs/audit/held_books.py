@@ -7,12 +7,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from jobs.audit.entries import entry
-from jobs.common.contracts import SourceObject
-from jobs.common.decisions import HELD
-from jobs.common.deliveries import file_key
-from jobs.common.rows import fed_records, record_label
-from jobs.common.stage import Context
-from jobs.common.tables import Lake
+from jobs.common.contracts.sources import SourceObject
+from jobs.common.intake.deliveries import file_key
+from jobs.common.intake.file_decisions import HELD
+from jobs.common.intake.keyed_rows import fed_records, record_label
+from jobs.common.lake.tables import Lake
+from jobs.common.run.stage import Context
 
 
 def held_terms(context: Context) -> list[dict[str, Any]]:

@@ -18,8 +18,8 @@ from datetime import date
 from statistics import median
 from typing import Any
 
-from jobs.common.runs import RELEASED, all_runs
-from jobs.common.stage import Context
+from jobs.common.run.runs import RELEASED, all_runs
+from jobs.common.run.stage import Context
 
 NIGHTS = 30  # of history, the last ones
 _LEAST, _MANY = 3, 7  # nights from which there is a verdict, and from which the margin is single

@@ -9,15 +9,15 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from jobs.audit.flags import MANY, code_lists, code_set
-from jobs.common.conf import Conf
-from jobs.common.engine import side_by_side
-from jobs.common.model import ModelField, Record, table_fields
-from jobs.common.stage import Context
+from jobs.common.lake.engine import run_concurrently
+from jobs.common.model.records import ModelField, Record, table_fields
+from jobs.common.run.conf import Conf
+from jobs.common.run.stage import Context
 
 
 def profile_candidates(context: Context) -> list[dict[str, Any]]:
     """Rows for `ops.profile` of tonight."""
-    found = side_by_side(lambda record: profile_table(context, record), context.conf.model.values())
+    found = run_concurrently(lambda record: profile_table(context, record), context.conf.model.values())
     run = {"run_id": context.run.run_id, "night": context.run.night}
     return [{**run, **row} for rows in found for row in rows]
 

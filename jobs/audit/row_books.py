@@ -8,13 +8,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.audit.entries import FILE, entry
-from jobs.common.contracts import SourceObject
-from jobs.common.deliveries import ObjectNight
-from jobs.common.rows import RECORD_KEY, fed_records, keyed_rows, record_label, record_rows
-from jobs.common.size import is_large
-from jobs.common.stage import Context
-from jobs.common.standing import standing_rows
-from jobs.common.versions import current, union_all
+from jobs.common.contracts.sources import SourceObject
+from jobs.common.intake.deliveries import ObjectNight
+from jobs.common.intake.keyed_rows import RECORD_KEY, fed_records, keyed_rows, record_label, record_rows
+from jobs.common.intake.reprocessing import rows_to_reprocess
+from jobs.common.lake.versions import current, union_all
+from jobs.common.run.stage import Context
+from jobs.common.run.workload import is_large
 
 _PLACE = [*FILE, "is_standing", "record", "term"]
 
@@ -98,7 +98,7 @@ def _standing_parts(context: Context, tonight: dict[str, DataFrame]) -> tuple[li
                 label = record_label(row["record"], row["role"])
                 entries.append(entry("standing", row["standing"], label, place))
         records = [row["record"] for row in own]
-        found = standing_rows(lake, run.run_id, obj, records, run.night, tonight.get(obj.raw_table))
+        found = rows_to_reprocess(lake, run.run_id, obj, records, run.night, tonight.get(obj.raw_table))
         if found is not None:
             parts.append(_Part(obj, found[0], fed, True))
     return parts, entries

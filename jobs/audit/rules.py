@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.common.document import Document, cut_short, list_words, load_document
-from jobs.common.errors import UserError
+from jobs.common.base.document import Document, load_document
+from jobs.common.base.errors import UserError
+from jobs.common.base.suggestions import cut_short, list_words
 
 EXPECTATIONS = Path(__file__).resolve().parents[2] / "expectations"
 OVERRIDABLE = "overridable"

@@ -11,21 +11,21 @@ from jobs.audit.books import books_of_night
 from jobs.audit.history import judge_history
 from jobs.audit.loading import load_checks
 from jobs.audit.profile import profile_candidates
-from jobs.common.books import open_balances
-from jobs.common.engine import side_by_side
-from jobs.common.size import fit_engine, is_large
-from jobs.common.stage import Context
+from jobs.common.lake.engine import run_concurrently
+from jobs.common.releases.books import open_balances
+from jobs.common.run.stage import Context
+from jobs.common.run.workload import is_large, spare_memory_if_large
 
 
 def run(context: Context) -> None:
     """Write the books of the night and the verdict of every rule; one process for all suites."""
     if context.plan["nothing_new"]:
         return
-    fit_engine(context)
+    spare_memory_if_large(context)
     lake, run_id = context.lake, context.run.run_id
     checks = load_checks()
     audits = [audit_books, checks.audit_tables]
-    books, rules = side_by_side(lambda audit: audit(context), audits, is_one_by_one=is_large(context))
+    books, rules = run_concurrently(lambda audit: audit(context), audits, is_one_by_one=is_large(context))
     verdicts = [*books, *rules]
     lake.replace_part("ops.audit", lake.table_of("ops.audit", verdicts), {"run_id": run_id})
     failed = [row for row in verdicts if not row["success"]]

@@ -7,9 +7,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.audit.entries import entry
-from jobs.common.rows import RECORD_KEY, record_label
-from jobs.common.stage import Context
-from jobs.common.versions import union_all
+from jobs.common.intake.keyed_rows import RECORD_KEY, record_label
+from jobs.common.lake.versions import union_all
+from jobs.common.run.stage import Context
 
 _TERMS = ("previous", "new", "reopened", "ended", "current")
 

@@ -14,8 +14,8 @@ from great_expectations.expectations.registry import get_expectation_impl, list_
 
 from jobs.audit.flags import code_lists, code_set
 from jobs.audit.rules import OVERRIDABLE, columns_used, name_rule, place_of_rule, read_suite
-from jobs.common.conf import Conf
-from jobs.common.errors import UserError
+from jobs.common.base.errors import UserError
+from jobs.common.run.conf import Conf
 
 SEVERITIES = ("critical", "warning", "info")
 TOTALS = "expect_table_row_count_to_be_between"

@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from jobs.cli.ledger import COLUMNS as BOOK_COLUMNS
-from jobs.cli.ledger import By, books_rows, print_books
 from jobs.cli.options import Formatted, Home
-from jobs.cli.output import Format, messages, print_rows
 from jobs.cli.release_commands import release_app
-from jobs.common.conf import current_conf
-from jobs.common.errors import UserError
-from jobs.common.runs import parse_night
-from jobs.common.stage import guarded
-from jobs.common.workspace import Workspace, default_home, init_workspace, open_workspace
+from jobs.common.base.errors import UserError
+from jobs.common.base.workspace import Workspace, default_home, init_workspace, open_workspace
+from jobs.common.run.conf import current_conf
+from jobs.common.run.runs import parse_night
+from jobs.common.run.stage import guarded
+from jobs.read.books import COLUMNS as BOOK_COLUMNS
+from jobs.read.books import By, books_rows, print_books
+from jobs.read.output import Format, messages, print_rows
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,8 +53,8 @@ def run(
 ) -> None:
     """Take what lies in the inbox and release it. Exit code 3: gate or books refused; 4: another run is live."""
     workspace, named = open_workspace(home), parse_night(night) if night else None
-    from jobs.cli import nightly
-    from jobs.cli.report import released_rows, shortcomings
+    from jobs.operate import nightly
+    from jobs.read.status import released_rows, shortcomings
 
     if abandon:
         messages.print(nightly.abandon(workspace))
@@ -71,7 +71,7 @@ def run(
 @app.command()
 def status(home: Home = None, format: Formatted = Format.table) -> None:
     """What runs, what waits, what was refused, what readers see."""
-    from jobs.cli.report import shorten_rows, status_rows
+    from jobs.read.status import shorten_rows, status_rows
 
     rows = status_rows(open_workspace(home))
     print_rows(shorten_rows(rows) if format is Format.table else rows, format, ["what", "name", "state", "detail"])
@@ -106,8 +106,8 @@ def explain(
     format: Formatted = Format.table,
 ) -> None:
     """Why a released cell has its value: file, sheet and row it came from, the rule, and the values that lost."""
-    from jobs.cli import explain as why
-    from jobs.cli.report import place_in_one
+    from jobs.read import explain as why
+    from jobs.read.status import place_in_one
 
     rows = why.explain(open_workspace(home), kind, id, field, show_personal)
     print_rows(place_in_one(rows), format, why.COLUMNS, ["field", "value", "state", "from", "rule"])
@@ -127,7 +127,7 @@ def withdraw(
 
     Example: jiceng withdraw 5c0e1f2a --because "an export of another street"
     """
-    from jobs.cli.decisions import withdraw as take_out
+    from jobs.operate.decisions import withdraw as take_out
 
     messages.print(take_out(open_workspace(home), file, because))
 
@@ -147,7 +147,7 @@ def accept(
 
     Example: jiceng accept 5c0e1f2a --because "the street has been torn down"
     """
-    from jobs.cli.decisions import accept as let_through
+    from jobs.operate.decisions import accept as let_through
 
     messages.print(let_through(open_workspace(home), file, because))
 
@@ -181,8 +181,8 @@ def sql(
 
     Example: jiceng sql "select division_code, count(*) as residents from resident group by 1" --output residents.xlsx
     """
-    from jobs.cli.export import check_target, write_frame
-    from jobs.cli.query import open_query, run_query
+    from jobs.read.export import check_target, write_frame
+    from jobs.read.query import open_query, run_query
 
     workspace = open_workspace(home)
     if output is None:
@@ -212,7 +212,7 @@ def export(
 
     Example: jiceng export "select division_code, count(*) as residents from resident group by 1" --output residents.xlsx
     """
-    from jobs.cli.handover import beside, hand_over
+    from jobs.read.extract_bundle import beside, hand_over
 
     workspace = open_workspace(home)
     with messages.status(f"writing {output.name}"):
@@ -237,7 +237,7 @@ def dictionary(
 
     Example: jiceng dictionary resident --html resident.html
     """
-    from jobs.cli import dictionary as words
+    from jobs.read import dictionary as words
 
     conf = current_conf(Workspace((home or default_home()).absolute()))
     records = words.chosen_records(conf, table)
@@ -272,7 +272,7 @@ def sample(
 @app.command()
 def doctor(home: Home = None, format: Formatted = Format.table) -> None:
     """Engine, versions, disk, locks and configuration, with what to mend. Needs no workspace. Exit code 2 on errors."""
-    from jobs.cli.doctor import examine
+    from jobs.operate.doctor import examine
 
     rows = examine((home or default_home()).absolute())
     print_rows(rows, format, ["check", "state", "detail"])
@@ -319,7 +319,7 @@ def replay(
 
     Example: jiceng replay --into /srv/replayed --until 2026-01-31
     """
-    from jobs.cli import replay as again
+    from jobs.operate import replay as again
 
     workspace, last = open_workspace(home), parse_night(until) if until else None
     rows = again.replay(workspace, into, last, on_run=messages.print)
@@ -344,7 +344,7 @@ def upgrade(home: Home = None) -> None:
 @sources_app.command("check")
 def sources_check(home: Home = None, format: Formatted = Format.table) -> None:
     """Validate every contract and all other files of the configuration. Needs no workspace. Exit code 2 on errors."""
-    from jobs.cli.report import contract_rows
+    from jobs.read.status import contract_rows
 
     rows = contract_rows((home or default_home()).absolute())
     print_rows(rows, format, ["system", "state", "detail"])
@@ -373,7 +373,7 @@ def sources_try(
 
     Example: jiceng sources try 户籍人口_20260131.csv
     """
-    from jobs.cli import try_file as trial
+    from jobs.operate import try_file as trial
 
     conf = current_conf(Workspace((home or default_home()).absolute()))
     told = Console(

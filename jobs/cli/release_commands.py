@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from jobs.cli.options import Formatted, Home
-from jobs.cli.output import Format, messages, print_rows
-from jobs.common.workspace import open_workspace
+from jobs.common.base.workspace import open_workspace
+from jobs.read.output import Format, messages, print_rows
 
 release_app = typer.Typer(no_args_is_help=True, help="What has been published.")
 
@@ -14,7 +14,7 @@ release_app = typer.Typer(no_args_is_help=True, help="What has been published.")
 @release_app.command("list")
 def release_list(home: Home = None, format: Formatted = Format.table) -> None:
     """All releases, the newest first."""
-    from jobs.cli.report import release_rows
+    from jobs.read.status import release_rows
 
     print_rows(release_rows(open_workspace(home)), format)
 
@@ -26,7 +26,7 @@ def release_show(
     format: Formatted = Format.table,
 ) -> None:
     """Tables of a release: rows, version and fingerprint."""
-    from jobs.cli.report import release_tables
+    from jobs.read.status import release_tables
 
     print_rows(release_tables(open_workspace(home), release_id), format)
 
@@ -49,7 +49,7 @@ def release_diff(
 
     Example: jiceng release diff 2026-01-01.1 2026-01-02.1
     """
-    from jobs.common import difference
+    from jobs.common.releases import difference
 
     before, after, rows = difference.difference_rows(open_workspace(home), old, new)
     print_rows(rows, format, difference.COLUMNS)
@@ -69,7 +69,7 @@ def release_rollback(
     The next run publishes as usual: `release hold` keeps it from that, until the bad file or rule is mended.
     Exit code 4: a run is live or open.
     """
-    from jobs.cli.decisions import roll_back
+    from jobs.operate.decisions import roll_back
 
     messages.print(roll_back(open_workspace(home), release_id, because))
 
@@ -83,7 +83,7 @@ def release_approve(
     Look first at what readers would see change: `jiceng release diff`. Exit code 3: something stands against it that nobody
     may override; 4: a run is live or open.
     """
-    from jobs.cli.decisions import approve
+    from jobs.operate.decisions import approve
 
     messages.print(approve(open_workspace(home), because))
 
@@ -93,7 +93,7 @@ def release_hold(
     because: Annotated[str | None, typer.Option(help="Why; told to whoever runs a night.")] = None, home: Home = None
 ) -> None:
     """Keep runs from publishing, from now on until `release resume`; they work and are audited, and exit with 3."""
-    from jobs.cli.decisions import hold
+    from jobs.operate.decisions import hold
 
     messages.print(hold(open_workspace(home), because))
 
@@ -101,7 +101,7 @@ def release_hold(
 @release_app.command("resume")
 def release_resume(home: Home = None) -> None:
     """Lift the hold: the next run publishes again, also of a night that was held back."""
-    from jobs.cli.decisions import resume
+    from jobs.operate.decisions import resume
 
     messages.print(resume(open_workspace(home)))
 

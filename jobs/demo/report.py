@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
-from jobs.common.conf import current_conf
-from jobs.common.stage import STAGES, open_lake
-from jobs.common.workspace import Workspace
+from jobs.common.base.workspace import Workspace
+from jobs.common.run.conf import current_conf
+from jobs.common.run.stage import STAGES, open_lake
 
 
 def print_report(console: Console, title: str, home: Path) -> None:

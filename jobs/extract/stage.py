@@ -11,15 +11,15 @@ from contextlib import suppress
 from datetime import date
 from typing import Any
 
-from jobs.common.conf import snapshot_conf
-from jobs.common.contracts import Source
-from jobs.common.decisions import WITHDRAWN
-from jobs.common.deliveries import deliveries_with_status, file_key, known_files, still_refused
-from jobs.common.inbox import InboxFile, as_of_day, match_objects, ready_files
-from jobs.common.readings import PastReadings, contract_text
-from jobs.common.releases import release_of_run
-from jobs.common.runs import all_runs
-from jobs.common.stage import Context
+from jobs.common.contracts.sources import Source
+from jobs.common.intake.deliveries import deliveries_with_status, file_key, known_files, still_refused
+from jobs.common.intake.file_decisions import WITHDRAWN
+from jobs.common.intake.inbox import InboxFile, as_of_day, match_objects, ready_files
+from jobs.common.intake.readings import PastReadings, contract_text
+from jobs.common.releases.releases import release_of_run
+from jobs.common.run.conf import snapshot_conf
+from jobs.common.run.runs import all_runs
+from jobs.common.run.stage import Context
 from jobs.extract.take import NotTaken, Taken, remove, take, tidy
 
 

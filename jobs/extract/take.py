@@ -24,9 +24,9 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from jobs.common.errors import Fault
-from jobs.common.inbox import MARKER, TAKEN, Identity, InboxFile, identity, taken_folders
-from jobs.common.workspace import Workspace
+from jobs.common.base.errors import Fault
+from jobs.common.base.workspace import Workspace
+from jobs.common.intake.inbox import MARKER, TAKEN, Identity, InboxFile, identity, taken_folders
 
 _BLOCK = 1 << 20
 _TRIES = 3

@@ -12,11 +12,11 @@ from itertools import zip_longest
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common import credit_code
-from jobs.common.codes import NO, YES
-from jobs.common.model import ModelField
-from jobs.common.resident_id import check_character, id_birth_date
-from jobs.common.rows import WHITESPACE, strip_text, without_error
+from jobs.common.intake.keyed_rows import WHITESPACE, strip_text, without_error
+from jobs.common.model import credit_code
+from jobs.common.model.codes import NO, YES
+from jobs.common.model.records import ModelField
+from jobs.common.model.resident_id import check_character, id_birth_date
 from jobs.harmonise import amounts, phones
 
 # Full-width forms and their plain ones: digits, letters, the marks that occur in numbers and dates, the space. Line ends

@@ -7,7 +7,7 @@ only if it has three digits or more, else it is an extension or a remark.
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from jobs.common.rows import WHITESPACE
+from jobs.common.intake.keyed_rows import WHITESPACE
 
 # --- a text that is one number -----------------------------------------------------------------------------------------
 

@@ -9,15 +9,15 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.codes import value_to_code
-from jobs.common.conf import Conf
-from jobs.common.contracts import UNITS, SourceObject
-from jobs.common.divisions import LISTS as DIVISION_LISTS
-from jobs.common.divisions import division_words
-from jobs.common.engine import session
-from jobs.common.model import ModelField, Record
-from jobs.common.resident_id import id_birth_date, id_sex_code
-from jobs.common.rows import cell_error, fed_fields, is_null_word, null_words, strip_text, without_error
+from jobs.common.contracts.sources import UNITS, SourceObject
+from jobs.common.intake.keyed_rows import cell_error, fed_fields, is_null_word, null_words, strip_text, without_error
+from jobs.common.lake.engine import session
+from jobs.common.model.codes import value_to_code
+from jobs.common.model.divisions import LISTS as DIVISION_LISTS
+from jobs.common.model.divisions import division_words
+from jobs.common.model.records import ModelField, Record
+from jobs.common.model.resident_id import id_birth_date, id_sex_code
+from jobs.common.run.conf import Conf
 from jobs.harmonise import clean
 from jobs.harmonise.address import PARTS, complete_parts
 

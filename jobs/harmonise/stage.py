@@ -11,17 +11,17 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.decisions import files_read_anew, mark_worked_out, withdrawn_files
-from jobs.common.engine import side_by_side
-from jobs.common.model import Record
-from jobs.common.rows import RECORD_KEY, fed_records, record_rows
-from jobs.common.size import fit_engine
-from jobs.common.stage import Context
-from jobs.common.tables import row_hash
-from jobs.common.versions import compare_states, state_before, union_all, version_changes
+from jobs.common.intake.file_decisions import files_read_anew, mark_worked_out, withdrawn_files
+from jobs.common.intake.keyed_rows import RECORD_KEY, fed_records, record_rows
+from jobs.common.lake.engine import run_concurrently
+from jobs.common.lake.tables import row_hash
+from jobs.common.lake.versions import compare_states, state_before, union_all, version_changes
+from jobs.common.model.records import Record
+from jobs.common.run.stage import Context
+from jobs.common.run.workload import spare_memory_if_large
+from jobs.harmonise.cleaning_rules import RuleState, rule_states, write_rules
+from jobs.harmonise.object_batches import ObjectBatch, batches_of_night
 from jobs.harmonise.records import clean_records, list_issues, record_texts
-from jobs.harmonise.rules import RuleState, rule_states, write_rules
-from jobs.harmonise.shares import Share, night_shares
 
 _ISSUE_KEY = ["system", "object", "file_id", "row_number", "record", "role", "field", "code"]
 _PLACE = ["system", "object", "file_id", "row_number", "role"]
@@ -44,31 +44,33 @@ def run(context: Context) -> None:
     """Key the rows of the night, set aside those without a usable key, clean what is new, changed or under new rules."""
     if context.plan["nothing_new"]:
         return
-    fit_engine(context)
+    spare_memory_if_large(context)
     lake, run_id, night = context.lake, context.run.run_id, context.run.night
     rules = rule_states(lake, context.conf, night)
-    shares = night_shares(context, rules)
+    batches = batches_of_night(context, rules)
     fed = []
     for record in context.conf.model.values():
         own = [rule for rule in rules if rule.record == record.name]
         places = {(rule.system, rule.object) for rule in own}
-        if feeding := [share for share in shares if share.place in places]:
+        if feeding := [batch for batch in batches if batch.place in places]:
             fed.append((record, feeding, own))
-    issues = side_by_side(lambda work: harmonise_record(context, *work), fed)
+    issues = run_concurrently(lambda work: harmonise_record(context, *work), fed)
     if issues:
         lake.merge("ops.issue", union_all(issues), run_id, is_computed=True)
-    write_rules(lake, rules, night, {share.place: share.standing for share in shares})
+    write_rules(lake, rules, night, {batch.place: batch.standing for batch in batches})
     mark_worked_out(lake, night, context.conf.sources)
 
 
-def harmonise_record(context: Context, record: Record, shares: list[Share], rules: Sequence[RuleState]) -> DataFrame:
+def harmonise_record(
+    context: Context, record: Record, batches: list[ObjectBatch], rules: Sequence[RuleState]
+) -> DataFrame:
     """Bring one record's table to the state of the night in one commit; returns what changes of its issues."""
     lake, run_id, night = context.lake, context.run.run_id, context.run.night
     name = f"harmonised.{record.name}"
-    scope = _in_scope(share.place for share in shares)
+    scope = _in_scope(batch.place for batch in batches)
     is_first = lake.is_empty(name)
     before = state_before(lake.read(name).where(scope), night)
-    found = find_first(context, record, shares) if is_first else find_changed(context, record, shares, rules, before)
+    found = find_first(context, record, batches) if is_first else find_changed(context, record, batches, rules, before)
     if is_first and lake.is_empty("ops.issue"):
         issues = first_issues(found, night)
     else:
@@ -85,22 +87,22 @@ def harmonise_record(context: Context, record: Record, shares: list[Share], rule
     return issues
 
 
-def find_first(context: Context, record: Record, shares: list[Share]) -> Findings:
+def find_first(context: Context, record: Record, batches: list[ObjectBatch]) -> Findings:
     """All rows are new where the table is empty: the same as `find_changed`, which would compare them with nothing."""
-    views = [(share, role, view.where("applies")) for share, role, view in _views(record, shares)]
-    texts = [record_texts(view, record, share.obj, role) for share, role, view in views]
+    views = [(batch, role, view.where("applies")) for batch, role, view in _views(record, batches)]
+    texts = [record_texts(view, record, batch.obj, role) for batch, role, view in views]
     cleaned = clean_records(union_all(texts).withColumn("state", F.lit("new")), record, context.conf)
     cleaned = context.lake.scratch(context.run.run_id, f"cleaned-{record.name}", cleaned)
     return Findings(record, cleaned, cleaned.where(F.lit(False)).select(*RECORD_KEY), False)
 
 
 def find_changed(
-    context: Context, record: Record, shares: list[Share], rules: Sequence[RuleState], before: DataFrame
+    context: Context, record: Record, batches: list[ObjectBatch], rules: Sequence[RuleState], before: DataFrame
 ) -> Findings:
     """Compare the rows with the state before the night and clean those that are new, changed or under new rules."""
     lake, run_id = context.lake, context.run.run_id
-    every = _views(record, shares)
-    views = [(share, role, view.where("applies")) for share, role, view in every]
+    every = _views(record, batches)
+    views = [(batch, role, view.where("applies")) for batch, role, view in every]
     hashed = [*RECORD_KEY, "row_hash"]
     nothing = before.where(F.lit(False)).select(*hashed)
     now = union_all([nothing, *(view.select(*hashed) for _, _, view in views)])
@@ -111,10 +113,10 @@ def find_changed(
     absent = states.where(F.col("state") == "absent")
     # A row that came and says nothing of the record any longer ends it, whatever the export's mode.
     silent = union_all([nothing, *(view.where("not applies").select(*hashed) for _, _, view in every)])
-    whole = _in_scope(share.place for share in shares if share.ends_absent)
+    whole = _in_scope(batch.place for batch in batches if batch.ends_absent)
     closed = absent.where(whole).unionByName(absent.where(~whole).join(silent, RECORD_KEY, "left_semi"))
     closed = closed.select(*RECORD_KEY)
-    texts = [record_texts(view, record, share.obj, role) for share, role, view in views]
+    texts = [record_texts(view, record, batch.obj, role) for batch, role, view in views]
     if not texts:  # an object has ceased to feed the record, and no other has anything tonight
         empty = {f"{f.name}__{part}": F.lit(None).cast("string") for f in record.fields for part in ("text", "code")}
         cleaned = before.where(F.lit(False)).withColumns({"state": F.lit("new"), **empty})
@@ -124,9 +126,9 @@ def find_changed(
     cleaned = lake.scratch(run_id, f"cleaned-{record.name}", clean_records(worked, record, context.conf))
     if changed:
         withdrawn = withdrawn_files(lake)
-        gone = {file_id for share in shares for file_id in withdrawn[share.place]}
+        gone = {file_id for batch in batches for file_id in withdrawn[batch.place]}
         read = files_read_anew(lake, context.run.night)
-        moved = _in_scope(share.place for share in shares if read[share.place])
+        moved = _in_scope(batch.place for batch in batches if read[batch.place])
         cleaned = lake.scratch(run_id, f"settled-{record.name}", settle_same(cleaned, record, before, gone, moved))
     closed = closed.unionByName(cleaned.where(F.col("state") == "changed").select(*RECORD_KEY))
     # Computed once: what follows reads it several times, and a deep plan would be planned as often.
@@ -198,13 +200,13 @@ def issue_changes(context: Context, found: Findings, before: DataFrame, scope: C
     return changes.withColumnsRenamed({"valid_from": "opened", "valid_to": "closed"})
 
 
-def _views(record: Record, shares: list[Share]) -> list[tuple[Share, str, DataFrame]]:
+def _views(record: Record, batches: list[ObjectBatch]) -> list[tuple[ObjectBatch, str, DataFrame]]:
     """Rows that speak for their key, for each object and role that feeds the record."""
     speaks = F.col("state") == "chosen"
     return [
-        (share, role, record_rows(share.rows, share.obj, record.name, role).where(speaks))
-        for share in shares
-        for fed, role in fed_records(share.obj)
+        (batch, role, record_rows(batch.rows, batch.obj, record.name, role).where(speaks))
+        for batch in batches
+        for fed, role in fed_records(batch.obj)
         if fed == record.name
     ]
 

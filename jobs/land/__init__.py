@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jobs.common.stage import Context
+    from jobs.common.run.stage import Context
 
 __all__ = ["run"]
 

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from jobs.common.contracts import Column, SourceObject
-from jobs.common.decisions import is_shaken, remaining_nights
-from jobs.common.readings import LANDED, PastReadings
-from jobs.common.stage import Context
-from jobs.common.tables import Lake
+from jobs.common.contracts.sources import Column, SourceObject
+from jobs.common.intake.file_decisions import is_shaken, remaining_nights
+from jobs.common.intake.readings import LANDED, PastReadings
+from jobs.common.lake.tables import Lake
+from jobs.common.run.stage import Context
 
 # Tables that tell of a file by its sheet, and which rows of theirs.
 _MOVED: dict[str, dict[str, str]] = {

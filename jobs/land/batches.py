@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.common.contracts import SourceObject
+from jobs.common.contracts.sources import SourceObject
 
 _MOST_NOTES = 1000
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from jobs.common.cell_errors import NO_NUMBER
+from jobs.common.intake.cell_errors import NO_NUMBER
 
 # Excel keeps 15 digits. A larger whole number has lost its last ones, and scientific notation lets it be seen.
 _EXACT_BELOW = 1e15

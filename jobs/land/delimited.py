@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from jobs.common.contracts import SourceObject
+from jobs.common.contracts.sources import SourceObject
 from jobs.land.batches import Batch, FileRefused, Rejected, hold_notes, hold_trailing_blanks, no_rows
 from jobs.land.encodings import check_encoding, open_lines, read_blocks
 from jobs.land.headers import MAX_COLUMNS, Layout, join_header_rows, match_headers

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import jobs
-from jobs.common.contracts import SourceObject
-from jobs.common.errors import Fault
-from jobs.common.stage import note_child_memory
+from jobs.common.base.errors import Fault
+from jobs.common.contracts.sources import SourceObject
+from jobs.common.run.stage import note_child_memory
 from jobs.land import reader
 from jobs.land.batches import Batch, FileRefused
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from jobs.common.contracts import SourceObject
+from jobs.common.contracts.sources import SourceObject
 from jobs.land.batches import Batch, rows_schema
 from jobs.land.footers import group_name
 

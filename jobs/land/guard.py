@@ -7,11 +7,11 @@ have come). Refuses: nothing.
 
 from typing import Any
 
-from jobs.common.contracts import SourceObject
-from jobs.common.decisions import ACCEPT, HELD, fresh_decisions
-from jobs.common.deliveries import ActiveFile, deliveries_with_status, known_files, object_night
-from jobs.common.losses import count_loss
-from jobs.common.stage import Context
+from jobs.common.contracts.sources import SourceObject
+from jobs.common.intake.deliveries import ActiveFile, deliveries_with_status, known_files, object_night
+from jobs.common.intake.file_decisions import ACCEPT, HELD, fresh_decisions
+from jobs.common.intake.losses import count_loss
+from jobs.common.run.stage import Context
 
 _REASON = "lost_too_much"
 

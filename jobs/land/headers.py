@@ -10,9 +10,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from jobs.common.contract_files import EVERY_OTHER
-from jobs.common.contracts import Column, SourceObject
-from jobs.common.document import nearest_word
+from jobs.common.base.suggestions import nearest_word
+from jobs.common.contracts.servers import EVERY_OTHER
+from jobs.common.contracts.sources import Column, SourceObject
 from jobs.land.batches import FileRefused
 
 Merged = Sequence[tuple[tuple[int, int], tuple[int, int]]]

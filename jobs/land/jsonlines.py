@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json
 
-from jobs.common.contract_files import EVERY_OTHER
-from jobs.common.contracts import SourceObject
+from jobs.common.contracts.servers import EVERY_OTHER
+from jobs.common.contracts.sources import SourceObject
 from jobs.land.batches import Batch, FileRefused, Rejected, hold_trailing_blanks, to_rows
 from jobs.land.encodings import check_encoding, decode_line, open_lines, read_blocks
 from jobs.land.headers import near_words

@@ -10,7 +10,7 @@ import struct
 import zipfile
 
 from jobs.land.batches import FileRefused
-from jobs.land.extent import DAMAGES
+from jobs.land.used_range import DAMAGES
 
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ZIP = b"PK\x03\x04"

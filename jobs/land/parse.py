@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.common.contracts import SourceObject
+from jobs.common.contracts.sources import SourceObject
 from jobs.land import delimited, jsonlines, workbook
 from jobs.land.batches import Batch
 from jobs.land.groups import carry_groups, without_group

@@ -17,7 +17,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from jobs.common.contracts import SourceObject
+from jobs.common.contracts.sources import SourceObject
 from jobs.land.batches import Batch, FileRefused, no_rows
 from jobs.land.parse import parse
 

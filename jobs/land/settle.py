@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.common.contracts import SourceObject
+from jobs.common.contracts.sources import SourceObject
 from jobs.land.batches import Batch, Rejected, Unnamed, rows_schema
 from jobs.land.footers import FOOTER_START, footer_reason, footer_word, is_group, is_lone_text
 from jobs.land.headers import Layout

@@ -21,13 +21,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.ipc
 
-from jobs.common.contracts import SourceObject
-from jobs.common.decisions import WITHDRAW, WITHDRAWN, fresh_decisions, record_read
-from jobs.common.deliveries import is_late
-from jobs.common.readings import PastReadings, is_conf_as_before
-from jobs.common.runs import run_order
-from jobs.common.stage import Context
-from jobs.common.tables import Lake
+from jobs.common.contracts.sources import SourceObject
+from jobs.common.intake.deliveries import is_late
+from jobs.common.intake.file_decisions import WITHDRAW, WITHDRAWN, fresh_decisions, record_read
+from jobs.common.intake.readings import PastReadings, is_conf_as_before
+from jobs.common.lake.tables import Lake
+from jobs.common.run.runs import run_order
+from jobs.common.run.stage import Context
 from jobs.land.anew import are_moved, carried_columns, carry, files_to_land, follow_sheet, lacks_rows
 from jobs.land.batches import Batch, FileRefused, Rejected, Unnamed
 from jobs.land.fence import file_size, parse_fenced

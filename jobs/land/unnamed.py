@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.common.contracts import SourceObject
-from jobs.common.deliveries import deliveries_with_status, object_night
-from jobs.common.stage import Context
+from jobs.common.contracts.sources import SourceObject
+from jobs.common.intake.deliveries import deliveries_with_status, object_night
+from jobs.common.run.stage import Context
 from jobs.land.batches import Unnamed
 
 _CODE = "unnamed_column"

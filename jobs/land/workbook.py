@@ -23,14 +23,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import python_calamine as calamine
 
-from jobs.common.contracts import SourceObject
-from jobs.common.document import nearest_word
+from jobs.common.base.suggestions import nearest_word
+from jobs.common.contracts.sources import SourceObject
 from jobs.land.batches import Batch, FileRefused, Rejected, Unnamed, hold_trailing_blanks, no_rows, to_rows
 from jobs.land.cells import column_texts
-from jobs.land.extent import prepare_sheet
 from jobs.land.footers import footer_reason, footer_word, is_group, is_lone_text
 from jobs.land.headers import Layout, Merged, join_header_rows, match_headers, near_words
 from jobs.land.kinds import check_kind
+from jobs.land.used_range import prepare_sheet
 
 BATCH_ROWS = 10_000
 _BATCH_CELLS = 500_000  # a sheet of thousands of columns gives small batches

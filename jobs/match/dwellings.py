@@ -8,8 +8,8 @@ other: so no chain of weak evidence joins two addresses. An accepted pair leads 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.versions import union_all
-from jobs.match.decisions import ACCEPT, REVIEW, SEVERAL, attach, decide
+from jobs.common.lake.versions import union_all
+from jobs.match.pairs import ACCEPT, REVIEW, SEVERAL, attach, decide
 
 KIND = "dwelling"
 _PLACES = ["road", "compound"]

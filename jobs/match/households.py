@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.match.clusters import Numbers, cluster_pairs
-from jobs.match.decisions import ACCEPT, REJECT, REVIEW, SEVERAL, decide
+from jobs.match.pairs import ACCEPT, REJECT, REVIEW, SEVERAL, decide
 
 KIND = "household"
 BY_NUMBER, BY_MEMBER = "same_household_number", "same_member_and_dwelling"

@@ -14,7 +14,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.common.versions import union_all
+from jobs.common.lake.versions import union_all
 
 
 def last_assignment(assignments: DataFrame, night: date) -> DataFrame:

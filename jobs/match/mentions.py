@@ -11,12 +11,12 @@ from functools import partial
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.conf import Conf
-from jobs.common.contracts import default_role
-from jobs.common.null_words import word_key
-from jobs.common.rows import WHITESPACE, mention_id
-from jobs.common.tables import Lake, row_hash
-from jobs.common.versions import current
+from jobs.common.contracts.null_words import word_key
+from jobs.common.contracts.sources import default_role
+from jobs.common.intake.keyed_rows import WHITESPACE, mention_id
+from jobs.common.lake.tables import Lake, row_hash
+from jobs.common.lake.versions import current
+from jobs.common.run.conf import Conf
 
 # In the order of the evidence: who lives where is known before who is one household.
 KINDS = ("resident", "dwelling", "organisation", "household")

@@ -14,13 +14,13 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.contracts import default_role
-from jobs.common.rows import mention_id
-from jobs.common.stage import Context
-from jobs.common.versions import current, union_all
-from jobs.match.decisions import ACCEPT
+from jobs.common.contracts.sources import default_role
+from jobs.common.intake.keyed_rows import mention_id
+from jobs.common.lake.versions import current, union_all
+from jobs.common.run.stage import Context
 from jobs.match.identity import follow_redirects
 from jobs.match.mentions import EVIDENCE, evidence, kinds_there, nameless_words
+from jobs.match.pairs import ACCEPT
 
 # What brings mentions of a kind together; present and former names are compared with each other.
 _KEYS = {

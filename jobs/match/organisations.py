@@ -8,7 +8,7 @@ no code has it).
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.match.decisions import ACCEPT, attach, decide
+from jobs.match.pairs import ACCEPT, attach, decide
 
 KIND = "organisation"
 

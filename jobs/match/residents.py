@@ -9,8 +9,8 @@ those with the same name, birth date and phone, or name and phone, where nobody 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.common.versions import union_all
-from jobs.match.decisions import ACCEPT, REJECT, attach, decide
+from jobs.common.lake.versions import union_all
+from jobs.match.pairs import ACCEPT, REJECT, attach, decide
 
 KIND = "resident"
 

@@ -9,7 +9,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.versions import union_all
+from jobs.common.lake.versions import union_all
 
 
 def compare_clusters(clusters: DataFrame, before: DataFrame) -> DataFrame:

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.carried import Carried
-from jobs.common.engine import session, side_by_side
-from jobs.common.size import fit_engine
-from jobs.common.stage import Context
-from jobs.common.versions import difference, union_all
+from jobs.common.lake.engine import run_concurrently, session
+from jobs.common.lake.versions import difference, union_all
+from jobs.common.run.incremental import IncrementalState
+from jobs.common.run.stage import Context
+from jobs.common.run.workload import spare_memory_if_large
 from jobs.match import dwellings, households, organisations, residents
-from jobs.match.decisions import DECISION, accepted, as_edges
+from jobs.match.edges import assignment_changes, edge_changes, mention_changes
 from jobs.match.identity import (
     assign_entities,
     follow_redirects,
@@ -30,7 +30,6 @@ from jobs.match.identity import (
     list_events,
     new_entity,
 )
-from jobs.match.ledger import assignment_changes, edge_changes, mention_changes
 from jobs.match.mentions import (
     KINDS,
     NUMBERINGS,
@@ -41,6 +40,7 @@ from jobs.match.mentions import (
     numbered_by,
 )
 from jobs.match.neighbourhood import find_neighbourhood, record_number
+from jobs.match.pairs import DECISION, accepted, as_edges
 from jobs.match.scope import compare_clusters, list_scope, standing
 
 LINKS = ("links.edge", "links.assignment", "links.identity_event", "links.mention")
@@ -90,10 +90,10 @@ def run(context: Context) -> None:
     if all(context.lake.is_empty(name) for name in (*(f"harmonised.{kind}" for kind in KINDS), *LINKS)):
         context.log("match", "nobody is mentioned")
         return
-    fit_engine(context)
-    carried = Carried(context, "match", LINKS)
-    known = carried.last()
-    carried.begin()
+    spare_memory_if_large(context)
+    state = IncrementalState(context, "match", LINKS)
+    known = state.last()
+    state.begin()
     redirects = list_redirects(context)
     night, mentions = read_near(context, redirects, known["numbering"]) if known else read_all(context)
     decisions, linked = decide_all(night, mentions)
@@ -105,7 +105,7 @@ def run(context: Context) -> None:
         write_births(night, mentions, clusters)
     else:
         write_identities(night, mentions, clusters, redirects)
-    carried.keep(numbering=night.numbering)
+    state.keep(numbering=night.numbering)
     kinds = mentions.groupBy("kind").agg(F.count(F.lit(1)).alias("mentions")).toArrow().to_pylist()
     counts = {row["kind"]: row["mentions"] for row in kinds}
     told = "all mentions" if night.ids is None else "mentions that may have changed"
@@ -160,7 +160,7 @@ def decide_all(night: Night, mentions: DataFrame) -> tuple[DataFrame, DataFrame]
     """All decisions on pairs, unique by number, other and reason; and `number`, `label` of mentions with another root."""
     of = {kind: mentions.where(F.col("kind") == kind) for kind in KINDS}
     apart = {"resident": decide_residents, "dwelling": decide_dwellings, "organisation": decide_organisations}
-    parts = side_by_side(lambda kind: apart[kind](night, of[kind]), apart)
+    parts = run_concurrently(lambda kind: apart[kind](night, of[kind]), apart)
     decisions = union_all([part for found in parts for part in found])
     linked = accepted(decisions).withColumnRenamed("other", "label")
     further, labels = decide_households(night, of["household"], of["dwelling"], linked)

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.common.authority import Authority, choose_values, place_text
-from jobs.common.contracts import DEFAULT_ROLE
-from jobs.common.model import ENDS, Record
-from jobs.common.relations import HEAD, MEMBER, SOURCE_ROW, derive_kin
+from jobs.common.contracts.sources import DEFAULT_ROLE
+from jobs.common.model.records import ENDS, Record
+from jobs.common.model.relations import HEAD, MEMBER, SOURCE_ROW, derive_kin
+from jobs.common.run.authority import Authority
+from jobs.merge.survivorship import choose_values, place_text
 
 # A pair of which no row says more is older than any of which one does.
 LONG_AGO = "1900-01-01"

@@ -8,20 +8,20 @@ Reads: `harmonised.*`, `links.*`. Writes: nothing. Refuses: nothing.
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.carried import Carried
-from jobs.common.engine import session
-from jobs.common.relations import SOURCE_ROW
-from jobs.common.rows import RECORD_KEY
-from jobs.common.stage import Context
-from jobs.common.versions import union_all
+from jobs.common.intake.keyed_rows import RECORD_KEY
+from jobs.common.lake.engine import session
+from jobs.common.lake.versions import union_all
+from jobs.common.model.relations import SOURCE_ROW
+from jobs.common.run.incremental import IncrementalState
+from jobs.common.run.stage import Context
 
 # Kinds whose entities are told the dwelling that the row of their address names.
 _DWELLERS = ("resident", "household")
 
 
-def carried(context: Context) -> Carried:
+def incremental_state(context: Context) -> IncrementalState:
     """What merges record: `copied`, the mentions that `copied_mentions` found."""
-    return Carried(context, "merge", [f"candidate.{name}" for name in context.conf.model])
+    return IncrementalState(context, "merge", [f"candidate.{name}" for name in context.conf.model])
 
 
 def copied_mentions(context: Context) -> set[str]:

@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.authority import Authority, choose_fields, load_authority, mentioned_records
-from jobs.common.model import Record
-from jobs.common.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
-from jobs.common.size import fit_engine
-from jobs.common.stage import Context
-from jobs.common.versions import current, difference, union_all
+from jobs.common.lake.versions import current, difference, union_all
+from jobs.common.model.records import Record
+from jobs.common.model.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
+from jobs.common.run.authority import Authority, load_authority
+from jobs.common.run.stage import Context
+from jobs.common.run.workload import spare_memory_if_large
 from jobs.merge import scope
-from jobs.merge.passing import add_entity, choose_statuses, derive_appeal
+from jobs.merge.events import add_entity, choose_statuses, derive_appeal
 from jobs.merge.relations import add_kin, choose_households, choose_relations, detail_pairs, find_heads
+from jobs.merge.survivorship import choose_fields, mentioned_records
 
 # While values are chosen the engine holds those of so many mentions at most: memory must not grow with the town.
 _MENTIONS_AT_ONCE = 1_000_000
@@ -40,10 +41,10 @@ def run(context: Context) -> None:
     """Compute each candidate, as far as it may not be what it was, and write the rows that differ."""
     if context.plan["nothing_new"]:
         return
-    fit_engine(context)
-    carried, copied = scope.carried(context), scope.copied_mentions(context)
-    known = carried.last()
-    carried.begin()
+    spare_memory_if_large(context)
+    state, copied = scope.incremental_state(context), scope.copied_mentions(context)
+    known = state.last()
+    state.begin()
     model = context.conf.model
     # Of all records, so that a mistake is told also where nobody is mentioned.
     authorities = {name: load_authority(context.conf, record) for name, record in model.items()}
@@ -55,7 +56,7 @@ def run(context: Context) -> None:
     for record in model.values():
         if not record.pairs:
             merge_record(context, record, work, authorities[record.name])
-    carried.keep(copied=sorted(copied))
+    state.keep(copied=sorted(copied))
 
 
 def is_anybody_mentioned(context: Context) -> bool:

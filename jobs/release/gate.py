@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.common.releases import release_of_run
-from jobs.common.rollback import active_hold, describe_hold
-from jobs.common.stage import Context
+from jobs.common.releases.releases import release_of_run
+from jobs.common.releases.rollback import active_hold, describe_hold
+from jobs.common.run.stage import Context
 
 Verdicts = defaultdict[str, list[dict[str, Any]]]  # rows of `ops.audit` of the run, by table
 

@@ -9,9 +9,9 @@ Reads: `ops.audit`, `ops.release`, `candidate.*`, `refined.*`. Writes: `runs/<ru
 import json
 from collections.abc import Sequence
 
-from jobs.common.difference import difference_rows
-from jobs.common.releases import visible_release
-from jobs.common.stage import Context, stage_main, write_refusal
+from jobs.common.releases.difference import difference_rows
+from jobs.common.releases.releases import visible_release
+from jobs.common.run.stage import Context, stage_main, write_refusal
 from jobs.release.gate import Obstacle, describe_candidates, find_obstacles, may_be_overridden
 
 

@@ -5,10 +5,10 @@ Refuses (exit code 3): a failed critical rule, a missing verdict, a candidate th
 anything while publishing is on hold. Rules that are declared so, and nothing else, a person may override.
 """
 
-from jobs.common.books import open_balances
-from jobs.common.errors import Refusal
-from jobs.common.releases import INTENT, Release, finish_release, record_intent
-from jobs.common.stage import Context, write_refusal
+from jobs.common.base.errors import Refusal
+from jobs.common.releases.books import open_balances
+from jobs.common.releases.releases import INTENT, Release, finish_release, record_intent
+from jobs.common.run.stage import Context, write_refusal
 from jobs.release.gate import Obstacle, describe_candidates, find_obstacles, may_be_overridden
 
 _REMEDY = "`jiceng release diff` shows what would change, `jiceng release approve` lets it through"

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from jobs.sample import names, spoil
+from jobs.sample import corruption, names
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit, Sheet, Value, open_sheet
 from jobs.sample.events import Events
@@ -97,33 +97,33 @@ class Roll:
             entry = Entry(resident, -1, cells, {})
             _set_spouse(world, entry)
             new.append(entry)
-        self._spoil(world, rng, new)
+        self._corrupt(world, rng, new)
         self.entries += new
 
-    def _spoil(self, world: World, rng: np.random.Generator, new: list[Entry]) -> None:
+    def _corrupt(self, world: World, rng: np.random.Generator, new: list[Entry]) -> None:
         allowed = np.array([entry.resident >= len(CANARIES) for entry in new], dtype=bool)
         ids = [world.id_number[entry.resident] for entry in new]
         others = world.relatives()
         relatives = [entry.spouse if entry.spouse >= 0 else int(others[entry.resident]) for entry in new]
-        fits = spoil.fitting_ids(ids)
+        fits = corruption.fitting_ids(ids)
         fits["relative_id"] = np.array(relatives, dtype=np.int64) >= 0
-        for case, rows in spoil.draw_cases(rng, len(new), _ID_SHARES, allowed, fits).items():
+        for case, rows in corruption.draw_cases(rng, len(new), _ID_SHARES, allowed, fits).items():
             for row in rows:
                 if case == "relative_id":
                     _mark(new[row], case, ID, world.id_number[relatives[row]])
                 else:
-                    _mark(new[row], case, ID, spoil.spoil_id(rng, case, ids[row]))
+                    _mark(new[row], case, ID, corruption.corrupt_id(rng, case, ids[row]))
         births = [world.birth_text(entry.resident) for entry in new]
         fits = {"date_unpadded": np.array(["-0" in birth for birth in births], dtype=bool)}
-        for case, rows in spoil.draw_cases(rng, len(new), _DATE_SHARES, allowed, fits).items():
+        for case, rows in corruption.draw_cases(rng, len(new), _DATE_SHARES, allowed, fits).items():
             for row in rows:
-                _mark(new[row], case, BIRTH, spoil.spoil_date(case, date.fromisoformat(births[row])))
+                _mark(new[row], case, BIRTH, corruption.corrupt_date(case, date.fromisoformat(births[row])))
         for entry in new:
             former, name = world.former_name[entry.resident], world.name[entry.resident]
             if former and rng.random() < 0.5:
                 _mark(entry, "former_name_used", NAME, former)
             elif names.DOT in name and (entry.resident + 2) % len(names.DOT_VARIANTS):
-                _mark(entry, "dot_variant", NAME, spoil.vary_dot(name, entry.resident + 2))
+                _mark(entry, "dot_variant", NAME, corruption.vary_dot(name, entry.resident + 2))
 
     def update(self, world: World, events: Events, deposit: Deposit, night: date, seed: int, number: int) -> None:
         """Bring the roll to a later night: lines end and begin, ids are corrected, lives change."""

@@ -10,7 +10,7 @@ from datetime import date
 
 import numpy as np
 
-from jobs.sample import names, places, spoil
+from jobs.sample import corruption, names, places
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.events import Events
@@ -75,7 +75,7 @@ class Ledger:
             self._enter(residents)
             deposit.counts["corrected_row"] += len(corrected)
         columns = self._columns(world, residents, night)
-        self._spoil(world, rng, residents, columns, set(corrected), deposit)
+        self._corrupt(world, rng, residents, columns, set(corrected), deposit)
         name = f"grid_{night:%Y%m%d}.jsonl"
         lines = [_to_json(dict(zip(KEYS, row, strict=True))) for row in zip(*columns, strict=True)]
         self._put(world, night, name, lines, residents, rng, deposit)
@@ -123,7 +123,7 @@ class Ledger:
             [f"{night.isoformat()} {8 + resident % 10:02d}:{resident % 60:02d}:00" for resident in residents],
         ]
 
-    def _spoil(
+    def _corrupt(
         self, world: World, rng: np.random.Generator, residents: list[int], columns: list[list[Json]],
         corrected: set[int], deposit: Deposit,
     ) -> None:  # fmt: skip
@@ -132,30 +132,32 @@ class Ledger:
             [resident >= len(CANARIES) and resident not in corrected for resident in residents], dtype=bool
         )
         ids = [world.id_number[resident] for resident in residents]
-        for case, own in spoil.draw_cases(rng, rows, _ID_SHARES, allowed, spoil.fitting_ids(ids)).items():
+        for case, own in corruption.draw_cases(rng, rows, _ID_SHARES, allowed, corruption.fitting_ids(ids)).items():
             counts[case] += len(own)
             for row in own:
-                spoilt = str(spoil.spoil_id(rng, case, ids[row]))
+                spoilt = str(corruption.corrupt_id(rng, case, ids[row]))
                 columns[ID][row] = spoilt or (None if row % 2 else "")
             if case.startswith("mistyped"):
                 self.mistyped += [residents[row] for row in own]
 
         births = [str(birth) for birth in columns[BIRTH]]
         fits = {"date_unpadded": np.array(["-0" in birth for birth in births], dtype=bool)}
-        for case, own in spoil.draw_cases(rng, rows, _DATE_SHARES, allowed, fits).items():
+        for case, own in corruption.draw_cases(rng, rows, _DATE_SHARES, allowed, fits).items():
             counts[case] += len(own)
             for row in own:
-                columns[BIRTH][row] = str(spoil.spoil_date(case, date.fromisoformat(births[row])))
+                columns[BIRTH][row] = str(corruption.corrupt_date(case, date.fromisoformat(births[row])))
 
         with_phone = allowed & np.array([bool(phone) for phone in columns[PHONE]], dtype=bool)
-        for case, own in spoil.draw_cases(rng, rows, _PHONE_SHARES, with_phone).items():
+        for case, own in corruption.draw_cases(rng, rows, _PHONE_SHARES, with_phone).items():
             counts[case] += len(own)
             for row in own:
                 phone = world.phone[residents[row]]
-                columns[PHONE][row] = int(phone) if case == "number_for_text" else spoil.spoil_phone(rng, case, phone)
+                columns[PHONE][row] = (
+                    int(phone) if case == "number_for_text" else corruption.corrupt_phone(rng, case, phone)
+                )
 
         shares = {"unknown_ethnic": 0.002, "community_name": 0.02}
-        others = spoil.draw_cases(rng, rows, shares, allowed)
+        others = corruption.draw_cases(rng, rows, shares, allowed)
         counts["unknown_code"] += len(others["unknown_ethnic"])
         for row in others["unknown_ethnic"]:
             columns[ETHNIC][row] = "汗族"
@@ -178,11 +180,11 @@ class Ledger:
         dotted = [row for row, resident in enumerate(residents) if names.DOT in world.name[resident]]
         for row in dotted:
             turn = residents[row] + 1
-            cells[row] = spoil.vary_dot(str(cells[row]), turn)
+            cells[row] = corruption.vary_dot(str(cells[row]), turn)
             counts["dot_variant"] += turn % len(names.DOT_VARIANTS) > 0
         plain = allowed & ~formerly & ~world.specimens[residents]
-        for row in spoil.draw_cases(rng, rows, {"spaced_name": 0.005}, plain)["spaced_name"]:
-            cells[row] = spoil.spaced_name(world.name[residents[row]])
+        for row in corruption.draw_cases(rng, rows, {"spaced_name": 0.005}, plain)["spaced_name"]:
+            cells[row] = corruption.spaced_name(world.name[residents[row]])
             counts["spaced_name"] += 1
 
     def _put(
@@ -191,7 +193,7 @@ class Ledger:
     ) -> None:  # fmt: skip
         """Write the lines, a blank one, and broken copies before some of them, as after an interrupted upload."""
         allowed = np.array(residents) >= len(CANARIES)
-        broken = spoil.draw_cases(rng, len(lines), {"bad_json_line": 0.001}, allowed)["bad_json_line"]
+        broken = corruption.draw_cases(rng, len(lines), {"bad_json_line": 0.001}, allowed)["bad_json_line"]
         last_canary = len(CANARIES) - 1
         if last_canary in residents:
             broken = [residents.index(last_canary), *broken]

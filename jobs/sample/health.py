@@ -9,12 +9,12 @@ from datetime import date
 
 import numpy as np
 
-from jobs.sample import places, spoil
+from jobs.sample import corruption, places
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.events import Events
 from jobs.sample.households import YEAR
-from jobs.sample.people import ID_SHARES, Cells, birth_texts, sex_texts, spoil_people
+from jobs.sample.people import ID_SHARES, Cells, birth_texts, corrupt_people, sex_texts
 from jobs.sample.roster import Faults, Roster, export_roster, two_lines
 from jobs.sample.world import HEALTH, World, floored
 
@@ -37,12 +37,12 @@ _YES_NO = {"yes_no_marks": ("×", "√"), "yes_no_letters": ("N", "Y"), "yes_no_
 _OTHER_SHARES = {"quoted_newline": 0.001}
 
 
-def spoil_yes_no(rng: np.random.Generator, roster: Roster, rows: range, column: int, allowed: np.ndarray) -> None:
+def corrupt_yes_no(rng: np.random.Generator, roster: Roster, rows: range, column: int, allowed: np.ndarray) -> None:
     """Marks, letters and digits for 是 and 否."""
-    for case, own in spoil.draw_cases(rng, len(rows), YES_NO_SHARES, allowed).items():
+    for case, own in corruption.draw_cases(rng, len(rows), YES_NO_SHARES, allowed).items():
         places_of = [rows[row] for row in own]
         cells = [_YES_NO[case][roster.columns[column][row] == "是"] for row in places_of]
-        roster.spoil(case, column, places_of, cells)
+        roster.corrupt(case, column, places_of, cells)
 
 
 class Clinic:
@@ -61,7 +61,7 @@ class Clinic:
         self._add(world, rng, np.flatnonzero(wanted).tolist(), world.first_night)
 
     def _add(self, world: World, rng: np.random.Generator, residents: list[int], night: date) -> None:
-        """Append files, and spoil some cells."""
+        """Append files, and corrupt some cells."""
         count, today = len(residents), np.datetime64(night, "D")
         age = (today - world.birth[residents]).astype(np.int64) / YEAR
         draws = rng.random(count)
@@ -108,18 +108,18 @@ class Clinic:
         ])  # fmt: skip
         for row, home, form, code in zip(rows, homes, forms, codes, strict=True):
             if home.shows(form):
-                self.roster.spoil(form, ADDRESS, [row], [home.address(form)])
+                self.roster.corrupt(form, ADDRESS, [row], [home.address(form)])
             if code != "division_code":
-                self.roster.spoil(code, DIVISION, [row], [home.division(code)])
-        spoil_people(
+                self.roster.corrupt(code, DIVISION, [row], [home.division(code)])
+        corrupt_people(
             world, rng, self.roster, rows, residents, Cells(NAME, ID, BIRTH, PHONE), ID_SHARES | {"relative_id": 0.003},
             former=0.3,
         )  # fmt: skip
         allowed = ~np.array(protected, dtype=bool)
-        spoil_yes_no(rng, self.roster, rows, DOCTOR, allowed)
-        for own in spoil.draw_cases(rng, count, _OTHER_SHARES, allowed).values():
+        corrupt_yes_no(rng, self.roster, rows, DOCTOR, allowed)
+        for own in corruption.draw_cases(rng, count, _OTHER_SHARES, allowed).values():
             cells = [two_lines(self.roster.columns[ADDRESS][rows[row]]) for row in own]
-            self.roster.spoil("quoted_newline", ADDRESS, [rows[row] for row in own], cells)
+            self.roster.corrupt("quoted_newline", ADDRESS, [rows[row] for row in own], cells)
 
     def update(self, world: World, events: Events, night: date, deposit: Deposit, seed: int, number: int) -> list[int]:
         """Bring the files to a later night; returns whose were opened or changed."""

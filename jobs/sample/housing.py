@@ -11,13 +11,13 @@ from datetime import date
 
 import numpy as np
 
-from jobs.sample import places, spoil
+from jobs.sample import corruption, places
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.dwellings import NOBODY, DwellingChanges, Estate, Tenancy, house_number
-from jobs.sample.health import spoil_yes_no
+from jobs.sample.health import corrupt_yes_no
 from jobs.sample.organisations import Organisations
-from jobs.sample.people import Cells, spoil_people
+from jobs.sample.people import Cells, corrupt_people
 from jobs.sample.roster import Faults, Roster, export_roster, two_lines
 from jobs.sample.world import World
 
@@ -59,7 +59,7 @@ class Housing:
     def _add(
         self, world: World, organisations: Organisations, estate: Estate, rng: np.random.Generator, numbers: list[int]
     ) -> None:
-        """Append rows, and spoil some cells."""
+        """Append rows, and corrupt some cells."""
         entries = [estate.dwellings[number] for number in numbers]
         owners = [entry.owner for entry in entries]
         others = [entry.owner_organisation for entry in entries]
@@ -80,20 +80,20 @@ class Housing:
         ])  # fmt: skip
         roster, count = self.roster, len(rows)
         allowed = (np.array(owners, dtype=np.int64) >= len(CANARIES)) | (np.array(owners, dtype=np.int64) == NOBODY)
-        spoil_people(world, rng, roster, rows, owners, Cells(OWNER, OWNER_ID), _ID_SHARES, former=0.2)
+        corrupt_people(world, rng, roster, rows, owners, Cells(OWNER, OWNER_ID), _ID_SHARES, former=0.2)
         forms = places.draw_forms(rng, _ADDRESS_FORMS, count)
         codes = places.draw_forms(rng, places.DIVISION_FORMS, count)
         for place, (row, entry, form, code) in enumerate(zip(rows, entries, forms, codes, strict=True)):
             if allowed[place] and entry.home.shows(form):
-                roster.spoil(form, ADDRESS, [row], [entry.home.address(form)])
+                roster.corrupt(form, ADDRESS, [row], [entry.home.address(form)])
             if allowed[place] and code != "division_code":
-                roster.spoil(code, DIVISION, [row], [entry.home.division(code)])
-        spoil_yes_no(rng, roster, rows, RENTED, allowed)
-        cases = spoil.draw_cases(rng, count, _OTHER_SHARES, allowed)
+                roster.corrupt(code, DIVISION, [row], [entry.home.division(code)])
+        corrupt_yes_no(rng, roster, rows, RENTED, allowed)
+        cases = corruption.draw_cases(rng, count, _OTHER_SHARES, allowed)
         sizes = [f"{roster.columns[AREA][rows[place]]}㎡" for place in cases["area_with_unit"]]
-        roster.spoil("area_with_unit", AREA, [rows[place] for place in cases["area_with_unit"]], sizes)
+        roster.corrupt("area_with_unit", AREA, [rows[place] for place in cases["area_with_unit"]], sizes)
         lines = [two_lines(roster.columns[ADDRESS][rows[place]]) for place in cases["quoted_newline"]]
-        roster.spoil("quoted_newline", ADDRESS, [rows[place] for place in cases["quoted_newline"]], lines)
+        roster.corrupt("quoted_newline", ADDRESS, [rows[place] for place in cases["quoted_newline"]], lines)
 
     def update(
         self, world: World, organisations: Organisations, estate: Estate, changes: DwellingChanges, deposit: Deposit,
@@ -148,7 +148,7 @@ class Occupancy:
         leases = [self.leases.get(home) for home in self.flats]
         self.tenants = [NOBODY if lease is None else lease.tenant for lease in leases]
         self._fill(world, organisations, leases)
-        self._spoil(world, rng)
+        self._corrupt(world, rng)
 
     def _fill(self, world: World, organisations: Organisations, leases: list[Tenancy | None]) -> None:
         self.roster.append(list(range(len(self.flats))), [
@@ -169,10 +169,10 @@ class Occupancy:
             [organisations[place].credit_code for place in self.managers],
         ])  # fmt: skip
 
-    def _spoil(self, world: World, rng: np.random.Generator) -> None:
+    def _corrupt(self, world: World, rng: np.random.Generator) -> None:
         roster, rows = self.roster, range(len(self.flats))
-        spoil_people(world, rng, roster, rows, self.tenants, Cells(TENANT, TENANT_ID, phone=TENANT_PHONE), _ID_SHARES)
-        spoil_people(world, rng, roster, rows, self.landlords, Cells(LANDLORD, phone=LANDLORD_PHONE))
+        corrupt_people(world, rng, roster, rows, self.tenants, Cells(TENANT, TENANT_ID, phone=TENANT_PHONE), _ID_SHARES)
+        corrupt_people(world, rng, roster, rows, self.landlords, Cells(LANDLORD, phone=LANDLORD_PHONE))
         safe = self._safe()
         draws = rng.choice(len(_BLOCK_FORMS), len(rows), p=(0.6, 0.1, 0.1, 0.1, 0.1)).tolist()
         for row, home, draw in zip(rows, self.flats, draws, strict=True):
@@ -182,12 +182,14 @@ class Occupancy:
             numeral = form == "numeral"
             block = f"{places.NUMERALS[home.block]}幢" if numeral else f"{home.block}{form}"
             unit = f"{places.NUMERALS[home.unit]}单元" if numeral else f"{home.unit}{'单元' if form else ''}"
-            roster.spoil("block_variant", BLOCK, [row], [block])
+            roster.corrupt("block_variant", BLOCK, [row], [block])
             roster.columns[UNIT][row] = unit
             roster.columns[ROOM][row] = f"{home.room}室" if draw % 2 else home.room
         allowed = np.array([row not in safe and bool(roster.columns[RENT][row]) for row in rows], dtype=bool)
-        own = spoil.draw_cases(rng, len(rows), {"quoted_newline": 0.001}, allowed)["quoted_newline"]
-        roster.spoil("quoted_newline", RENT, own, [two_lines(roster.columns[RENT][row], "（含物业费）") for row in own])
+        own = corruption.draw_cases(rng, len(rows), {"quoted_newline": 0.001}, allowed)["quoted_newline"]
+        roster.corrupt(
+            "quoted_newline", RENT, own, [two_lines(roster.columns[RENT][row], "（含物业费）") for row in own]
+        )
 
     def _safe(self) -> set[int]:
         """Rows that name a canary."""

@@ -7,13 +7,13 @@ from datetime import date
 
 import numpy as np
 
-from jobs.sample import places, spoil
+from jobs.sample import corruption, places
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.organisations import PUBLIC_BODIES, Changes, Organisations
-from jobs.sample.people import PHONE_SHARES, Cells, spoil_people
+from jobs.sample.people import PHONE_SHARES, Cells, corrupt_people
 from jobs.sample.roster import Faults, Roster, export_roster, two_lines
-from jobs.sample.social_security import spoil_credit_code
+from jobs.sample.social_security import corrupt_credit_code
 from jobs.sample.world import World
 
 SYSTEM = "market"
@@ -49,7 +49,7 @@ class Enterprises:
     def _add(
         self, world: World, organisations: Organisations, rng: np.random.Generator, enterprises: list[int]
     ) -> None:
-        """Append rows, and spoil some cells."""
+        """Append rows, and corrupt some cells."""
         people = [organisations[place].representative for place in enterprises]
         homes = [organisations[place].home for place in enterprises]
         rows = self.roster.append(enterprises, [
@@ -71,30 +71,30 @@ class Enterprises:
             [organisations[place].phone for place in enterprises],
         ])  # fmt: skip
         roster, count = self.roster, len(rows)
-        spoil_people(
+        corrupt_people(
             world, rng, roster, rows, people, Cells(REPRESENTATIVE, phone=REPRESENTATIVE_PHONE),
             phone_shares=PHONE_SHARES, spaced=0.01, former=0.1,
         )  # fmt: skip
         allowed = np.array(people, dtype=np.int64) >= len(CANARIES)
         numbers = [world.id_number[person] for person in people]
-        fits = spoil.fitting_ids(numbers)
-        for case, own in spoil.draw_cases(rng, count, _ID_SHARES, allowed, fits).items():
+        fits = corruption.fitting_ids(numbers)
+        for case, own in corruption.draw_cases(rng, count, _ID_SHARES, allowed, fits).items():
             known = "missing_id" if case == "representative_without_id" else case
-            cells = [str(spoil.spoil_id(rng, known, numbers[place])) for place in own]
-            roster.spoil(case, REPRESENTATIVE_ID, [rows[place] for place in own], cells)
-        for case, own in spoil.draw_cases(rng, count, _CODE_SHARES, allowed).items():
-            codes = [spoil_credit_code(case, roster.columns[CREDIT_CODE][rows[place]]) for place in own]
-            roster.spoil(case, CREDIT_CODE, [rows[place] for place in own], codes)
-        for case, own in spoil.draw_cases(rng, count, _MONEY_SHARES, allowed).items():
+            cells = [str(corruption.corrupt_id(rng, known, numbers[place])) for place in own]
+            roster.corrupt(case, REPRESENTATIVE_ID, [rows[place] for place in own], cells)
+        for case, own in corruption.draw_cases(rng, count, _CODE_SHARES, allowed).items():
+            codes = [corrupt_credit_code(case, roster.columns[CREDIT_CODE][rows[place]]) for place in own]
+            roster.corrupt(case, CREDIT_CODE, [rows[place] for place in own], codes)
+        for case, own in corruption.draw_cases(rng, count, _MONEY_SHARES, allowed).items():
             cells = [write_capital(case, organisations[enterprises[place]].capital) for place in own]
-            roster.spoil(case, CAPITAL, [rows[place] for place in own], cells)
+            roster.corrupt(case, CAPITAL, [rows[place] for place in own], cells)
         codes = places.draw_forms(rng, places.DIVISION_FORMS, count)
         for row, home, code, person in zip(rows, homes, codes, people, strict=True):
             if code != "division_code" and person >= len(CANARIES):
-                roster.spoil(code, DIVISION, [row], [home.division(code)])
-        for own in spoil.draw_cases(rng, count, _OTHER_SHARES, allowed).values():
+                roster.corrupt(code, DIVISION, [row], [home.division(code)])
+        for own in corruption.draw_cases(rng, count, _OTHER_SHARES, allowed).values():
             cells = [two_lines(roster.columns[ADDRESS][rows[place]], "（一照多址）") for place in own]
-            roster.spoil("quoted_newline", ADDRESS, [rows[place] for place in own], cells)
+            roster.corrupt("quoted_newline", ADDRESS, [rows[place] for place in own], cells)
 
     def update(
         self, world: World, organisations: Organisations, changes: Changes, deposit: Deposit, seed: int, number: int

@@ -1,4 +1,4 @@
-"""How the cells that name a resident are spoilt in a roster: names, id numbers, birthdays, phones.
+"""How the cells that name a resident are corrupted in a roster: names, id numbers, birthdays, phones.
 
 Reads: nothing. Writes: nothing. Refuses: nothing.
 """
@@ -9,7 +9,7 @@ from datetime import date
 
 import numpy as np
 
-from jobs.sample import names, spoil
+from jobs.sample import corruption, names
 from jobs.sample.canaries import CANARIES
 from jobs.sample.roster import Roster
 from jobs.sample.world import World
@@ -44,13 +44,13 @@ def sex_texts(world: World, residents: Sequence[int]) -> list[str]:
     return [SEX_LABELS[sex] for sex in world.sex[residents].tolist()]
 
 
-def spoil_people(
+def corrupt_people(
     world: World, rng: np.random.Generator, roster: Roster, rows: range, residents: Sequence[int], cells: Cells,
     id_shares: Mapping[str, float] = ID_SHARES, date_shares: Mapping[str, float] = DATE_SHARES,
     phone_shares: Mapping[str, float] = PHONE_SHARES, dots: tuple[str, ...] = names.DOT_VARIANTS,
     former: float = 0.0, spaced: float = 0.003,
 ) -> None:  # fmt: skip
-    """Spoil new rows that name `residents` (-1: nobody, then the cells are empty), never those of the canaries.
+    """Corrupt new rows that name `residents` (-1: nobody, then the cells are empty), never those of the canaries.
 
     Args:
         dots: the dots inside a name that the office types.
@@ -67,15 +67,15 @@ def spoil_people(
     if cells.birth is not None:
         births = [roster.columns[cells.birth][row] for row in rows]
         fits = {"date_unpadded": np.array(["-0" in birth for birth in births], dtype=bool)}
-        for case, own in spoil.draw_cases(rng, count, date_shares, allowed, fits).items():
-            days = [str(spoil.spoil_date(case, date.fromisoformat(births[row]))) for row in own]
-            roster.spoil(case, cells.birth, [rows[row] for row in own], days)
+        for case, own in corruption.draw_cases(rng, count, date_shares, allowed, fits).items():
+            days = [str(corruption.corrupt_date(case, date.fromisoformat(births[row]))) for row in own]
+            roster.corrupt(case, cells.birth, [rows[row] for row in own], days)
     if cells.phone is not None:
         phones = [roster.columns[cells.phone][row] for row in rows]
         with_phone = allowed & np.array([bool(phone) for phone in phones], dtype=bool)
-        for case, own in spoil.draw_cases(rng, count, phone_shares, with_phone).items():
-            spoilt = [spoil.spoil_phone(rng, case, phones[row]) for row in own]
-            roster.spoil(case, cells.phone, [rows[row] for row in own], spoilt)
+        for case, own in corruption.draw_cases(rng, count, phone_shares, with_phone).items():
+            corrupted = [corruption.corrupt_phone(rng, case, phones[row]) for row in own]
+            roster.corrupt(case, cells.phone, [rows[row] for row in own], corrupted)
     _spoil_names(world, rng, roster, rows, named, allowed, cells.name, dots, former, spaced)
 
 
@@ -85,16 +85,16 @@ def _spoil_ids(
 ) -> None:  # fmt: skip
     numbers = [roster.columns[column][row] for row in rows]
     allowed = allowed & np.array([bool(number) for number in numbers], dtype=bool)
-    fits = spoil.fitting_ids(numbers)
+    fits = corruption.fitting_ids(numbers)
     relatives = world.relatives()[named] if "relative_id" in shares else np.empty(0)
     if "relative_id" in shares:
         fits["relative_id"] = relatives >= 0
-    for case, own in spoil.draw_cases(rng, len(rows), shares, allowed, fits).items():
+    for case, own in corruption.draw_cases(rng, len(rows), shares, allowed, fits).items():
         if case == "relative_id":
-            spoilt = [world.id_number[int(relatives[row])] for row in own]
+            corrupted = [world.id_number[int(relatives[row])] for row in own]
         else:
-            spoilt = [str(spoil.spoil_id(rng, case, numbers[row])) for row in own]
-        roster.spoil(case, column, [rows[row] for row in own], spoilt)
+            corrupted = [str(corruption.corrupt_id(rng, case, numbers[row])) for row in own]
+        roster.corrupt(case, column, [rows[row] for row in own], corrupted)
 
 
 def _spoil_names(
@@ -106,12 +106,12 @@ def _spoil_names(
     people = named.tolist()
     old = [place for place, one in enumerate(people) if allowed[place] and former and world.former_name[one]]
     old = [place for place in old if draws[place] < former]
-    roster.spoil("former_name_used", column, [rows[at] for at in old], [world.former_name[people[at]] for at in old])
+    roster.corrupt("former_name_used", column, [rows[at] for at in old], [world.former_name[people[at]] for at in old])
     for place, row in enumerate(rows):
         if names.DOT in roster.columns[column][row] and (turn := people[place] % len(dots)):
-            roster.spoil("dot_variant", column, [row], [spoil.vary_dot(roster.columns[column][row], turn, dots)])
+            roster.corrupt("dot_variant", column, [row], [corruption.vary_dot(roster.columns[column][row], turn, dots)])
     if spaced:
         plain = allowed & ~world.specimens[named] & ~np.isin(np.arange(len(rows)), old)
-        own = spoil.draw_cases(rng, len(rows), {"spaced_name": spaced}, plain)["spaced_name"]
-        cells = [spoil.spaced_name(roster.columns[column][rows[row]]) for row in own]
-        roster.spoil("spaced_name", column, [rows[row] for row in own], cells)
+        own = corruption.draw_cases(rng, len(rows), {"spaced_name": spaced}, plain)["spaced_name"]
+        cells = [corruption.spaced_name(roster.columns[column][rows[row]]) for row in own]
+        roster.corrupt("spaced_name", column, [rows[row] for row in own], cells)

@@ -8,11 +8,11 @@ from datetime import date
 
 import numpy as np
 
-from jobs.sample import names, spoil
+from jobs.sample import corruption, names
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.events import Events
-from jobs.sample.people import SEX_LABELS, Cells, birth_texts, sex_texts, spoil_people
+from jobs.sample.people import SEX_LABELS, Cells, birth_texts, corrupt_people, sex_texts
 from jobs.sample.roster import Faults, Roster, export_roster, two_lines
 from jobs.sample.world import POLICE, RELATIONS, World, floored
 
@@ -53,11 +53,11 @@ class Register:
         rng = np.random.default_rng([seed, 2])
         residents = np.flatnonzero(world.registered).tolist()
         rows = self._add(world, residents)
-        spoil_people(
+        corrupt_people(
             world, rng, self.roster, rows, residents, Cells(NAME, ID, BIRTH, PHONE), _ID_SHARES, _DATE_SHARES,
             _PHONE_SHARES,
         )  # fmt: skip
-        self._spoil(world, rng)
+        self._corrupt(world, rng)
 
     def _add(self, world: World, residents: list[int]) -> range:
         """Append clean rows."""
@@ -83,28 +83,28 @@ class Register:
             [RELATIONS[relation] for relation in world.relation[residents].tolist()],
         ])  # fmt: skip
 
-    def _spoil(self, world: World, rng: np.random.Generator) -> None:
+    def _corrupt(self, world: World, rng: np.random.Generator) -> None:
         """The other mistakes with which the register begins."""
         roster, rows = self.roster, len(self.roster)
         allowed = np.array(roster.subjects) >= len(CANARIES)
-        cases = spoil.draw_cases(rng, rows, _OTHER_SHARES, allowed)
+        cases = corruption.draw_cases(rng, rows, _OTHER_SHARES, allowed)
         flipped = cases["sex_disagrees_with_id"]
         others = [SEX_LABELS[3 - SEX_LABELS.index(roster.columns[SEX][row])] for row in flipped]
-        roster.spoil("sex_disagrees_with_id", SEX, flipped, others)
+        roster.corrupt("sex_disagrees_with_id", SEX, flipped, others)
         for case, column, cell in (
             ("unknown_ethnic", ETHNIC, "汗族"), ("unknown_marital", MARITAL, "己婚"),
             ("unknown_division", DIVISION, "320199999999"),
         ):  # fmt: skip
-            roster.spoil("unknown_code", column, cases[case], [cell] * len(cases[case]))
+            roster.corrupt("unknown_code", column, cases[case], [cell] * len(cases[case]))
 
         homes = [world.home(resident) for resident in roster.subjects]
         fits = {"address_dong": np.array([home.block > 0 for home in homes], dtype=bool)}
-        for case, own in spoil.draw_cases(rng, rows, _ADDRESS_SHARES, allowed, fits).items():
+        for case, own in corruption.draw_cases(rng, rows, _ADDRESS_SHARES, allowed, fits).items():
             if case == "quoted_newline":
-                spoilt = [two_lines(roster.columns[ADDRESS][row]) for row in own]
+                corrupted = [two_lines(roster.columns[ADDRESS][row]) for row in own]
             else:
-                spoilt = [homes[row].address(case) for row in own]
-            roster.spoil(case, ADDRESS, own, spoilt)
+                corrupted = [homes[row].address(case) for row in own]
+            roster.corrupt(case, ADDRESS, own, corrupted)
 
     def update(self, world: World, events: Events, deposit: Deposit, seed: int, number: int) -> None:
         """Bring the register to a later night: strike off, correct, write in what happened."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from jobs.sample import spoil
+from jobs.sample import corruption
 
 _FAULTS = {"duplicate_row": 0.001, "key_conflict": 0.0005, "ragged_line": 0.0005, "missing_key": 0.0005}
 KEY = 0  # the column of the key, in every list
@@ -26,7 +26,7 @@ class Roster:
     columns: list[list[str]] = field(default_factory=list)
     subjects: list[int] = field(default_factory=list)
     row_of: dict[int, int] = field(default_factory=dict)
-    spoilt: dict[tuple[str, int], set[int]] = field(default_factory=dict)  # case and column -> subjects
+    corrupted: dict[tuple[str, int], set[int]] = field(default_factory=dict)  # case and column -> subjects
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -58,25 +58,27 @@ class Roster:
     def write(self, subject: int, column: int, cell: str) -> None:
         """Write a clean cell over what there was."""
         self.columns[column][self.row_of[subject]] = cell
-        for (_, spoilt_column), subjects in self.spoilt.items():
-            if spoilt_column == column:
+        for (_, corrupted_column), subjects in self.corrupted.items():
+            if corrupted_column == column:
                 subjects.discard(subject)
 
-    def spoil(self, case: str, column: int, rows: Iterable[int], cells: Iterable[str]) -> None:
-        """Write spoilt cells and remember whose they are."""
-        marked = self.spoilt.setdefault((case, column), set())
+    def corrupt(self, case: str, column: int, rows: Iterable[int], cells: Iterable[str]) -> None:
+        """Write corrupted cells and remember whose they are."""
+        marked = self.corrupted.setdefault((case, column), set())
         for row, cell in zip(rows, cells, strict=True):
             self.columns[column][row] = cell
             marked.add(self.subjects[row])
 
     def with_case(self, prefix: str) -> list[int]:
         """Subjects whose row has a case of that beginning."""
-        return sorted({one for (case, _), marked in self.spoilt.items() if case.startswith(prefix) for one in marked})
+        return sorted(
+            {one for (case, _), marked in self.corrupted.items() if case.startswith(prefix) for one in marked}
+        )
 
     def count_cases(self, counts: Counter[str], subjects: Collection[int] | None = None) -> None:
         """Add how often each case stands in the rows, or in those of some subjects."""
         present = self.row_of.keys() if subjects is None else subjects & self.row_of.keys()
-        for (case, _), marked in self.spoilt.items():
+        for (case, _), marked in self.corrupted.items():
             counts[case] += len(marked & present)
 
     def lines(self, rows: Sequence[int] | None = None) -> list[str]:
@@ -100,7 +102,7 @@ class Faults:
     """What an export does to a roster.
 
     Args:
-        safe: subjects whose own rows are never spoilt.
+        safe: subjects whose own rows are never corrupted.
         conflict: columns and what the other row of a key conflict has there.
         torn: the column in which a separator too many stands on a ragged line.
         always: subjects that have a key conflict in every export.
@@ -127,7 +129,7 @@ def export_roster(
         [subject not in faults.safe and '"' not in row for subject, row in zip(meant, rows, strict=True)], dtype=bool
     )
     shares = {case: share for case, share in _FAULTS.items() if _happens(case, number)}
-    cases = spoil.draw_cases(rng, len(rows), shares, allowed)
+    cases = corruption.draw_cases(rng, len(rows), shares, allowed)
     for row in cases.get("missing_key", []):
         rows[row] = rows[row].removeprefix(roster.columns[KEY][places[row]])
     for turn, row in enumerate(cases.get("ragged_line", [])):

@@ -9,13 +9,13 @@ from datetime import date
 
 import numpy as np
 
-from jobs.sample import ids, names, spoil
+from jobs.sample import corruption, ids, names
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.events import Events
 from jobs.sample.households import YEAR
 from jobs.sample.organisations import PUBLIC_BODIES, Organisations
-from jobs.sample.people import Cells, birth_texts, sex_texts, spoil_people
+from jobs.sample.people import Cells, birth_texts, corrupt_people, sex_texts
 from jobs.sample.roster import Faults, Roster, export_roster, two_lines
 from jobs.sample.world import SOCIAL_SECURITY, World, floored
 
@@ -39,7 +39,7 @@ _CODE_SHARES = {
 }  # fmt: skip
 
 
-def spoil_credit_code(case: str, code: str) -> str:
+def corrupt_credit_code(case: str, code: str) -> str:
     """The code as the case leaves it."""
     match case:
         case "credit_code_mistyped":
@@ -69,7 +69,7 @@ class Insured:
     def _add(
         self, world: World, organisations: Organisations, rng: np.random.Generator, residents: list[int], night: date
     ) -> None:
-        """Append rows, and spoil some cells."""
+        """Append rows, and corrupt some cells."""
         count, today = len(residents), np.datetime64(night, "D")
         age = (today - world.birth[residents]).astype(np.int64) / YEAR
         working = (age > 20) & (age < 60) & (rng.random(count) < 0.75)
@@ -109,35 +109,35 @@ class Insured:
             [{UNEMPLOYED: "1988.00", INJURED: "2436.50"}.get(kind, "") for kind in benefit],
             [world.death_text(resident, SOCIAL_SECURITY) for resident in residents],
         ])  # fmt: skip
-        self._spoil(world, organisations, rng, rows, residents, employer)
+        self._corrupt(world, organisations, rng, rows, residents, employer)
 
-    def _spoil(
+    def _corrupt(
         self, world: World, organisations: Organisations, rng: np.random.Generator, rows: range, residents: list[int],
         employer: list[int],
     ) -> None:  # fmt: skip
         roster, count = self.roster, len(rows)
         cells = Cells(NAME, ID, BIRTH, PHONE)
-        spoil_people(world, rng, roster, rows, residents, cells, dots=_DOTS, former=0.15)
+        corrupt_people(world, rng, roster, rows, residents, cells, dots=_DOTS, former=0.15)
         self._write_storable_names(rows)
         allowed = np.array(residents, dtype=np.int64) >= len(CANARIES)
         works = allowed & (np.array(employer, dtype=np.int64) >= 0)
         old_names = [place for place, own in enumerate(employer) if works[place] and organisations[own].former_name]
         old_names = [place for place in old_names if place % 4]  # the others were insured since
-        roster.spoil(
+        roster.corrupt(
             "employer_former_name", EMPLOYER, [rows[place] for place in old_names],
             [organisations[employer[place]].former_name for place in old_names],
         )  # fmt: skip
         bracketed = [place for place, own in enumerate(employer) if works[place] and "（" in organisations[own].name]
         bracketed = sorted(set(bracketed).difference(old_names))[::2]
         halved = [organisations[employer[place]].name.replace("（", "(").replace("）", ")") for place in bracketed]
-        roster.spoil("bracket_variant", EMPLOYER, [rows[place] for place in bracketed], halved)
-        for case, own in spoil.draw_cases(rng, count, _CODE_SHARES, works).items():
-            codes = [spoil_credit_code(case, organisations[employer[place]].credit_code) for place in own]
-            roster.spoil(case, CREDIT_CODE, [rows[place] for place in own], codes)
-        for own in spoil.draw_cases(rng, count, {"quoted_newline": 0.0005}, allowed).values():
+        roster.corrupt("bracket_variant", EMPLOYER, [rows[place] for place in bracketed], halved)
+        for case, own in corruption.draw_cases(rng, count, _CODE_SHARES, works).items():
+            codes = [corrupt_credit_code(case, organisations[employer[place]].credit_code) for place in own]
+            roster.corrupt(case, CREDIT_CODE, [rows[place] for place in own], codes)
+        for own in corruption.draw_cases(rng, count, {"quoted_newline": 0.0005}, allowed).values():
             at = [rows[place] for place in own]
             lines = [two_lines(roster.columns[INSURANCE][row], "（含补缴）") for row in at]
-            roster.spoil("quoted_newline", INSURANCE, at, lines)
+            roster.corrupt("quoted_newline", INSURANCE, at, lines)
 
     def _write_storable_names(self, rows: range) -> None:
         """Names without the characters that GBK does not have."""
@@ -147,7 +147,7 @@ class Insured:
                 if row % 2:
                     kept = "".join(_PINYIN.get(character, character) for character in name)
                     kept = kept.encode("gbk", errors="replace").decode("gbk")
-                self.roster.spoil("unencodable_name", NAME, [row], [kept])
+                self.roster.corrupt("unencodable_name", NAME, [row], [kept])
 
     def update(
         self, world: World, organisations: Organisations, events: Events, night: date, deposit: Deposit, seed: int,

@@ -9,7 +9,7 @@ from datetime import date
 
 import numpy as np
 
-from jobs.sample import names, places, spoil
+from jobs.sample import corruption, names, places
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit, Value, open_sheet
 from jobs.sample.world import World
@@ -112,30 +112,30 @@ def _draw_visits(
     allowed = np.array(visitors) >= len(CANARIES)
 
     relatives = world.relatives()[visitors].tolist()
-    fits = spoil.fitting_ids([world.id_number[visitor] for visitor in visitors])
+    fits = corruption.fitting_ids([world.id_number[visitor] for visitor in visitors])
     fits["relative_id"] = np.array(relatives) >= 0
-    for case, rows in spoil.draw_cases(rng, count, _ID_SHARES, allowed, fits).items():
+    for case, rows in corruption.draw_cases(rng, count, _ID_SHARES, allowed, fits).items():
         counts[case] += len(rows)
         for row in rows:
             own = world.id_number[visitors[row]]
             table[row][ID] = (
-                world.id_number[relatives[row]] if case == "relative_id" else spoil.spoil_id(rng, case, own)
+                world.id_number[relatives[row]] if case == "relative_id" else corruption.corrupt_id(rng, case, own)
             )
 
     fits = {"date_unpadded": np.array(["-0" in birth for birth in births], dtype=bool)}
-    for case, rows in spoil.draw_cases(rng, count, _DATE_SHARES, allowed, fits).items():
+    for case, rows in corruption.draw_cases(rng, count, _DATE_SHARES, allowed, fits).items():
         counts[case] += len(rows)
         for row in rows:
-            table[row][BIRTH] = spoil.spoil_date(case, date.fromisoformat(births[row]))
+            table[row][BIRTH] = corruption.corrupt_date(case, date.fromisoformat(births[row]))
 
     with_phone = allowed & np.array([bool(world.phone[visitor]) for visitor in visitors], dtype=bool)
-    for case, rows in spoil.draw_cases(rng, count, _PHONE_SHARES, with_phone).items():
+    for case, rows in corruption.draw_cases(rng, count, _PHONE_SHARES, with_phone).items():
         counts[case] += len(rows)
         for row in rows:
             phone = world.phone[visitors[row]]
-            table[row][PHONE] = int(phone) if case == "number_for_text" else spoil.spoil_phone(rng, case, phone)
+            table[row][PHONE] = int(phone) if case == "number_for_text" else corruption.corrupt_phone(rng, case, phone)
 
-    missing = spoil.draw_cases(rng, count, {"missing_key": 0.01}, allowed)["missing_key"]
+    missing = corruption.draw_cases(rng, count, {"missing_key": 0.01}, allowed)["missing_key"]
     counts["missing_key"] += len(missing)
     for row in missing:
         table[row][NUMBER] = None
@@ -153,8 +153,8 @@ def _typed_name(world: World, rng: np.random.Generator, visitor: int, counts: Co
     if names.DOT in name:
         turn = int(draw * len(names.DOT_VARIANTS))
         counts["dot_variant"] += turn > 0
-        return spoil.vary_dot(name, turn)
+        return corruption.vary_dot(name, turn)
     if draw > 0.96:
         counts["spaced_name"] += 1
-        return spoil.spaced_name(name)
+        return corruption.spaced_name(name)
     return name

@@ -16,8 +16,8 @@ from typing import Any
 import deltalake
 from pyspark.sql.connect.client import SparkConnectClient
 
-import jobs.cli.nightly
-from jobs.common import tables
+import jobs.operate.nightly
+from jobs.common.lake import tables
 
 _JOBS = str(Path(tables.__file__).parents[1])
 _LAKE = str(Path(tables.__file__))
@@ -61,7 +61,7 @@ class Actions:
         tables.write_deltalake = self.timed("delta", deltalake.write_deltalake)
         tables.Lake.arrow = self.timed("delta", tables.Lake.arrow)  # type: ignore[method-assign]
         deltalake.DeltaTable.__init__ = self.timed("delta", deltalake.DeltaTable.__init__)  # type: ignore[method-assign]
-        inner = jobs.cli.nightly.timed
+        inner = jobs.operate.nightly.timed
 
         def timed_stage(context: Any, stage: str, work: Callable[[], None]) -> None:
             self.stage, before = stage.split(".")[0], self.stage
@@ -72,7 +72,7 @@ class Actions:
                 self.stages[self.stage] += time.perf_counter() - began
                 self.stage = before
 
-        jobs.cli.nightly.timed = timed_stage
+        jobs.operate.nightly.timed = timed_stage
 
     def as_rows(self) -> list[dict[str, Any]]:
         """One row per stage, place and kind: seconds without those of calls within it, calls."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import duckdb
 
-from jobs.common.conf import current_conf
-from jobs.common.stage import open_lake
-from jobs.common.workspace import open_workspace
+from jobs.common.base.workspace import open_workspace
+from jobs.common.run.conf import current_conf
+from jobs.common.run.stage import open_lake
 
 _KEYS_SHOWN = 5
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jobs.common.workspace import Workspace
+    from jobs.common.base.workspace import Workspace
 
 _STARTED = time.perf_counter()
 
@@ -24,8 +24,8 @@ def main() -> None:
     parser.add_argument("--landing", action="store_true", help="extract and land alone, and leave the run open")
     arguments = parser.parse_args()
     # What is imported from here on takes seconds, which are told on their own.
-    from jobs.cli.nightly import run_night
-    from jobs.common.workspace import open_workspace
+    from jobs.common.base.workspace import open_workspace
+    from jobs.operate.nightly import run_night
 
     workspace = open_workspace(arguments.home)
     if arguments.landing:
@@ -50,9 +50,9 @@ def main() -> None:
 def land_alone(workspace: "Workspace", night: date) -> None:
     """The first stages without what `jiceng run` loads beside them."""
     from jobs import start
-    from jobs.cli.nightly import list_steps
-    from jobs.common.runs import CLI
-    from jobs.common.stage import open_context, timed
+    from jobs.common.run.runs import CLI
+    from jobs.common.run.stage import open_context, timed
+    from jobs.operate.nightly import list_steps
 
     context = open_context(workspace, start.run(workspace, night, CLI).run.run_id)
     for label, work in list_steps(context):

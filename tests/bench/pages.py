@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jobs.common.engine import free_port
+from jobs.common.lake.engine import free_port
 from jobs.demo.airflow import environment, migrate
-from tests.airflow_server import serving
 from tests.bench.measure import run_measured
 from tests.bench.parts import say
 from tests.bench.town import BenchTown, fresh_workspace
+from tests.support.airflow_server import serving
 
 RESIDENTS = 1000
 REQUESTS = 60  # at once, as of a key held down

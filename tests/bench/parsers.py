@@ -13,9 +13,9 @@ from pathlib import Path
 import pyarrow.csv
 import python_calamine
 
-from jobs.common.conf import current_conf
-from jobs.common.contracts import SourceObject
-from jobs.common.workspace import Workspace
+from jobs.common.base.workspace import Workspace
+from jobs.common.contracts.sources import SourceObject
+from jobs.common.run.conf import current_conf
 
 Parser = Callable[[SourceObject, Path], int]
 

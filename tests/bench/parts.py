@@ -16,9 +16,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from jobs.common.conf import current_conf
-from jobs.common.stage import STAGES
-from jobs.common.workspace import Workspace
+from jobs.common.base.workspace import Workspace
+from jobs.common.run.conf import current_conf
+from jobs.common.run.stage import STAGES
 from tests.bench.actions import describe_actions
 from tests.bench.compare import compare_residents, describe_agreement
 from tests.bench.measure import Cost, run_measured

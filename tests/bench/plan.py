@@ -12,13 +12,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.common.authority import load_authority
-from jobs.common.codes import value_to_code
-from jobs.common.conf import Conf
-from jobs.common.contracts import OWN_ROLES, SourceObject
-from jobs.common.divisions import LISTS, division_words
-from jobs.common.model import ModelField
-from jobs.common.rows import fed_fields, fed_records
+from jobs.common.contracts.sources import OWN_ROLES, SourceObject
+from jobs.common.intake.keyed_rows import fed_fields, fed_records
+from jobs.common.model.codes import value_to_code
+from jobs.common.model.divisions import LISTS, division_words
+from jobs.common.model.records import ModelField
+from jobs.common.run.authority import load_authority
+from jobs.common.run.conf import Conf
 
 RECORD = "resident"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.common.workspace import init_workspace
+from jobs.common.base.workspace import init_workspace
 from tests.bench.measure import run_measured
 
 _PROBE = 2000  # residents of the town that tells how many rows a resident has

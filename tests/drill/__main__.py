@@ -13,7 +13,7 @@ from shutil import copyfile
 
 from tests.drill import deliveries, machine, people
 from tests.drill.scene import RESIDENTS, Scene, Town
-from tests.kill_run import REPOSITORY
+from tests.support.constants import REPOSITORY
 
 CASES = {
     "missing": deliveries.missing_source,

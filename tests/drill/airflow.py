@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from types import TracebackType
 
-from jobs.common.engine import free_port
+from jobs.common.lake.engine import free_port
 from jobs.demo.airflow import AIRFLOW, REPOSITORY, answers, end_group, environment
 
 _PATIENCE = 900  # a machine that others use as well starts a task in half a minute

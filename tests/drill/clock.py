@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.kill_run import execute
+from tests.support.kill_run import execute
 
 
 def move_clock(now: datetime) -> None:
@@ -22,7 +22,8 @@ def move_clock(now: datetime) -> None:
             return cls.fromtimestamp(_time() + ahead, tz)
 
     _time, _gmtime = time.time, time.gmtime
-    from jobs.common import releases, rollback, runs
+    from jobs.common.releases import releases, rollback
+    from jobs.common.run import runs
 
     for module in (releases, rollback, runs):
         patched: Any = module

@@ -2,8 +2,8 @@
 
 import shutil
 
-from jobs.common.stage import open_lake
-from jobs.common.workspace import Workspace
+from jobs.common.base.workspace import Workspace
+from jobs.common.run.stage import open_lake
 from tests.drill.scene import Scene, night, seen
 
 POLICE = "户籍人口_*.csv"

@@ -10,7 +10,7 @@ from pathlib import Path
 from deltalake import DeltaTable
 
 from tests.drill.scene import Scene, night
-from tests.kill_run import Ended
+from tests.support.kill_run import Ended
 
 JICENG = Path(sys.executable).with_name("jiceng")
 # Space beyond the workspace, in KB: it runs out while files land, while rows are compared, while entities are made.

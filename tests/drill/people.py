@@ -6,10 +6,11 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-from jobs.common.runs import tonight
+from jobs.common.run.runs import tonight
 from tests.drill import airflow
 from tests.drill.scene import COMPARED, Scene, night, seen
-from tests.kill_run import REPOSITORY, Ended, warm
+from tests.support.constants import REPOSITORY
+from tests.support.kill_run import Ended, warm
 
 KILLS: tuple[dict[str, Any], ...] = (
     {"after_seconds": 1.5},

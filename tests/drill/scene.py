@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import jobs
-from jobs.common.stage import open_lake
-from jobs.common.workspace import Workspace
-from tests.kill_run import Ended, fingerprints, hand_over, last_summary, sample_town, warm
+from jobs.common.base.workspace import Workspace
+from jobs.common.run.stage import open_lake
+from tests.support.kill_run import Ended, fingerprints, hand_over, last_summary, sample_town, warm
 
 FIRST = date(2026, 1, 1)
 RESIDENTS, SEED, NIGHTS = 300, 7, 5

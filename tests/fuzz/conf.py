@@ -4,11 +4,10 @@ import random
 from functools import cache
 from pathlib import Path
 
-from town import jiceng
-
-from jobs.common.workspace import REPOSITORY_CONF, init_workspace
+from jobs.common.base.workspace import REPOSITORY_CONF, init_workspace
 from tests.fuzz.mutate import mutate_bytes
 from tests.fuzz.outcome import CRASH, Outcome
+from tests.support.town import jiceng
 
 CONTRACTS = "sources/"
 _LARGEST = 100_000  # bytes; of larger code lists others of the same shape are tried

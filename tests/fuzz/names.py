@@ -12,16 +12,15 @@ from datetime import date
 from io import StringIO
 from pathlib import Path
 
-from office import simple_contract
-from town import jiceng
-
 from jobs import extract, start
-from jobs.common.inbox import waiting_files
-from jobs.common.runs import CLI
-from jobs.common.stage import Context
-from jobs.common.workspace import Workspace, init_workspace
+from jobs.common.base.workspace import Workspace, init_workspace
+from jobs.common.intake.inbox import waiting_files
+from jobs.common.run.runs import CLI
+from jobs.common.run.stage import Context
 from tests.fuzz.canaries import draw_person
 from tests.fuzz.outcome import CRASH, UNACCOUNTED, Outcome, Problem, describe_crash, look_for_values
+from tests.support.office import simple_contract
+from tests.support.town import jiceng
 
 _NAMES = 20
 _NIGHT = date(2026, 1, 1)

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from office import Office, open_office
 
-from jobs.common.stage import open_lake
-from jobs.common.tables import Lake
+from jobs.common.lake.tables import Lake
+from jobs.common.run.stage import open_lake
 from tests.fuzz.conf import mutate_text, shipped
 from tests.fuzz.exports import FORMATS, HEADERS, Export, draw_export, draw_hostile
 from tests.fuzz.names import hash_of
 from tests.fuzz.outcome import CRASH, UNACCOUNTED, Outcome, Problem, look_for_values
+from tests.support.office import Office, open_office
 
 _FIRST = date(2026, 1, 1)
 _NIGHTS = 2

@@ -6,7 +6,7 @@ It is refused with a reason, or each of its rows lands, is quarantined or skippe
 import random
 from pathlib import Path
 
-from jobs.common.contracts import Column, SourceObject
+from jobs.common.contracts.sources import Column, SourceObject
 from jobs.land.batches import FileRefused
 from jobs.land.fence import parse_fenced
 from jobs.land.parse import parse

@@ -1,0 +1,66 @@
+"""A CSV file of `conf/codes`: its rows with their lines, read strictly.
+
+Reads: one file in UTF-8, with or without a byte order mark. Writes: nothing.
+Refuses: another encoding, another header, quotes that do not close, NUL, a file beyond any list.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs.common.base.errors import UserError
+
+_MOST_BYTES = 64_000_000  # every village of the country is a list of 40 MB
+_TOLD = 20  # faults of one file that are told one by one
+
+
+def read_rows(path: Path, header: Sequence[str]) -> list[tuple[int, list[str]]]:
+    """The rows below the header with the line on which each ends, cells stripped; blank lines are left out.
+
+    How many cells a row has is the caller's to judge.
+
+    Raises:
+        UserError: the file is no such list; the message names file and line.
+    """
+    text = _text_of(path)
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise UserError(f"{path.name}:{line}: the line holds a NUL. Remove that character.")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    try:
+        for cells in reader:
+            if cells:
+                rows.append((reader.line_num, [cell.strip() for cell in cells]))
+            if len(rows) == 1 and rows[0][1] != list(header):
+                break
+    except csv.Error as error:
+        raise UserError(
+            f"{path.name}:{reader.line_num}: the line is not valid CSV ({error}). Check its quotes."
+        ) from error
+    if not rows or rows[0][1] != list(header):
+        raise UserError(f"{path.name}:1: the header is not `{','.join(header)}`. Write it as the first line.")
+    return [(line, cells) for line, cells in rows[1:] if any(cells)]
+
+
+def refuse_faults(faults: Sequence[str]) -> None:
+    """Raise UserError with a line for each fault of a file; of many the first."""
+    if faults:
+        more = len(faults) - _TOLD
+        raise UserError("\n".join([*faults[:_TOLD], *([f"and {more:,} more like these"] if more > 0 else [])]))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            raise UserError(
+                f"{path.name}: the file has {size:,} bytes, more than any list. Put the right file in its place."
+            )
+        # Spreadsheet programs put a byte order mark before UTF-8.
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path.name}: the file is not UTF-8. Save it as CSV in UTF-8.") from error
+    except OSError as error:
+        raise UserError(f"{path.name}: the file cannot be read ({error.strerror}). Check that it is there.") from error

@@ -1,0 +1,103 @@
+"""Words that stand for nothing (`NULL`, `\\N`, `-`, `无`): what exports write where a cell is empty.
+
+Reads: `conf/null_words.csv` (word, kind) and what contracts say of their columns: `null_words` adds words, `keep_words`
+names words that are values there. Kind `empty` is nothing wherever it stands, kind `word` is text in a free text.
+Refuses: another header, an empty or repeated word, an unknown kind.
+"""
+
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from jobs.common.base.csv_file import read_rows, refuse_faults
+from jobs.common.base.errors import UserError
+from jobs.common.contracts.sources import Column, Feed, Source
+from jobs.common.model.codes import NO, YES, value_to_code
+from jobs.common.model.records import ModelField, Record
+
+FILE = "null_words.csv"
+HEADER = ["word", "kind"]
+KINDS = ("empty", "word")
+# Where people write sentences; a user's name is a nickname, which may be any word.
+FREE_TEXTS = frozenset({("appeal", "user"), ("appeal", "subject"), ("appeal", "text"), ("appeal", "reply")})
+BLANKS = " \t\r\n\x0b\x0c\x85\u2028\u2029\u00a0\u3000\ufeff\u200b"
+# Full-width forms and their plain ones; blanks have none, which takes them out.
+WIDE = "".join(chr(0xFF01 + i) for i in range(94))
+PLAIN = "".join(chr(0x21 + i) for i in range(94))
+_TO_KEY = str.maketrans(WIDE, PLAIN, BLANKS)
+_TO_WIDE = str.maketrans(PLAIN, WIDE)
+
+
+def word_key(word: str) -> str:
+    """How a word is compared: plain width, capitals, no blanks."""
+    return word.translate(_TO_KEY).upper()
+
+
+def first_characters(words: Collection[str]) -> set[str]:
+    """All characters that a text which is one of `words` (from `word_key`) can begin with."""
+    first = {form for word in words for form in (word[0], word[0].lower())}
+    return first | {character.translate(_TO_WIDE) for character in first} | set(BLANKS)
+
+
+def load_null_words(path: Path) -> dict[str, str]:
+    """The shipped words, or an office's own, by `word_key`, with their kinds.
+
+    Raises:
+        UserError: the list has faults; the message has one line for each, with file and line.
+    """
+    words: dict[str, str] = {}
+    faults = []
+    for line, cells in read_rows(path, HEADER):
+        place, key = f"{path.name}:{line}", word_key(cells[0])
+        if not key or len(cells) != len(HEADER) or cells[1] not in KINDS:
+            faults.append(f"{place}: a row is a word and its kind, {' or '.join(KINDS)}. Correct or remove it.")
+        elif key in words:
+            faults.append(f"{place}: `{cells[0]}` is given twice: case, width and blanks do not count. Keep one.")
+        else:
+            words[key] = cells[1]
+    refuse_faults(faults)
+    return words
+
+
+def with_null_words(source: Source, listed: dict[str, str], model: dict[str, Record], lists: dict[str, Path]) -> Source:
+    """The source with all words that stand for nothing, in each column (for keys) and each of its feeds.
+
+    Args:
+        source: as its contract has it.
+        listed: from `load_null_words`.
+        model: records by name.
+        lists: code lists, file name -> path.
+    """
+
+    def complete(column: Column) -> Column:
+        own = {word_key(word) for word in column.null_words}
+        kept = {word_key(word) for word in column.keep_words}
+
+        def of(words: Iterable[str]) -> tuple[str, ...]:
+            return tuple(sorted((own | set(words)) - kept))
+
+        feeds = []
+        for feed in column.feeds:
+            meant = _meant_words(feed, model[feed.record].field(feed.field), lists)
+            words = [word for word, kind in listed.items() if word not in meant and not _is_text(feed, kind)]
+            feeds.append(replace(feed, null_words=of(words)))
+        return replace(column, null_words=of(listed), feeds=tuple(feeds))
+
+    objects = (replace(obj, columns=tuple(map(complete, obj.columns))) for obj in source.objects)
+    return replace(source, objects=tuple(objects))
+
+
+def _is_text(feed: Feed, kind: str) -> bool:
+    return kind == "word" and (feed.record, feed.field) in FREE_TEXTS
+
+
+def _meant_words(feed: Feed, field: ModelField, lists: dict[str, Path]) -> set[str]:
+    """Words that mean something in a field: those of its code list, and those that say yes or no."""
+    if field.type == "yes_no":
+        return {word_key(word) for word in (*YES, *NO)}
+    words: set[str] = set()
+    if field.codes:
+        with suppress(UserError, KeyError):  # a list with faults is told where it is used
+            words = {word_key(word) for word in value_to_code(lists[f"{field.codes}.csv"])}
+    return words

@@ -1,0 +1,1 @@
+"""What was handed in: the inbox, deliveries, keys of raw rows, decisions of people about files."""

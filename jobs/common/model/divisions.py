@@ -1,0 +1,201 @@
+"""Administrative divisions and all that stands for them.
+
+Reads three lists of conf/codes: `divisions.csv` (code, name, level, parent_code), `division_endings.csv` (level, endings
+that stand for one another: 社区居委会, 社区, nothing) and `division_names.csv` (value, code, kind, until: what else
+stands for a division, and what stood for it until some year). Refuses: a code given twice, an unknown kind or level, a
+division below itself, another header, a ragged row. A name of a division that the first list does not have is left out:
+an office may have a list of its own.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.common.base.csv_file import read_rows
+from jobs.common.base.errors import UserError
+
+LISTS = ("divisions", "division_endings", "division_names")
+KINDS = ("short", "alias", "former_name", "former_code")
+FORMER = "division_former"
+AMBIGUOUS = "ambiguous_division"
+# Steps of the tree that are no places: paths leave them out, and nobody is understood who writes them.
+_NO_PLACES = ("市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划")
+_LEAST = 2  # characters of a name without its ending: 赵县 is not understood as 赵
+_COUNTY, _TOWNSHIP = 3, 4
+_LEVELS = tuple("123456789")
+
+
+@dataclass(frozen=True)
+class Division:
+    """One division; level 1 province, 2 prefecture, 3 county, 4 township, 5 community or village."""
+
+    code: str
+    name: str
+    level: int
+    parent: str
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a word stands for: a code, or none where it stands for several; and the issue it is, if it is one."""
+
+    code: str | None
+    issue: str | None  # a code of conf/reasons.yml
+
+
+def load_divisions(path: Path) -> list[Division]:
+    """The tree, in the order of the file.
+
+    Raises:
+        UserError: the header is another one, a code is given twice, or the rows are no tree.
+    """
+    rows = _parse(path, ["code", "name", "level", "parent_code"])
+    repeated = [code for code, count in Counter(row["code"] for row in rows).items() if count > 1]
+    if repeated:
+        raise UserError(f"{path}: code {repeated[0]} is given twice; keep one of the rows")
+    divisions = [Division(row["code"], row["name"], _level(path, row), row["parent_code"]) for row in rows]
+    for division in divisions:
+        if not division.code or not division.name:
+            raise UserError(f"{path}: division {division.code or division.name} lacks its code or name; fill it in")
+    _check_tree(path, {division.code: division.parent for division in divisions})
+    return divisions
+
+
+def _check_tree(path: Path, parents: dict[str, str]) -> None:
+    """Refuse a division below itself, or below more others than there are levels."""
+    for code in parents:
+        above, steps = parents[code], 0
+        while above in parents:
+            above, steps = parents[above], steps + 1
+            if steps > len(_LEVELS):
+                raise UserError(f"{path}: division {code} lies below itself or too deep; correct its parent_code")
+
+
+def _level(path: Path, row: dict[str, str]) -> int:
+    if row["level"] not in _LEVELS:
+        raise UserError(f"{path}: level {row['level'][:20]!r} is none of {', '.join(_LEVELS)}; correct it")
+    return int(row["level"])
+
+
+def check_lists(divisions_csv: Path, endings_csv: Path, names_csv: Path) -> None:
+    """Raise UserError if `division_words` would, in a tenth of its time."""
+    load_divisions(divisions_csv)
+    _read_endings(endings_csv)
+    _read_names(names_csv)
+
+
+def division_words(divisions_csv: Path, endings_csv: Path, names_csv: Path) -> dict[str, Meaning]:
+    """Everything that stands for a division, with its meaning.
+
+    These are codes of 12, 9 and 6 digits (without the zeros of the levels below); names, with and without their ending;
+    the same behind the names of the divisions above, as in 江苏省南京市玄武区; other names; former names and codes.
+    A word that stands for several divisions means the one inside the office's own counties, if there is just one; an
+    office's own counties are those whose townships the list has.
+    """
+    divisions = {row.code: row for row in load_divisions(divisions_csv)}
+    own = {row.code[:6] for row in divisions.values() if row.level >= _TOWNSHIP}
+    endings = _read_endings(endings_csv)
+    present: dict[str, set[str]] = defaultdict(set)
+    former: dict[str, set[str]] = defaultdict(set)
+    names = {row.code: _forms(row.name, endings[row.level]) for row in divisions.values() if row.name not in _NO_PLACES}
+    earlier: dict[str, list[str]] = defaultdict(list)
+    for value, code, kind in _read_names(names_csv):
+        if code not in names:
+            continue
+        if kind == "short":
+            names[code].append(value)
+        elif kind == "alias":
+            present[value].add(code)
+        elif kind == "former_name":
+            earlier[code] += _forms(value, endings[divisions[code].level])
+        else:
+            for word in _short_codes(value.ljust(12, "0")):
+                former[word].add(code)
+    for code in divisions:
+        for word in _short_codes(code):
+            present[word].add(code)
+    for code, forms in names.items():
+        before = ["", *_paths(divisions[code], divisions, names)]
+        for words, found in ((forms, present), (earlier[code], former)):
+            for word in words:
+                for path in before:
+                    found[path + word].add(code)
+    return {word: _meaning(word, present, former, own) for word in {**present, **former}}
+
+
+def _read_endings(path: Path) -> dict[int, list[list[str]]]:
+    """Endings that stand for one another, by level."""
+    endings: dict[int, list[list[str]]] = defaultdict(list)
+    for row in _parse(path, ["level", "endings"]):
+        endings[_level(path, row)].append(row["endings"].split("|"))
+    return endings
+
+
+def _read_names(path: Path) -> list[tuple[str, str, str]]:
+    """Value, code and kind of each row."""
+    rows = _parse(path, ["value", "code", "kind", "until"])
+    for row in rows:
+        if row["kind"] not in KINDS:
+            raise UserError(f"{path}: {row['kind'][:20]} is no kind of a name; known: {', '.join(KINDS)}")
+        if not row["value"]:
+            raise UserError(f"{path}: a name of {row['code'][:20]} is empty; fill it in or remove the row")
+    return [(row["value"], row["code"], row["kind"]) for row in rows]
+
+
+def _meaning(word: str, present: dict[str, set[str]], former: dict[str, set[str]], own: set[str]) -> Meaning:
+    now = present.get(word, set())
+    # A code that is given anew means what it means now; a name may well be written by one who knows the old one.
+    codes = now if now and word.isdigit() else now | former.get(word, set())
+    if len(codes) > 1:
+        codes = {code for code in codes if code[:6] in own}
+    if len(codes) != 1:
+        return Meaning(None, AMBIGUOUS)
+    code = next(iter(codes))
+    return Meaning(code, None if code in now else FORMER)
+
+
+def _short_codes(code: str) -> Iterator[str]:
+    yield code
+    for digits in (6, 9):
+        if set(code[digits:]) == {"0"}:
+            yield code[:digits]
+
+
+def _forms(name: str, endings: Sequence[Sequence[str]]) -> list[str]:
+    """The name, and what else it is called by the endings that stand for its own, the longest that fits."""
+    fitting = [(ending, group) for group in endings for ending in group if ending and name.endswith(ending)]
+    if not fitting:
+        return [name]
+    ending, group = max(fitting, key=lambda pair: len(pair[0]))
+    stem = name.removesuffix(ending)
+    if len(stem) < _LEAST:
+        return [name]
+    return [name, *(stem + other for other in group if other != ending)]
+
+
+def _paths(division: Division, divisions: dict[str, Division], names: dict[str, list[str]]) -> Iterator[str]:
+    """What may stand before a division's name: names of divisions above it, all from one on or without the nearest."""
+    above: list[str] = []
+    parent = divisions.get(division.parent)
+    while parent:
+        if parent.code in names:
+            above.insert(0, parent.code)
+        parent = divisions.get(parent.parent)
+    whole = [names[code][0] for code in above]
+    chains = [whole[start:] for start in range(len(whole))]
+    if division.level <= _COUNTY:
+        brief = [names[code][-1] for code in above]
+        chains += [brief[start:] for start in range(len(brief))] + [whole[:1]]
+    else:
+        chains += [whole[start:-1] for start in range(len(whole) - 1)]
+    yield from dict.fromkeys("".join(chain) for chain in chains)
+
+
+def _parse(path: Path, header: list[str]) -> list[dict[str, str]]:
+    rows = []
+    for line, cells in read_rows(path, header):
+        if len(cells) != len(header):
+            raise UserError(f"{path}:{line}: the row has {len(cells)} cells instead of {len(header)}; correct it")
+        rows.append(dict(zip(header, cells, strict=True)))
+    return rows

@@ -1,0 +1,264 @@
+"""The model of our records, read from `conf/model/<record>.yml`: fields with type, level and meaning in two languages.
+
+Refuses: a file that is no YAML or says a key twice, a key that is missing, unknown or of the wrong kind, an unknown type,
+kind or level, a field without a meaning in both languages, a name given twice, a kind that no record describes.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jobs.common.base.document import Document, Place, load_document
+from jobs.common.base.errors import UserError
+from jobs.common.base.suggestions import cut_short, suggest
+
+SQL_TYPES = {
+    "person_name": "string",
+    "resident_id": "string",
+    "code": "string",
+    "division": "string",
+    "phone": "string",
+    "address": "string",
+    "text": "string",
+    "number": "string",
+    "date": "date",
+    "datetime": "timestamp",
+    "integer": "bigint",
+    "boolean": "boolean",
+    "yes_no": "boolean",
+    "credit_code": "string",
+    "money": "decimal(18,2)",
+    "decimal": "decimal(18,2)",
+}
+KINDS = {"resident": "居民", "household": "家庭户", "dwelling": "房屋", "organisation": "单位"}
+# First columns of a table of relations.
+ENDS = ("relation_code", "from_kind", "from_id", "to_kind", "to_id")
+
+_RECORD_KEYS = {"record": True, "kind": True, "title": True, "grain": True, "key": True, "fields": True}
+_RECORD_KEYS |= {"derived": False, "speaks_of": False, "pairs": False}  # those that may be left out
+_FIELD_KEYS = {"name": True, "type": True, "level": True, "zh": True, "en": True, "codes": False, "refers": False}
+_PAIR_KEYS = {"relation": True, "from": True, "to": True}
+_LANGUAGES = {"zh": True, "en": True}
+_KINDS_OF_VALUE: dict[str, type] = {
+    **dict.fromkeys(("record", "name", "type", "codes", "refers", "relation", "from", "to"), str),
+    **dict.fromkeys(("key", "fields", "derived", "pairs"), list),
+    "speaks_of": dict,
+}
+_WORDS: dict[type, str] = {str: "text", list: "a list", dict: "a block of keys"}
+_NAME = re.compile("[a-z][a-z0-9_]*")
+_END = re.compile("([a-z][a-z0-9_]*)@([a-z][a-z0-9_]*)")
+
+
+@dataclass(frozen=True)
+class ModelField:
+    """One field of a record: semantic type, classification level 1-4, meaning in two languages.
+
+    `codes` names its list of codes, `refers` the kind whose entity its value is; a required one is never null.
+    """
+
+    name: str
+    type: str
+    level: int
+    zh: str
+    en: str
+    codes: str | None = None
+    refers: str | None = None
+    required: bool = False
+
+    @property
+    def sql_type(self) -> str:
+        return SQL_TYPES[self.type]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two mentions of one row that stand in a relation: each end as (kind, role)."""
+
+    relation: str
+    from_end: tuple[str, str]
+    to_end: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record type; `kind` names the entity it describes (None: it passes through, as in `speaks_of`)."""
+
+    name: str
+    kind: str | None
+    key: tuple[str, ...]
+    grain: str
+    fields: tuple[ModelField, ...]
+    derived: tuple[ModelField, ...]
+    speaks_of: dict[str, str]
+    pairs: tuple[Pair, ...] = ()
+    title: str = ""
+    title_zh: str = ""
+    grain_zh: str = ""
+
+    def field(self, name: str) -> ModelField:
+        return next(field for field in self.fields + self.derived if field.name == name)
+
+
+def table_fields(record: Record) -> tuple[ModelField, ...]:
+    """All columns of the record's candidate and refined table, in their order: the key, then its fields, then the rest."""
+    fields, key = record.fields + record.derived, record.key
+    if record.kind:
+        zh = KINDS[record.kind]
+        head = ModelField("entity_id", "text", 1, f"{zh}主体编号", f"id of the {record.kind}", required=True)
+        return (head, *fields, _count("现行记录数", "current records that speak of it"))
+    if record.pairs:
+        return _ends() + fields + (_count("记载此关系的现行来源行数", "current rows of sources that say so"),)
+    own = {field.name: field for field in fields}
+    first = (own.get(name, ModelField(name, "text", 1, "记载系统", "system of the record")) for name in key)
+    keyed = tuple(replace(field, required=True) for field in first)
+    spoken = tuple(
+        ModelField(
+            name,
+            "text",
+            1,
+            f"同一行所指的{KINDS[kind]}",
+            f"the {kind} that the same row of the source names",
+            refers=kind,
+        )
+        for name, kind in record.speaks_of.items()
+    )
+    return keyed + tuple(field for field in fields if field.name not in key) + spoken
+
+
+def _ends() -> tuple[ModelField, ...]:
+    meanings = {
+        "relation_code": ("关系（前者对后者）", "relation of the first to the second"),
+        "from_kind": ("前者类别", "kind of the first"),
+        "from_id": ("前者编号", "id of the first"),
+        "to_kind": ("后者类别", "kind of the second"),
+        "to_id": ("后者编号", "id of the second"),
+    }
+    codes = {"relation_code": "relation"}
+    return tuple(
+        ModelField(name, "code" if name in codes else "text", 1, *meanings[name], codes.get(name), required=True)
+        for name in ENDS
+    )
+
+
+def _count(zh: str, en: str) -> ModelField:
+    return ModelField("mention_count", "integer", 1, zh, en, required=True)
+
+
+def load_model(files: Mapping[str, Path], shown: Mapping[Path, str] | None = None) -> dict[str, Record]:
+    """Records by name, from file name -> path; `shown` is what messages call a path, where that is something else."""
+    documents = {path: load_document(path, (shown or {}).get(path, str(path))) for _, path in sorted(files.items())}
+    records = {path: _read_record(document, path.stem) for path, document in documents.items()}
+    kinds = {record.kind for record in records.values()}
+    for path, record in records.items():
+        ends = {f"pair {pair.relation}": end[0] for pair in record.pairs for end in (pair.from_end, pair.to_end)}
+        named = {**record.speaks_of, **{f.name: f.refers for f in record.fields + record.derived if f.refers}, **ends}
+        for place, kind in named.items():
+            if kind not in kinds:
+                _refuse(documents[path], (), place, f"no record describes the kind {cut_short(kind)}")
+    return {record.name: record for record in records.values()}
+
+
+def _read_record(file: Document, stem: str) -> Record:
+    document = file.content
+    _check_keys(file, (), "the file does not describe a record", document, _RECORD_KEYS)
+    name, kind, key = document["record"], document["kind"], document["key"]
+    if name != stem:
+        _refuse(file, ("record",), "record", f"it is {cut_short(name)}, but the file is named {stem}")
+    if kind not in (None, name) or (kind and kind not in KINDS):
+        told = f"{cut_short(str(kind))} is none; write null or, in a record of its name, one of {', '.join(KINDS)}"
+        _refuse(file, ("kind",), "kind", told)
+    for part in ("title", "grain"):
+        _check_keys(file, (part,), part, document[part], _LANGUAGES)
+    fields, derived = (
+        tuple(_read_field(file, (part, index), entry) for index, entry in enumerate(document.get(part, [])))
+        for part in ("fields", "derived")
+    )
+    pairs = tuple(_read_pair(file, ("pairs", index), entry) for index, entry in enumerate(document.get("pairs", [])))
+    speaks_of = document.get("speaks_of", {})
+    for column, spoken in speaks_of.items():
+        _check_name(file, ("speaks_of", column), column)
+        if not isinstance(spoken, str):
+            _refuse(file, ("speaks_of", column), column, "it must be text")
+    names = [field.name for field in fields + derived] + list(speaks_of)
+    own = {"entity_id", "mention_count"} if kind else {*ENDS, "mention_count"} if pairs else {"system"}
+    for field in names:
+        if names.count(field) > 1 or field in own:
+            told = "the name is given twice" if field not in own else "every table has one"
+            _refuse(file, ("fields",), f"field {field}", told)
+    known = ["entity_id"] if kind else [*ENDS] if pairs else ["system", *(field.name for field in fields)]
+    for index, part in enumerate(key):
+        if part not in known:
+            told = f"{cut_short(str(part))} is no column of the key. {suggest(part, known)}"
+            _refuse(file, ("key", index), "key", told)
+    return Record(
+        name=name,
+        kind=kind,
+        key=tuple(key),
+        grain=document["grain"]["en"],
+        fields=fields,
+        derived=derived,
+        speaks_of=speaks_of,
+        pairs=pairs,
+        title=document["title"]["en"],
+        title_zh=document["title"]["zh"],
+        grain_zh=document["grain"]["zh"],
+    )
+
+
+def _read_field(file: Document, at: Place, entry: Any) -> ModelField:
+    named = entry["name"] if isinstance(entry, dict) and "name" in entry else entry
+    place = f"field {cut_short(str(named))}"
+    _check_keys(file, at, place, entry, _FIELD_KEYS)
+    field = ModelField(**entry)
+    _check_name(file, (*at, "name"), field.name)
+    if field.type not in SQL_TYPES:
+        told = f"unknown type {cut_short(field.type)}. {suggest(field.type, SQL_TYPES)}"
+        _refuse(file, (*at, "type"), place, told)
+    if type(field.level) is not int or field.level not in (1, 2, 3, 4):
+        level = file.written((*at, "level"))
+        told = f"level {level} is none of 1 (open), 2 (internal), 3 (personal), 4 (sensitive personal)"
+        _refuse(file, (*at, "level"), place, told)
+    if (field.type == "code") != (field.codes is not None):
+        _refuse(file, at, place, "a field of the type code names its list as `codes`, and no other does")
+    return field
+
+
+def _read_pair(file: Document, at: Place, entry: Any) -> Pair:
+    named = entry["relation"] if isinstance(entry, dict) and "relation" in entry else entry
+    place = f"pair {cut_short(str(named))}"
+    _check_keys(file, at, place, entry, _PAIR_KEYS)
+    ends = {key: _END.fullmatch(entry[key]) for key in ("from", "to")}
+    for key, found in ends.items():
+        if found is None:
+            told = f"{key} is {cut_short(entry[key])}; write kind@role, such as resident@person"
+            _refuse(file, (*at, key), place, told)
+    first, second = ((found[1], found[2]) for found in ends.values() if found)
+    return Pair(entry["relation"], first, second)
+
+
+def _check_name(file: Document, at: Place, name: str) -> None:
+    if not _NAME.fullmatch(name):
+        _refuse(file, at, f"field {cut_short(name)}", "a name is of a-z, 0-9 and _, and starts with a letter")
+
+
+def _check_keys(file: Document, at: Place, place: str, entry: Any, keys: Mapping[str, bool]) -> None:
+    """Refuse what is no mapping of these keys (key -> whether it must be there), or leaves a meaning empty."""
+    if not isinstance(entry, dict):
+        _refuse(file, at, place, f"a mapping of {', '.join(keys)} is wanted")
+    for key in entry:
+        if key not in keys:
+            _refuse(file, (*at, key), place, f"unknown key {cut_short(key)}. {suggest(key, keys)}")
+    if missing := [key for key, needed in keys.items() if needed and key not in entry]:
+        _refuse(file, at, place, f"{', '.join(missing)} missing")
+    for key, value in entry.items():
+        if key in ("zh", "en") and not (isinstance(value, str) and value.strip()):
+            _refuse(file, (*at, key), place, f"{key} is empty; say what it means")
+        if key in _KINDS_OF_VALUE and not isinstance(value, _KINDS_OF_VALUE[key]):
+            _refuse(file, (*at, key), place, f"{key} must be {_WORDS[_KINDS_OF_VALUE[key]]}")
+
+
+def _refuse(file: Document, at: Place, place: str, what: str) -> NoReturn:
+    line = file.line(at)
+    raise UserError(f"{file.file}: {place}: {what}" + (f" (line {line})" if line else ""))

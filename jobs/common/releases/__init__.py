@@ -1,0 +1,1 @@
+"""Releases: what readers see, how a candidate becomes it, and the books a release must balance."""

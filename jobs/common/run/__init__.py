@@ -1,0 +1,1 @@
+"""The configuration in force, runs, and what every stage shares."""

@@ -1,0 +1,175 @@
+"""The configuration in force: three layers overlaid file by file, or the snapshot that a run has taken of them.
+
+A run works with the snapshot in `archive/conf/<hash>/`, so that an edit in the middle of a night changes nothing, and
+`explain` and a later replay read what that night read. Refuses nothing by itself: `conf_check` judges, before a run begins.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jobs.common.base.document import ConfError, Document, Finding, load_document
+from jobs.common.base.document_schema import check_schema
+from jobs.common.base.errors import UserError
+from jobs.common.base.workspace import REPOSITORY_CONF, Workspace
+from jobs.common.contracts.null_words import FILE as NULL_WORDS
+from jobs.common.contracts.null_words import load_null_words, with_null_words
+from jobs.common.contracts.sources import ContractError, Source, load_sources
+from jobs.common.model.records import Record, load_model
+from jobs.common.run.conf_files import list_files
+from jobs.common.run.conf_schemas import SCHEMAS
+
+Loaded = TypeVar("Loaded")
+# By the hash of the whole configuration: a command opens it several times, and reading it is much of what a small night costs.
+_MODELS: dict[str, dict[str, Record]] = {}
+_SOURCES: dict[str, tuple[list[Source], dict[str, ContractError]]] = {}
+
+
+@dataclass(frozen=True)
+class Conf:
+    """Configuration files by their name relative to `conf/`.
+
+    `told_as`: where people find a file that is read from a copy. `faults`: what lies in the place of a file and is none.
+    `unread`: what lies there under a name that nothing reads.
+    """
+
+    files: dict[str, Path]
+    told_as: dict[str, Path] = field(default_factory=dict)
+    faults: tuple[Finding, ...] = ()
+    unread: tuple[Finding, ...] = ()
+
+    @cached_property
+    def hash(self) -> str:
+        digest = hashlib.sha256()
+        for name, path in sorted(self.files.items()):
+            digest.update(name.encode() + b"\0" + hashlib.sha256(self._content(name, path)).digest())
+        return digest.hexdigest()[:16]
+
+    def _content(self, name: str, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            message = f"The file cannot be read ({error.strerror})."
+            raise ConfError([Finding(self.shown(name), "", message, "Make it readable, or remove it.")]) from error
+
+    def shown(self, name: str) -> str:
+        """What messages call a file: the path at which people mend it."""
+        return str(self.told_as.get(name) or self.files.get(name) or f"conf/{name}")
+
+    def below(self, folder: str, ending: str) -> dict[str, Path]:
+        """File name -> path of the files directly in `folder`."""
+        found = {}
+        for name, path in self.files.items():
+            parent, _, base = name.rpartition("/")
+            if parent == folder and base.endswith(ending):
+                found[base] = path
+        return found
+
+    def path(self, name: str) -> Path:
+        if name not in self.files:
+            raise UserError(f"conf/{name} is missing; restore it from the repository's conf/")
+        return self.files[name]
+
+    def document(self, name: str) -> Document:
+        """A file that has a schema, as a document that it accepts; raises ConfError."""
+        document = load_document(self.path(name), self.shown(name))
+        if findings := check_schema(document, SCHEMAS[name]):
+            raise ConfError(findings)
+        return document
+
+    def yaml(self, name: str) -> Any:
+        """What is in a file that has a schema; raises ConfError."""
+        return self.document(name).content
+
+    @property
+    def model(self) -> dict[str, Record]:
+        files = self.below("model", ".yml")
+        shown = {path: self.shown(f"model/{name}") for name, path in files.items()}
+        return self._once(_MODELS, lambda: load_model(files, shown))
+
+    @property
+    def null_words(self) -> dict[str, str]:
+        """Words that stand for nothing, with their kinds; none in a configuration from before there was a list."""
+        return load_null_words(self.path(NULL_WORDS)) if NULL_WORDS in self.files else {}
+
+    @property
+    def _sources(self) -> tuple[list[Source], dict[str, ContractError]]:
+        def load() -> tuple[list[Source], dict[str, ContractError]]:
+            fields = {r.name: {field.name: field for field in r.fields} for r in self.model.values()}
+            sources, refused = load_sources(self.below("sources", ".odcs.yaml"), fields)
+            lists = self.below("codes", ".csv")
+            return [with_null_words(source, self.null_words, self.model, lists) for source in sources], refused
+
+        return self._once(_SOURCES, load)
+
+    def _once(self, kept: dict[str, Loaded], load: Callable[[], Loaded]) -> Loaded:
+        """What `load` reads of these files, read once a process; not kept where one of them was edited meanwhile."""
+        if self.hash in kept:
+            return kept[self.hash]
+        found = load()
+        if Conf(self.files, self.told_as).hash == self.hash:
+            kept[self.hash] = found
+        return found
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Sources with a valid contract, by system."""
+        return {source.system: source for source in self._sources[0]}
+
+    @property
+    def refused_contracts(self) -> dict[str, ContractError]:
+        """Systems whose contract is invalid, with what is wrong."""
+        return self._sources[1]
+
+    @cached_property
+    def reasons(self) -> dict[str, dict[str, dict[str, str]]]:
+        """Sentences by where a code is used; codes that a workspace's own file does not know have the repository's."""
+        own = self.yaml("reasons.yml") or {}
+        shipped = _reasons_of(REPOSITORY_CONF)
+        return {part: {**codes, **(own.get(part) or {})} for part, codes in shipped.items()}
+
+
+def current_conf(workspace: Workspace) -> Conf:
+    """The layers as they lie on disk now."""
+    layers = [list_files(layer) for layer in workspace.conf_layers()]
+    files = {name: path for layer in layers for name, path in layer.files.items()}
+    faults = tuple(fault for layer in layers for fault in layer.faults)
+    return Conf(files, faults=faults, unread=tuple(stray for layer in layers for stray in layer.unread))
+
+
+def take_snapshot(workspace: Workspace) -> Conf:
+    """Copy the layers in force to the archive once per content; returns the snapshot."""
+    conf = current_conf(workspace)
+    target = _snapshot_dir(workspace, conf.hash)
+    if not target.exists():
+        partial = target.with_name(f"{conf.hash}.{os.getpid()}.tmp")
+        for name, path in conf.files.items():
+            copy = partial / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+        partial.rename(target)
+    return snapshot_conf(workspace, conf.hash)
+
+
+def snapshot_conf(workspace: Workspace, config_hash: str) -> Conf:
+    """The snapshot with this hash; raises UserError where the archive has lost it."""
+    target = _snapshot_dir(workspace, config_hash)
+    if not target.exists():
+        raise UserError(f"the archive lacks the configuration {config_hash}; restore {target} from a backup")
+    told_as = {name: path for layer in workspace.conf_layers() for name, path in list_files(layer).files.items()}
+    return Conf(list_files(target).files, told_as)
+
+
+def _snapshot_dir(workspace: Workspace, config_hash: str) -> Path:
+    return workspace.archive / "conf" / config_hash
+
+
+@cache
+def _reasons_of(folder: Path) -> dict[str, dict[str, dict[str, str]]]:
+    reasons: dict[str, dict[str, dict[str, str]]] = Conf(list_files(folder).files).yaml("reasons.yml")
+    return reasons

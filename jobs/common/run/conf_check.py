@@ -1,0 +1,68 @@
+"""All files of `conf/` at once, before a run begins: an invalid contract refuses its own source, any other file the run.
+
+Reads: the configuration. Writes: nothing. Refuses: what the readers of the files refuse.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from jobs.common.base.document import ConfError
+from jobs.common.base.errors import UserError
+from jobs.common.contracts.null_words import FILE as NULL_WORDS
+from jobs.common.model.codes import load_codes
+from jobs.common.model.divisions import LISTS, check_lists
+from jobs.common.run.authority import load_authority
+from jobs.common.run.conf import Conf
+from jobs.common.run.conf_schemas import SCHEMAS
+
+
+def check_conf(conf: Conf) -> None:
+    """Raise UserError with the first fault of the configuration and how many there are; contracts are not looked at."""
+    if faults := conf_faults(conf):
+        more = len(faults) - 1
+        told = f" (and {more} more; `jiceng sources check` names all)" if more else ""
+        raise UserError(f"{next(iter(faults))}{told}")
+
+
+def conf_faults(conf: Conf) -> dict[str, str]:
+    """What is wrong with files other than contracts: a sentence with file, line and remedy, and the name of the file."""
+    faults = {str(fault): fault.file for fault in conf.faults}
+    for name, check in _checks(conf):
+        try:
+            check()
+        except ConfError as error:
+            faults |= {str(finding): name for finding in error.findings}
+        except UserError as error:
+            faults |= {_with_path(conf, name, line): name for line in str(error).splitlines()}
+    return faults
+
+
+def _checks(conf: Conf) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What each file goes through; what needs the model is not asked where that cannot be read."""
+    for name in SCHEMAS:
+        yield name, partial(conf.document, name)
+    yield NULL_WORDS, lambda: conf.null_words
+    yield "model", lambda: conf.model
+    try:
+        records = list(conf.model.values())
+        conf.document("authority.yml")
+    except UserError:
+        return
+    for record in records:
+        yield "authority.yml", partial(load_authority, conf, record)
+    used = {field.codes for record in records for field in record.fields + record.derived if field.codes}
+    for name in sorted(used):
+        yield f"codes/{name}.csv", partial(_read_codes, conf, name)
+    yield "codes/divisions.csv", lambda: check_lists(*(conf.path(f"codes/{name}.csv") for name in LISTS))
+
+
+def _read_codes(conf: Conf, name: str) -> None:
+    load_codes(conf.path(f"codes/{name}.csv"))
+
+
+def _with_path(conf: Conf, name: str, told: str) -> str:
+    """A sentence that begins with the name of a file, with its path instead."""
+    for known in (f"conf/{name}", name.rpartition("/")[2]):
+        if told.startswith(known):
+            return conf.shown(name) + told.removeprefix(known)
+    return told

@@ -1,0 +1,111 @@
+"""What lies in a folder of configuration: the files that are read, what stands in the place of one, and what nobody reads.
+
+Reads: the folder, not what is in its files. Writes: nothing. Refuses nothing by itself.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.common.base.document import Finding
+from jobs.common.base.file_names import shown
+from jobs.common.base.suggestions import nearest_word
+from jobs.common.contracts.null_words import FILE as NULL_WORDS
+from jobs.common.run.conf_schemas import SCHEMAS
+
+ENDINGS = {"model": ".yml", "sources": ".odcs.yaml", "codes": ".csv"}
+_ODD = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+)  # what a terminal acts on, and bytes that are not UTF-8
+_MOST_BYTES = 64_000_000  # every village of the country is a list of 40 MB
+
+
+@dataclass(frozen=True)
+class ConfFiles:
+    """Files by their name relative to the folder."""
+
+    files: dict[str, Path]
+    faults: tuple[Finding, ...] = ()
+    unread: tuple[Finding, ...] = ()
+
+
+def is_read(name: str) -> bool:
+    """Whether a file of this name, relative to the folder, is one that the pipeline reads."""
+    folder, _, base = name.rpartition("/")
+    return name in (*SCHEMAS, NULL_WORDS) if not folder else folder in ENDINGS and base.endswith(ENDINGS[folder])
+
+
+def list_files(folder: Path) -> ConfFiles:
+    """All files below a folder, hidden ones left out; none where it does not exist."""
+    files: dict[str, Path] = {}
+    faults, unread = [], []
+    for path, name, kind in sorted(_walk(folder)):
+        fault = kind or _fault_of(path)
+        if fault is None and _ODD.search(name):
+            unread.append(_finding(path, "No file of such a name is read", _remedy(name)))
+        elif fault is None:
+            files[name] = path
+            if not is_read(name) and not name.endswith(".md"):
+                unread.append(_finding(path, "No file of this name is read", _remedy(name)))
+        elif is_read(name) or name in ("", *ENDINGS):
+            faults.append(_finding(path, fault, "Put the file in its place, or remove this."))
+        else:
+            unread.append(_finding(path, fault, "Remove it, as it is not read."))
+    return ConfFiles(files, tuple(faults), tuple(unread))
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, str, str]]:
+    """Path and name of each entry that is no plain folder, and what is wrong with it, as far as its kind tells."""
+    if not folder.exists() and not folder.is_symlink():
+        return
+    if not folder.is_dir():
+        yield folder, "", "A folder of configuration is wanted here"
+        return
+    unreadable: list[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=unreadable.append):
+        inside = Path(place)
+        for name in folders:
+            path = inside / name
+            relative = path.relative_to(folder).as_posix()
+            if path.is_symlink():
+                yield path, relative, "Links to folders are not followed"
+            elif is_read(relative):
+                yield path, relative, "This is a folder, where a file is wanted"
+        for name in files:
+            if not name.startswith("."):
+                yield inside / name, (inside / name).relative_to(folder).as_posix(), ""
+    for error in unreadable:
+        path = Path(error.filename)
+        name = path.relative_to(folder).as_posix()
+        yield path, "" if name == "." else name, f"The folder cannot be read ({error.strerror})"
+
+
+def _fault_of(path: Path) -> str | None:
+    """What is wrong with something that should be a file."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        what = "The link leads nowhere" if path.is_symlink() else "The file cannot be read"
+        return f"{what} ({error.strerror})"
+    if not stat.S_ISREG(found.st_mode):
+        return "This is no file"
+    if not os.access(path, os.R_OK):
+        return "The file cannot be read (Permission denied)"
+    if found.st_size > _MOST_BYTES:
+        return f"The file has {found.st_size:,} bytes, and {_MOST_BYTES:,} are the most"
+    return None
+
+
+def _remedy(name: str) -> str:
+    folder, _, base = name.rpartition("/")
+    if folder in ENDINGS:
+        return f"Those of conf/{folder} end in {ENDINGS[folder]}."
+    near = nearest_word(base, (*SCHEMAS, NULL_WORDS))
+    return f"Did you mean {near}?" if near else "Remove it, or see the README for the names of conf/."
+
+
+def _finding(path: Path, message: str, remedy: str) -> Finding:
+    return Finding(f"{path.parent}/{shown(path.name)}", "", f"{message}.", remedy)

@@ -1,0 +1,120 @@
+"""What decides how a row becomes a record: contract, model, code lists and the code of the stage, as one hash.
+
+Where the hash of an object and record is another than on the night before, the rows that stand are cleaned anew, also
+those that nobody delivered tonight.
+
+Reads: conf, `ops.rules`, the code of the stage and of all that it imports. Writes: `ops.rules`. Refuses: nothing.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from jobs.common.base.code import code_hash
+from jobs.common.contracts.sources import SourceObject
+from jobs.common.intake.file_decisions import READ, withdrawn_files
+from jobs.common.intake.keyed_rows import fed_records
+from jobs.common.lake.tables import Lake
+from jobs.common.model.divisions import LISTS as DIVISION_LISTS
+from jobs.common.model.records import ModelField, Record
+from jobs.common.run.conf import Conf
+
+
+@dataclass(frozen=True)
+class RuleState:
+    """The rules of one record and role of an object: their hash before tonight and now (None: it fed or feeds none).
+
+    `was_tried` tells that an earlier run of the night has worked under changed rules.
+    """
+
+    system: str
+    object: str
+    record: str
+    role: str
+    before: str | None
+    now: str | None
+    was_tried: bool
+
+    @property
+    def has_changed(self) -> bool:
+        return self.before != self.now
+
+
+def rule_states(lake: Lake, conf: Conf, night: date) -> list[RuleState]:
+    """The rules of every record and role that an object feeds, or has fed; objects of invalid contracts are left alone."""
+    before: dict[tuple[str, str, str, str], str | None] = {}
+    tried = set()
+    for row in sorted(lake.rows("ops.rules").to_pylist(), key=lambda row: row["night"]):
+        place = row["system"], row["object"], row["record"], row["role"]
+        if row["night"] < night:
+            before[place] = row["rules_hash"]
+        else:
+            tried.add(place)
+    now = {}
+    withdrawn, read = withdrawn_files(lake), _readings(lake)
+    for obj in (obj for source in conf.sources.values() for obj in source.objects):
+        gone = [*withdrawn[obj.system, obj.name], *read[obj.system, obj.name]]
+        for record, role in fed_records(obj):
+            if record in conf.model:
+                now[obj.system, obj.name, record, role] = rules_hash(conf, obj, conf.model[record], role, gone)
+    declared = {place[:2] for place in now}
+    places = {*now, *(place for place, hash in before.items() if hash and place[:2] in declared)}
+    return [RuleState(*place, before.get(place), now.get(place), place in tried) for place in sorted(places)]
+
+
+def _readings(lake: Lake) -> dict[tuple[str, str], list[str]]:
+    """Which files were read anew, each with the run that did so last, by system and object."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in lake.rows("ops.decision", {"decision": READ}).to_pylist():
+        found[row["system"], row["object"]].append(f"{row['file_id']} {row['after_run']}")
+    return found
+
+
+def rules_hash(conf: Conf, obj: SourceObject, record: Record, role: str, files: Collection[str] = ()) -> str:
+    """Hash of all that decides how the object's rows become this record; `files` tells which were withdrawn or read anew."""
+    columns = [column for column in obj.columns if any((f.record, f.role) == (record.name, role) for f in column.feeds)]
+    fields = sorted({f.field for column in columns for f in column.feeds if (f.record, f.role) == (record.name, role)})
+    lists = sorted({name for field in record.fields if field.name in fields for name in _lists_of(field)})
+    parts = [
+        obj.timezone,
+        [[column.name, column.null_words] for column in obj.columns if column.primary_key],
+        [repr(column) for column in columns],
+        [repr(field) for field in record.fields],
+        [[name, hashlib.sha256(conf.path(f"codes/{name}.csv").read_bytes()).hexdigest()] for name in lists],
+        code_hash("jobs.harmonise.stage"),  # whoever changes it may have changed what any value becomes
+        *sorted(files),
+    ]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def write_rules(
+    lake: Lake, states: list[RuleState], night: date, standing: Mapping[tuple[str, str], int | None]
+) -> None:
+    """Keep tonight's rules where they are new or others than before; an earlier try's rows of the night are replaced.
+
+    `standing`: how many rows of an object stood and were cleaned anew.
+    """
+    changed = [
+        {
+            "night": night,
+            "system": state.system,
+            "object": state.object,
+            "record": state.record,
+            "role": state.role,
+            "rules_hash": state.now,
+            "standing": standing.get((state.system, state.object)),
+        }
+        for state in states
+        if state.has_changed
+    ]
+    lake.replace_part("ops.rules", lake.table_of("ops.rules", changed), {"night": night})
+
+
+def _lists_of(field: ModelField) -> tuple[str, ...]:
+    """Files of conf/codes that the field is looked up in."""
+    if field.type == "division":
+        return DIVISION_LISTS
+    return (field.codes,) if field.codes else ()

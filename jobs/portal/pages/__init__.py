@@ -1,0 +1,1 @@
+"""The pages: the last night, quality, sources, releases."""

@@ -1,0 +1,203 @@
+"""The last run: what it took, whether its books close, what the gate said, and what it changed for readers.
+
+Reads: `ops.*`, `runs/`; for the changes `refined.*` or `candidate.*`. Writes: nothing.
+"""
+
+from collections import Counter
+from statistics import median
+from typing import Any
+
+from markupsafe import Markup
+
+from jobs.audit.rules import reasons_of_rules
+from jobs.common.intake.inbox import explain_waiting, inbox_files, left_behind
+from jobs.common.intake.source_states import judge_sources
+from jobs.common.releases.books import balances
+from jobs.common.releases.difference import difference_rows
+from jobs.common.releases.releases import Release, all_releases, published_releases
+from jobs.common.run.conf import snapshot_conf
+from jobs.common.run.runs import CLI, REFUSED, Run, all_runs, holder
+from jobs.common.run.stage import STAGES, Context, describe_stages, open_lake, read_refusal
+from jobs.portal.charts import stacked_bars
+from jobs.portal.frame import View, last_runs, render
+from jobs.portal.verdicts import describe_rule
+from jobs.read.books import By, add_up, balance_row, fill_in
+from jobs.read.status import find_remedy, measure_shortcoming
+
+STAGE_NAMES = dict(zip(STAGES, ("取件", "入库", "统一口径", "归并", "合并", "审计", "发布"), strict=True))
+NO_RUN = "no_run.html"
+
+
+def tonight_page(view: View) -> str:
+    """The page of the last run."""
+    lake = view.lake
+    nights = last_runs(lake)
+    if not nights:
+        return render(NO_RUN, page="tonight", waiting=_waiting(view))
+    runs = [run for of_night in nights.values() for run in of_night]
+    run = runs[-1]
+    row = lake.rows("ops.run", {"run_id": run.run_id}).to_pylist()[0]
+    releases = all_releases(lake)
+    return render(
+        "tonight.html",
+        page="tonight",
+        run=run,
+        row=row,
+        state=_state(view, run),
+        refusal=read_refusal(view.workspace, run.run_id),
+        attention=_attention(view, run),
+        waiting=_waiting(view),
+        books=_books(view, run),
+        gate=_gate(view, run),
+        releases=_released(releases, run),
+        **_stages(view, runs),
+    )
+
+
+def changes_part(view: View) -> str:
+    """What changed for readers: against the release before, or, where the run was refused, what would change."""
+    published = published_releases(all_releases(view.lake))
+    if not published:
+        return render("changes.html", sides=None, changes=[], columns=[])
+    last = next(reversed([run for of_night in last_runs(view.lake).values() for run in of_night]))
+    if last.verdict == REFUSED:
+        before, after, rows = difference_rows(view.workspace)
+    elif len(published) > 1:
+        before, after, rows = difference_rows(view.workspace, published[-2].release_id, published[-1].release_id)
+    else:
+        return render("changes.html", sides=None, changes=[], columns=[])
+    return render("changes.html", sides=(before.name, after.name), changes=by_table(rows), columns=CHANGES)
+
+
+CHANGES = {
+    "added": ("新增", "added"),
+    "ended": ("终止", "ended"),
+    "changed": ("变更", "changed"),
+    "merged": ("合并的编号", "ids merged"),
+    "split": ("拆分的编号", "ids split"),
+}
+
+
+def by_table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of a difference as one row for each table: a count and first keys by change, and the columns that changed."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        table = found.setdefault(
+            row["table"], {"table": row["table"], "columns": {}, "counts": {}, "keys": {}, "whole": []}
+        )
+        if row["change"] == "column":
+            table["columns"][row["column"]] = row["rows"]
+        elif row["change"] in CHANGES:
+            table["counts"][row["change"]], table["keys"][row["change"]] = row["rows"], row["keys"]
+        else:
+            table["whole"].append(f"{row['change']}: {row['rows']:,}")  # a table that only one side has
+    return [found[name] for name in sorted(found)]
+
+
+def _state(view: View, run: Run) -> str:
+    if run.verdict:
+        return run.verdict
+    if holder(view.workspace, "run"):
+        return "running"
+    return "stopped" if run.driver == CLI else "open"
+
+
+def _stages(view: View, runs: list[Run]) -> dict[str, Any]:
+    """Seconds of each stage of the last run beside what is usual, and a chart of the runs that did work."""
+    used = {run.run_id: describe_stages(Context(view.workspace, view.conf, view.lake, run)) for run in runs}
+    last = used[runs[-1].run_id]
+    before = [stages for run in runs[:-1] if "release" in (stages := used[run.run_id])]
+    longest = max([stage["seconds"] for stage in last.values()], default=0) or 1
+    rows = [
+        {
+            "stage": name,
+            "zh": STAGE_NAMES[name],
+            "seconds": stage["seconds"],
+            "share": round(100 * stage["seconds"] / longest),
+            "memory": stage["peak_memory_mb"],
+            "usual": median([s[name]["seconds"] for s in before if name in s]) if before else None,
+        }
+        for name, stage in last.items()
+    ]
+    shown = [run for run in runs if used[run.run_id]]
+    series = {name: [used[run.run_id].get(name, {}).get("seconds") for run in shown] for name in STAGES}
+    labels = [f"{run.night:%m-%d}" + (f".{run.number}" if run.number > 1 else "") for run in shown]
+    chart = stacked_bars(labels, series, 560, 250, "s") if len(shown) > 1 else Markup("")
+    return {"stages": rows, "seconds": sum(row["seconds"] for row in rows), "chart": chart}
+
+
+def _books(view: View, run: Run) -> dict[str, Any]:
+    """How many equations the run's books have, those that do not close, and the sums over all files."""
+    found = balances(view.lake.rows("ops.ledger", {"run_id": run.run_id}).to_pylist())
+    sums = [balance_row(run.run_id, balance, {}) for balance in add_up(found, By.night)]
+    return {
+        "equations": len(found),
+        "open": [balance for balance in found if not balance.closes],
+        "files": [fill_in(row) for row in sums if row["equation"].startswith("read")],
+        "records": [row for row in sums if row["equation"].startswith("current")],
+    }
+
+
+def _gate(view: View, run: Run) -> dict[str, Any]:
+    """Failed verdicts of the run, the critical ones first, and how many rules hold."""
+    rows = view.lake.rows("ops.audit", {"run_id": run.run_id}).to_pylist()
+    rows.sort(
+        key=lambda row: (row["severity"] != "critical", row["table_name"] == "history", row["table_name"], row["rule"])
+    )
+    reasons = {table: reasons_of_rules(table) for table in {row["table_name"] for row in rows}}
+    failed = [describe_rule(row, reasons) for row in rows if not row["success"]]
+    kinds = Counter("critical" if row["severity"] == "critical" else "unusual" if row["table_name"] == "history" else "warning"
+                    for row in rows if not row["success"])  # fmt: skip
+    return {"rules": len(rows), "holding": len(rows) - len(failed), "failed": failed, **{k: kinds[k] for k in _KINDS}}
+
+
+_KINDS = ("critical", "warning", "unusual")
+
+
+def _attention(view: View, run: Run) -> list[dict[str, Any]]:
+    """Systems that handed over nothing, and files that were refused, held, late or taken in part, with reason and remedy."""
+    at_that_time = snapshot_conf(view.workspace, run.config_hash)
+    found = []
+    for system, source in judge_sources(
+        Context(view.workspace, at_that_time, open_lake(view.workspace, at_that_time), run)
+    ).items():
+        if source["state"] == "missing" and not run.is_open:
+            zh, en = "应每晚交来，昨夜没有收到文件", "expected every night, and nothing was taken"
+            found.append({"name": system, "state": "missing", "zh": zh, "en": en, "detail": None, "mend": None})
+        for file in source["files"]:
+            if file["reason"] and file["status"] != "accepted" and not file["made_good"]:
+                told = view.conf.reasons["file"][file["reason"]]
+                more = {"detail": file["detail"], "mend": find_remedy(view.conf, file)}
+                name = f"{system}/{file['name']}"
+                found.append({"name": name, "state": file["status"], "zh": told["zh"], "en": told["en"], **more})
+        for lack in source["shortcomings"]:
+            told = view.conf.reasons["shortcoming"][lack["reason"]]
+            more = {"detail": measure_shortcoming(lack), "mend": told.get("mend")}
+            found.append(
+                {"name": f"{system}/{lack['name']}", "state": "partial", "zh": told["zh"], "en": told["en"], **more}
+            )
+    return found
+
+
+def _waiting(view: View) -> dict[str, str]:
+    """Files in the inbox: those that the next run takes, and those that still wait for something."""
+    runs = all_runs(view.lake)
+    left = left_behind(view.workspace, runs[-1].run_id) if runs else None
+    return explain_waiting(inbox_files(view.workspace, view.conf.sources, left), view.conf)
+
+
+def _released(releases: list[Release], run: Run) -> dict[str, Any]:
+    """What readers see: rows of each table, beside the release before; and whether this run published it."""
+    published = published_releases(releases)
+    if not published:
+        return {"visible": None}
+    visible, before = published[-1], published[-2] if len(published) > 1 else None
+    rows = [
+        {
+            "table": name,
+            "rows": entry["rows"],
+            "more": entry["rows"] - before.tables[name]["rows"] if before and name in before.tables else None,
+        }
+        for name, entry in visible.tables.items()
+    ]
+    return {"visible": visible, "before": before, "rows": rows, "is_own": visible.run_id == run.run_id}

@@ -1,0 +1,149 @@
+"""`jiceng dictionary`: what the released tables hold, for reading, as a page, and as data contracts of our own.
+
+Reads: `conf/model/`, `conf/codes/`. Writes: the files asked for. Refuses: a table that the model does not know.
+"""
+
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from jobs.common.base.errors import UserError
+from jobs.common.base.suggestions import suggest
+from jobs.common.contracts.house_rules import SUFFIX
+from jobs.common.contracts.odcs import check_standard, read_contract
+from jobs.common.model.codes import Code, load_codes
+from jobs.common.model.divisions import load_divisions
+from jobs.common.model.records import ModelField, Record, table_fields
+from jobs.common.run.conf import Conf
+from jobs.read.dictionary_page import list_of, write_page
+
+COLUMNS = ["table", "column", "key", "type", "level", "codes", "refers", "required", "zh", "en"]
+_LOGICAL = {"string": "string", "bigint": "integer", "date": "date", "timestamp": "timestamp", "boolean": "boolean"}
+# Codes of a list that a contract names one by one; longer lists are files of their own.
+_FEW = 200
+
+
+def chosen_records(conf: Conf, table: str | None) -> list[Record]:
+    """The record of one table, or all; raises UserError for a table that is not released."""
+    if table is None:
+        return list(conf.model.values())
+    name = table.removeprefix("refined.")
+    if name not in conf.model:
+        raise UserError(f"there is no table {table}. {suggest(name, conf.model)}")
+    return [conf.model[name]]
+
+
+def dictionary_rows(conf: Conf, table: str | None = None) -> list[dict[str, Any]]:
+    """One row per column of the released tables, in the order of their columns."""
+    records = chosen_records(conf, table)
+    sizes = {name: len(codes) for name, codes in code_lists(conf, records).items()}
+    rows = []
+    for record in records:
+        for field in table_fields(record):
+            name = list_of(field)
+            rows.append(
+                {
+                    "table": record.name,
+                    "column": field.name,
+                    "key": field.name in record.key,
+                    "type": field.sql_type,
+                    "level": field.level,
+                    "codes": f"{name} ({sizes[name]})" if name else None,
+                    "refers": field.refers and f"{field.refers}.entity_id",
+                    "required": field.required,
+                    "zh": field.zh,
+                    "en": field.en,
+                }
+            )
+    return rows
+
+
+def code_lists(conf: Conf, records: Iterable[Record]) -> dict[str, list[Code]]:
+    """The lists that columns of these tables use, by name, the longest last."""
+    names = {name for record in records for field in table_fields(record) if (name := list_of(field))}
+    lists = {name: _codes(conf, name) for name in sorted(names)}
+    return dict(sorted(lists.items(), key=lambda entry: (len(entry[1]) > _FEW, entry[0])))
+
+
+def _codes(conf: Conf, name: str) -> list[Code]:
+    path = conf.path(f"codes/{name}.csv")
+    if name == "divisions":
+        return [(division.code, division.name, ()) for division in load_divisions(path)]
+    return load_codes(path)
+
+
+def write_html(conf: Conf, records: Sequence[Record], path: Path) -> None:
+    """One page that needs no other file: an overview, a table for each released table, and the code lists they use."""
+    version = f"jiceng {metadata.version('jiceng')} · 配置 configuration {conf.hash}"
+    path.write_text(write_page(records, code_lists(conf, records), version), encoding="utf-8")
+
+
+def write_contracts(conf: Conf, records: Sequence[Record], folder: Path) -> list[Path]:
+    """One ODCS contract per table, each checked against the standard's own schema; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for record in records:
+        path = folder / f"{record.name}{SUFFIX}"
+        described = describe_output(record, code_lists(conf, [record]))
+        path.write_text(yaml.safe_dump(described, allow_unicode=True, sort_keys=False, width=120), encoding="utf-8")
+        document, findings = read_contract(path)
+        findings += check_standard(document) if document else []
+        if findings:
+            raise RuntimeError(f"{path} is not what the standard asks for: {findings[0]}")
+        paths.append(path)
+    return paths
+
+
+def describe_output(record: Record, lists: dict[str, list[Code]]) -> dict[str, Any]:
+    """The contract of one released table.
+
+    Args:
+        record: its record.
+        lists: the code lists of its columns; short ones are spelled out.
+    """
+    return {
+        "apiVersion": "v3.2.0",
+        "kind": "DataContract",
+        "id": f"jiceng.refined.{record.name}",
+        "name": f"{record.title_zh} / {record.title}",
+        "version": metadata.version("jiceng"),
+        "status": "active",
+        "description": {
+            "purpose": f"refined {record.title}, audited and released as a whole with the other tables",
+            "usage": f'jobs.open_table("{record.name}"), or `jiceng sql "select * from {record.name}"`',
+        },
+        "servers": [{"server": "workspace", "type": "local", "path": f"lake/refined/{record.name}", "format": "delta"}],
+        "schema": [
+            {
+                "name": record.name,
+                "physicalName": f"refined/{record.name}",
+                "physicalType": "delta table",
+                "businessName": record.title_zh,
+                "dataGranularityDescription": f"{record.grain_zh} / {record.grain}",
+                "properties": [_property(record, field, lists) for field in table_fields(record)],
+            }
+        ],
+    }
+
+
+def _property(record: Record, field: ModelField, lists: dict[str, list[Code]]) -> dict[str, Any]:
+    name = list_of(field)
+    described: dict[str, Any] = {
+        "name": field.name,
+        "businessName": field.zh,
+        "description": field.en + (f"; codes of the list {name}" if name else ""),
+        "logicalType": _LOGICAL.get(field.sql_type, "number"),
+        "physicalType": field.sql_type,
+        "required": field.required,
+        "classification": str(field.level),
+    }
+    if field.name in record.key:
+        described |= {"primaryKey": True, "primaryKeyPosition": record.key.index(field.name) + 1}
+    if name and len(lists[name]) <= _FEW:
+        described["enum"] = [{"value": code, "label": label} for code, label, _ in lists[name]]
+    if field.refers:
+        described["relationships"] = [{"type": "foreignKey", "to": f"{field.refers}.entity_id"}]
+    return described

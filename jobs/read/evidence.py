@@ -1,0 +1,233 @@
+"""What spoke for the cells of released rows: for `jiceng explain`, by the functions that merge uses.
+
+Reads: `links.*` and `harmonised.*` as the release found them. Refuses: released rows that these rows do not give.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.common.base.errors import UserError
+from jobs.common.contracts.sources import OWN_ROLES
+from jobs.common.intake.keyed_rows import mention_id
+from jobs.common.lake.tables import Lake
+from jobs.common.lake.versions import as_of
+from jobs.common.model.records import ModelField, Record
+from jobs.common.model.relations import MEMBER, SOURCE_ROW, count_ends, list_pairs, list_statements
+from jobs.common.releases.releases import Release
+from jobs.common.run.authority import load_authority
+from jobs.common.run.conf import Conf
+from jobs.merge.events import add_entity
+from jobs.merge.relations import LONG_AGO, detail_pairs
+from jobs.merge.survivorship import choice_order, mentioned_records
+
+_POSITION = ("system", "object", "role", "file_id", "sheet", "row_number", "valid_from")
+_SAME_STATUS = ("resident_id", "status_code", "start_date")
+# Fields that follow from the row that another field was taken from.
+_BESIDE = {"dwelling_id": "address"}
+
+
+def explain_entities(
+    lake: Lake, conf: Conf, release: Release, record: Record, fields: list[ModelField], released: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The values of each field, of every mention of the entities."""
+    authority = load_authority(conf, record)
+    entities = [row["entity_id"] for row in released]
+    mentions = _version_of(lake, release, record, "links.mention").where(F.col("entity_id").isin(entities))
+    edges = _version_of(lake, release, record, "links.edge")
+    records = _as_released(lake, release, record)
+    mentioned = mentioned_records(records, mentions, edges, record.name)
+    accepted = edges.where(F.col("decision") == "accept").groupBy("mention_id").agg(F.min("reason").alias("linked_by"))
+    mentioned = mentioned.join(accepted, "mention_id", "left")
+    spoken = [field for field in (*record.fields, *record.derived) if field.name not in _names(record.derived)]
+    orders = [_place(authority.order(field.name)).alias(f"{field.name} order") for field in spoken]
+    values = sorted({"linked_by", *_names(spoken), *(("copied_id",) if record.name == "resident" else ())})
+    said: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in mentioned.select("entity_id", *_POSITION, *values, *orders).toArrow().to_pylist():
+        said[row["entity_id"]].append(row)
+    found = []
+    for row in released:
+        for field in fields:
+            told = _spoken(said[row["entity_id"]], field, authority.order(field.name), row, record)
+            found += [{"id": row["entity_id"], "field": field.name, **entry} for entry in told]
+    return found
+
+
+def _spoken(
+    rows: list[dict[str, Any]], field: ModelField, order: tuple[str, ...], released: dict[str, Any], record: Record
+) -> list[dict[str, Any]]:
+    """The values of one field of one released row, the one that won first."""
+    if field.name in _names(record.derived):
+        return [_derived(rows, field, released)]
+    ranked = sorted(rows, key=lambda row: tuple(row[f"{field.name} order"].values()))
+    found = [{"value": row[field.name], **_where(row)} for row in ranked if row[field.name] is not None]
+    if not found:
+        value = released[field.name]
+        rule = "no row says anything" if value is None else "read from the id number"
+        found = [{"value": value, "state": "empty" if value is None else "derived", "rule": rule}]
+    elif found[0]["value"] != released[field.name]:
+        raise UserError(
+            f"{field.name}: the rows of the release say otherwise than the released row; please report this"
+        )
+    for place, row in enumerate(found):
+        row.setdefault("rule", _rule(order, found) if place == 0 else None)
+        row.setdefault("state", "chosen" if place == 0 else "agrees" if row["value"] == found[0]["value"] else "lost")
+    if field.type == "resident_id":
+        copied = [row for row in ranked if row["copied_id"] is not None]
+        why = {"state": "left out", "rule": "the number belongs to another"}
+        found += [{"value": row["copied_id"], **_where(row), **why} for row in copied]
+    return found
+
+
+def _derived(rows: list[dict[str, Any]], field: ModelField, released: dict[str, Any]) -> dict[str, Any]:
+    """A field that follows from others; with the row that the one beside it was taken from."""
+    value = released[field.name]
+    state, rule = ("empty", "nothing to derive it from") if value is None else ("derived", field.en)
+    beside = _BESIDE.get(field.name)
+    ranked = sorted(
+        (row for row in rows if beside and row[beside] is not None),
+        key=lambda row: tuple(row[f"{beside} order"].values()),
+    )
+    place = _where(ranked[0]) if ranked and value is not None else {}
+    return {"value": value, "state": state, "rule": rule, **place}
+
+
+def explain_relations(
+    lake: Lake, conf: Conf, release: Release, record: Record, fields: list[ModelField], released: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The rows that name both ends; of a member also those that name another household."""
+    authority = load_authority(conf, record)
+    mentions = _version_of(lake, release, record, "links.mention")
+    ends = sorted({row[end] for row in released for end in ("from_id", "to_id")})
+    rows = mentions.where(F.col("entity_id").isin(ends)).select(*SOURCE_ROW).distinct()
+    mentions = mentions.join(rows, SOURCE_ROW, "left_semi")
+    counted = count_ends(mentions).toArrow().to_pylist()
+    statements = list_statements(
+        record.pairs, [(row["system"], row["object"], row["kind"], row["role"]) for row in counted]
+    )
+    accepted = _version_of(lake, release, record, "links.edge").where(F.col("decision") == "accept")
+    accepted = accepted.groupBy("mention_id").agg(F.min("reason").alias("linked_by"))
+    records = _as_released(lake, release, record)
+    pairs = detail_pairs(list_pairs(mentions, statements), records, record, ["file_id", "row_number"])
+    # Where no row says more of the relation, the row that names its first end.
+    named = mentions.select("mention_id", F.col("file_id").alias("named_file"), F.col("row_number").alias("named_row"))
+    pairs = (
+        pairs.join(named, "mention_id")
+        .join(accepted, "mention_id", "left")
+        .withColumns(
+            {"file_id": F.coalesce("file_id", "named_file"), "row_number": F.coalesce("row_number", "named_row")}
+        )
+    )
+    sheets = {(obj.system, obj.name): obj.sheet for source in conf.sources.values() for obj in source.objects}
+    orders = [_place(authority.order(field.name)).alias(f"{field.name} order") for field in fields]
+    said: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    position = [name for name in _POSITION if name != "sheet"]
+    names = ["relation_code", "from_id", "to_id", "linked_by", *position, *_names(record.fields)]
+    for row in pairs.select(*names, *orders).toArrow().to_pylist():
+        row["sheet"] = sheets.get((row["system"], row["object"]), "")
+        row["valid_from"] = None if str(row["valid_from"]) == LONG_AGO else row["valid_from"]
+        said[row["relation_code"], row["from_id"]].append(row)
+    found = []
+    for row in released:
+        told = said[row["relation_code"], row["from_id"]]
+        own = [other for other in told if other["to_id"] == row["to_id"]]
+        for field in fields:
+            heard = told if field.name == "to_id" and row["relation_code"] == MEMBER else own
+            if field.name == "to_id" and not own:
+                entries = [{"value": row["to_id"], "state": "derived", "rule": "follows from who heads the household"}]
+            else:
+                entries = _spoken(heard, field, authority.order(field.name), row, record)
+            key = "/".join((row["relation_code"], row["from_id"], row["to_id"]))
+            found += [{"id": key, "field": field.name, **entry} for entry in entries]
+    return found
+
+
+def explain_statuses(
+    lake: Lake, conf: Conf, release: Release, record: Record, fields: list[ModelField], released: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The row of the source that passed through, and of a status those of other rows that record the same."""
+    records = _as_released(lake, release, record).withColumn("number", F.coalesce("number", "source_key"))
+    mentions = _version_of(lake, release, record, "links.mention")
+    for column, kind in record.speaks_of.items():
+        records = add_entity(records, mentions.where(F.col("kind") == kind), column)
+    wanted = F.col("number").isin(sorted({row["number"] for row in released}))
+    if record.speaks_of:
+        wanted = wanted | F.col("resident_id").isin(sorted({str(row["resident_id"]) for row in released}))
+    records = records.where(wanted).withColumn("mention_id", mention_id(record.name))
+    order = load_authority(conf, record).default
+    names = dict.fromkeys([*record.key, *_POSITION, *_names(record.fields), *record.speaks_of])
+    rows = records.select(*names, _place(order).alias("order")).toArrow().to_pylist()
+    rows.sort(key=lambda row: tuple(row["order"].values()))
+    by_key = {tuple(row[name] for name in record.key): row for row in reversed(rows)}
+    same: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    if record.speaks_of:
+        for row in rows:
+            same[tuple(row[name] for name in _SAME_STATUS)].append(row)
+    found = []
+    for row in released:
+        key = tuple(row[name] for name in record.key)
+        period = tuple(row.get(name) for name in _SAME_STATUS)
+        told = [other for other in same[period] if None not in period] or [by_key[key]]
+        for field in fields:
+            entries = _passed(told, field, order, row, record)
+            found += [{"id": "/".join(key), "field": field.name, **entry} for entry in entries]
+    return found
+
+
+def _passed(
+    rows: list[dict[str, Any]], field: ModelField, order: tuple[str, ...], released: dict[str, Any], record: Record
+) -> list[dict[str, Any]]:
+    """The value of one field of a row that passed through, then what the rows say that record the same."""
+    value, winner = released[field.name], {**_where(rows[0]), "linked_by": None}
+    if field.name not in _names(record.fields):
+        return [{"value": value, "state": "derived", "rule": field.en, **winner}]
+    state = "empty" if value is None else "chosen"
+    said = [{"value": row[field.name], **_where(row)} for row in rows]
+    rule = "no value in the row" if value is None else "only row of its key"
+    if value is not None and len(rows) > 1:
+        rule = _rule(order, [{**row, "value": place} for place, row in enumerate(said)])
+    others = [{**row, "rule": None} for row in said[1:] if row["value"] is not None]
+    for row in others:
+        row["state"] = "agrees" if row["value"] == value else "lost"
+    return [{**said[0], "value": value, "state": state, "rule": rule}, *others]
+
+
+def _as_released(lake: Lake, release: Release, record: Record) -> DataFrame:
+    """Harmonised rows as the release found them: a later run may have rewritten the same night."""
+    return as_of(_version_of(lake, release, record, f"harmonised.{record.name}"), release.night)
+
+
+def _version_of(lake: Lake, release: Release, record: Record, name: str) -> DataFrame:
+    versions: dict[str, int] = release.tables[record.name].get("sources", {})
+    return lake.read(name, versions.get(name))
+
+
+def _place(order: tuple[str, ...]) -> Column:
+    """Where a row stands in the choice of a field, to be sorted by outside the engine."""
+    return F.struct(*[part.alias(f"part_{index}") for index, part in enumerate(choice_order(order))])
+
+
+def _where(row: dict[str, Any]) -> dict[str, Any]:
+    place = {name: row[name] for name in _POSITION if name != "valid_from"}
+    return {**place, "linked_by": row.get("linked_by"), "since": row["valid_from"]}
+
+
+def _names(fields: Iterable[ModelField]) -> list[str]:
+    return [field.name for field in fields]
+
+
+def _rule(order: tuple[str, ...], found: Sequence[dict[str, Any]]) -> str:
+    """What made the first of the rows win."""
+    winner = found[0]
+    other = next((row for row in found[1:] if row["value"] != winner["value"]), None)
+    if other is None:
+        return "only value" if len(found) == 1 else "all agree"
+    if (other["role"] in OWN_ROLES) != (winner["role"] in OWN_ROLES):
+        return "the row's own"
+    if other["system"] != winner["system"]:
+        speaking = [system for system in order if any(row["system"] == system for row in found)]
+        return f"authority: {' > '.join(speaking)}"
+    return "newest version" if other["since"] != winner["since"] else "least mention"

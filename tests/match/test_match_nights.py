@@ -1,0 +1,318 @@
+"""Nights of made-up rows of all kinds: ids and events of each night by the oracle, and whatever came before, the same links.
+
+Most rows stay from night to night; some change, vanish or come back, and one night is worked on twice.
+"""
+
+import json
+import random
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import write_deltalake
+from pyspark.sql import DataFrame
+
+from jobs import match
+from jobs.common.base.workspace import init_workspace
+from jobs.common.lake.delta_files import remove_unread
+from jobs.common.run.conf import take_snapshot
+from jobs.common.run.incremental import IncrementalState
+from jobs.common.run.runs import Run, record_open
+from jobs.common.run.stage import Context, open_lake
+from jobs.match import mentions, neighbourhood, stage
+from jobs.match.mentions import KINDS
+from tests.support.match_frames import ALL, NEAR, match_looked_at
+from tests.support.match_oracle import Groups, Pairs, decide_records, list_events
+
+pytestmark = pytest.mark.nights
+
+FIRST = date(2026, 1, 1)
+LINKS = ("links.edge", "links.assignment", "links.identity_event", "links.mention")
+State = dict[int, dict[str, Any]]  # source row -> its values
+DAYS = [date(1980, 1, 1), date(1985, 5, 5)]
+
+
+def draw_row(draw: random.Random, spread: int = 1) -> dict[str, Any]:
+    """A row of a source that names one of each kind, of so few people and places, or `spread` times as many, that some meet."""
+
+    def any_of(text: str, count: int, none: float = 0.2) -> str | None:
+        return None if draw.random() < none else f"{text}{draw.randrange(count * spread)}"
+
+    born, turn = draw.choice(DAYS), draw.randrange(12 * spread)
+    home, number = draw.randrange(8 * spread), draw.random() < 0.8
+    return {
+        "resident": {
+            "name": any_of("张", 4), "birth_date": born, "phone": any_of("139", 3),
+            "id_number": f"320102{born:%Y%m%d}{turn:04d}" if draw.random() < 0.7 else None,
+        },
+        "dwelling": {
+            "division_code": draw.choice(["320102002001", "320102002001", "320104003002", None]),
+            "road": f"路{home // 2}" if draw.random() < 0.7 else None, "road_number": "5" if number else None,
+            "compound": f"花园{home // 3}" if draw.random() < 0.6 else None, "building": "3",
+            "unit": None, "room": str(home), "house_number": any_of("h", 6, 0.7),
+        },
+        "organisation": {
+            "name": any_of("公司", 5), "former_name": any_of("公司", 5, 0.9), "credit_code": any_of("X", 4, 0.5),
+        },
+        "household": {"number": any_of("H", 12), "division_code": "320102002001"},
+    }  # fmt: skip
+
+
+class Office:
+    """A workspace whose harmonised tables hold what the test says."""
+
+    def __init__(self, home: Path) -> None:
+        self.workspace = init_workspace(home)
+        self.conf = take_snapshot(self.workspace)
+        self.lake = open_lake(self.workspace, self.conf)
+        self.versions: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+
+    def put(self, night: date, rows: State) -> None:
+        """The state of the night, whatever an earlier run of it has put."""
+        for kind in KINDS:
+            before = [row for row in self.versions[kind] if row["valid_from"] < night]
+            for version in before:
+                if version["valid_to"] == night:
+                    version["valid_to"] = None
+            standing = {row["source_key"]: row for row in before if row["valid_to"] is None}
+            now = {str(key): place_row(kind, key, row) for key, row in rows.items()}
+            for key, version in standing.items():
+                if key not in now or not now[key].items() <= version.items():
+                    version["valid_to"] = night
+            opened = [row for key, row in now.items() if key not in standing or standing[key]["valid_to"] == night]
+            extra = {
+                "file_id": f"file of {night}",
+                "row_number": 1,
+                "valid_from": night,
+                "valid_to": None,
+                "row_hash": 1,
+            }
+            self.versions[kind] = before + [row | extra for row in opened]
+            name = f"harmonised.{kind}"
+            empty = dict.fromkeys(self.lake.declared[name].names)
+            table = self.lake.table_of(name, [empty | row for row in self.versions[kind]])
+            self.lake.replace_part(name, table, {"sheet": ""})
+
+    def match(self, night: date, number: int = 1) -> None:
+        run = Run(f"{night}.{number}", night, "", self.conf.hash, None)
+        record_open(self.lake, run)
+        context = Context(self.workspace, self.conf, self.lake, run)
+        folder = self.workspace.run_dir(run.run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "plan.json").write_text(json.dumps({"nothing_new": False}))
+        match.run(context)
+
+    def looked_at(self, night: date, number: int = 1) -> list[tuple[str, int]]:
+        """What each try of the run has looked at, and how many mentions that were."""
+        return match_looked_at(self.workspace, f"{night}.{number}")
+
+    def rows(self, table: str, **where: Any) -> list[dict[str, Any]]:
+        return self.lake.rows(table, where or None).to_pylist()
+
+    def links(self) -> dict[str, list[str]]:
+        return {name: sorted(map(repr, self.rows(name))) for name in LINKS}
+
+    def entities(self) -> dict[str, str]:
+        return {row["mention_id"]: row["entity_id"] for row in self.rows("links.mention")}
+
+
+def place_row(kind: str, key: int, row: dict[str, Any]) -> dict[str, Any]:
+    role = "person" if kind == "resident" else kind
+    place = {"system": ("police", "grid", "health")[key % 3], "object": "list", "sheet": "", "source_key": str(key)}
+    return {**place, "role": role, **row[kind]}
+
+
+def decide_state(rows: State) -> tuple[Groups, Pairs]:
+    """Clusters of all kinds, and the pairs for review, by the oracle."""
+    records = {kind: [place_row(kind, key, row) for key, row in rows.items()] for kind in KINDS}
+    return decide_records(records, [])[:2]
+
+
+def partition(entities: dict[str, str]) -> Groups:
+    found: dict[str, set[str]] = {}
+    for mention, entity in entities.items():
+        found.setdefault(entity, set()).add(mention)
+    return {frozenset(group) for group in found.values()}
+
+
+def next_state(draw: random.Random, rows: State, ever: State, spread: int = 1) -> State:
+    """Some rows change, in one kind or all, vanish and come back, as they were or other than that; `ever` keeps them all."""
+    now = {}
+    for key, row in ever.items():
+        chance = draw.random()
+        if (key in rows and chance < 0.06 / spread) or (key not in rows and chance > 0.3):
+            continue
+        now[key] = draw_row(draw, spread) if chance < 0.12 / spread else dict(row)
+        if chance > 0.98:
+            kind = draw.choice(KINDS)
+            now[key][kind] = draw_row(draw, spread)[kind]
+    for key in range(len(ever), len(ever) + 3):
+        now[key] = draw_row(draw, spread)
+    ever.update(now)
+    return now
+
+
+def test_where_nobody_is_mentioned_yet_nothing_is_done(spark: Any, tmp_path: Path) -> None:
+    """The first who are mentioned are matched as on a first night, and that nobody is any longer ends them all."""
+    draw, office = random.Random(3), Office(tmp_path / "office")
+    nights = [FIRST + timedelta(days) for days in range(3)]
+    office.put(nights[0], {})
+    office.match(nights[0])
+    assert office.looked_at(nights[0]) == [("nobody is mentioned", 0)]
+    assert not any(office.links().values())
+    rows: State = {key: draw_row(draw) for key in range(20)}
+    office.put(nights[1], rows)
+    office.match(nights[1])
+    assert partition(office.entities()) == decide_state(rows)[0]
+    office.put(nights[2], {})
+    office.match(nights[2])
+    assert office.entities() == {}
+    assert office.rows("links.assignment", valid_to=None) == []
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nights_give_the_clusters_of_one_look_and_the_events_between_them(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Also where a night looks at no more than what changed can reach, as it does here, though much changes."""
+    monkeypatch.setattr(neighbourhood, "_FEW", 0)
+    draw, office = random.Random(seed), Office(tmp_path / "office")
+    ever: State = {key: draw_row(draw) for key in range(60)}
+    rows, before, known = dict(ever), dict[str, str](), set[str]()
+    events: Counter[str] = Counter()
+    for night in (FIRST + timedelta(days) for days in range(5)):
+        office.put(night, rows)
+        office.match(night)
+        assert [what for what, _ in office.looked_at(night)] == [NEAR if before else ALL]
+        now = office.entities()
+        clusters, review = decide_state(rows)
+        assert partition(now) == clusters
+        edges = office.rows("links.edge", decision="review")
+        assert {(edge["mention_id"], edge["other_id"]) for edge in edges} == review
+        found = [(e["event"], e["entity_id"], e["other_id"]) for e in office.rows("links.identity_event", night=night)]
+        assert Counter(found) == Counter(list_events(before, now, known))
+        events.update(event for event, *_ in found)
+        assert {row["mention_id"]: row["entity_id"] for row in office.rows("links.assignment", valid_to=None)} == now
+        before, known = now, known | set(now.values())
+        rows = next_state(draw, rows, ever)
+    assert set(events) == {"birth", "merge", "split", "end", "reopen"}
+    kinds = {row["mention_id"]: row["kind"] for row in office.rows("links.assignment")}
+    assert {row["entity_id"][0] for row in office.rows("links.mention")} == {"R", "D", "O", "H"}
+    assert all(row["entity_id"][0] == row["kind"][0].upper() for row in office.rows("links.assignment"))
+    assert all(
+        event["kind"] == kinds[event["mention_id"]] for event in office.rows("links.identity_event", event="birth")
+    )
+
+
+def nothing(state: IncrementalState) -> None:
+    """As if no night had left a record."""
+
+
+def no_births(night: stage.Night, mentions: DataFrame, clusters: DataFrame) -> None:
+    """As if ids had been given out before the first night."""
+    stage.write_identities(night, mentions, clusters, stage.list_redirects(night.context))
+
+
+def everything(compared: DataFrame, tried: DataFrame, reopened: DataFrame) -> DataFrame:
+    return compared.select("number").unionByName(tried).distinct()
+
+
+WAYS = {
+    "near": (stage.list_scope, IncrementalState.last, stage.write_births),
+    "some": (stage.list_scope, nothing, stage.write_births),
+    "all": (everything, nothing, no_births),
+}
+
+
+def match_alike(patch: pytest.MonkeyPatch, offices: dict[str, Office], night: date, number: int, rows: State) -> None:
+    """Put the rows into each office, and match them there in its way of WAYS: to the same links."""
+    patch.setattr(neighbourhood, "_FEW", 0)
+    found = []
+    for name, office in offices.items():
+        for (of, attribute), way in zip(
+            ((stage, "list_scope"), (IncrementalState, "last"), (stage, "write_births")), WAYS[name], strict=True
+        ):
+            patch.setattr(of, attribute, way)
+        office.put(night, rows)
+        office.match(night, number)
+        found.append(office.links())
+    assert all(links == found[0] for links in found)
+    assert partition(offices["all"].entities()) == decide_state(rows)[0]
+
+
+def test_a_night_that_works_on_what_changed_writes_what_one_that_works_on_all_does(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the night is worked on again with other rows or none, and again with the first ones."""
+    draw = random.Random(3)
+    ever: State = {key: draw_row(draw) for key in range(60)}
+    states = [dict(ever)]
+    for _ in range(4):
+        states.append(next_state(draw, states[-1], ever))
+    offices = {name: Office(tmp_path / name) for name in WAYS}
+    runs = [(0, 1, states[0]), (0, 2, {}), (0, 3, states[1])]
+    runs += [(1, 1, states[2]), (1, 2, states[3]), (1, 3, states[2]), (2, 1, states[4])]
+    for days, number, rows in runs:
+        match_alike(monkeypatch, offices, FIRST + timedelta(days), number, rows)
+    told = {
+        name: [office.looked_at(FIRST + timedelta(days), number)[0][0] for days, number, _ in runs]
+        for name, office in offices.items()
+    }
+    assert told["near"] == [ALL, ALL, ALL, NEAR, ALL, ALL, NEAR]
+    assert {*told["some"], *told["all"]} == {ALL}
+    for office in offices.values():
+        versions = {name: office.lake.version(name) for name in LINKS}
+        office.match(FIRST + timedelta(2))
+        assert {name: office.lake.version(name) for name in LINKS} == versions
+
+
+def test_where_few_meet_a_night_looks_at_few_and_writes_what_one_that_looks_at_all_does(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, spread = random.Random(5), 10
+    ever: State = {key: draw_row(draw, spread) for key in range(150)}
+    rows, offices = dict(ever), {name: Office(tmp_path / name) for name in ("near", "all")}
+    for night in (FIRST + timedelta(days) for days in range(5)):
+        match_alike(monkeypatch, offices, night, 1, rows)
+        rows = next_state(draw, rows, ever, spread)
+        (what, near), (_, whole) = (office.looked_at(night)[0] for office in offices.values())
+        assert (what, near) == (ALL, whole) if night == FIRST else what == NEAR and 0 < near < 0.8 * whole
+
+
+def test_after_maintenance_a_night_looks_at_what_changed_and_after_any_other_commit_at_all(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Maintenance removes here what the nights before have left behind, which is a commit."""
+    monkeypatch.setattr(neighbourhood, "_FEW", 0)
+    draw, office, spread = random.Random(6), Office(tmp_path / "office"), 10
+    ever: State = {key: draw_row(draw, spread) for key in range(60)}
+    rows, looked = dict(ever), []
+    for night in (FIRST + timedelta(days) for days in range(4)):
+        office.put(night, rows)
+        office.match(night)
+        looked.append(office.looked_at(night)[0][0])
+        assert partition(office.entities()) == decide_state(rows)[0]
+        rows = next_state(draw, rows, ever, spread)
+        versions = {name: office.lake.version(name) for name in LINKS}
+        if night.day == 2:
+            for name in LINKS:
+                remove_unread(office.lake, name, set(), 0)
+            assert any(office.lake.version(name) > version for name, version in versions.items())
+        if night.day == 3:
+            edges = office.lake.arrow("links.edge")
+            write_deltalake(str(office.lake.path("links.edge")), edges, mode="overwrite")
+    assert looked == [ALL, NEAR, NEAR, ALL]
+
+
+def test_mentions_that_no_numbering_tells_apart_are_not_matched(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number is made so short here that there are more mentions than numbers."""
+    office, draw = Office(tmp_path / "office"), random.Random(4)
+    office.put(FIRST, {key: draw_row(draw) for key in range(5)})
+    monkeypatch.setattr(mentions, "_DIGITS", 1)
+    with pytest.raises(RuntimeError, match="no numbering"):
+        office.match(FIRST)
+    assert office.links() == {name: [] for name in LINKS}

@@ -1,0 +1,166 @@
+"""The README's examples: commands with what they print, executed over the town of `make demo`.
+
+A `console` block holds commands behind `$ ` and what they print; one line `…` in it stands for lines left out. The section
+"Add a department" has `bash` and `text` blocks instead, as it is typed in whole. To build the town and put
+what is printed today into the README: `.venv/bin/python -m tests.support.readme --write`."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.constants import REPOSITORY
+
+README = REPOSITORY / "README.md"
+DEPARTMENT = "Add a department"
+SILENT = ("bash", "python")  # languages of blocks that show no output
+DRAWINGS = ("inbox ─extract▶", "dags/ ")  # what the blocks without a language begin with
+LEFT_OUT = "…"
+SECONDS = re.compile(r"\d+\.\d")  # the one thing that differs from run to run
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its section, language, text, and where the text stands in the README."""
+
+    section: str
+    language: str
+    text: str
+    start: int
+
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """Commands of a console block, each with what it prints."""
+        return re.findall(r"^\$ (.*\n)((?:(?!\$ ).*\n)*)", self.text, re.MULTILINE)
+
+
+def blocks(readme: str) -> list[Block]:
+    sections = [(found.start(), found[1]) for found in re.finditer(r"^## (.*)$", readme, re.MULTILINE)]
+    found = []
+    for fence in _FENCE.finditer(readme):
+        section = next((title for start, title in reversed(sections) if start < fence.start()), "")
+        found.append(Block(section, fence[1], fence[2], fence.start(2)))
+    return found
+
+
+def unread(readme: str) -> list[str]:
+    """First lines of blocks with output that nobody executes."""
+    found = []
+    for block in blocks(readme):
+        is_console = block.language == "console" and block.text.startswith("$ ")
+        is_department = block.section == DEPARTMENT and block.language == "text"
+        is_silent = block.language in SILENT and not re.search(r"^\$ ", block.text, re.MULTILINE)
+        is_drawing = not block.language and block.text.startswith(DRAWINGS)
+        if not (is_console or is_department or is_silent or is_drawing):
+            found.append(f"{block.section}: {block.text.splitlines()[0]}")
+    return found
+
+
+def execute(commands: list[str], cwd: Path, settings: dict[str, str]) -> list[tuple[str, str]]:
+    """What each command prints on stdout and on stderr; they share a shell, as if typed one after the other.
+
+    Raises:
+        RuntimeError: one of them fails.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JICENG_") and name != "COLUMNS"}
+    with tempfile.TemporaryDirectory() as folder:
+        places = [(Path(folder) / f"{number}.out", Path(folder) / f"{number}.err") for number in range(len(commands))]
+        typed = [f"exec >'{out}' 2>'{err}'\n{text}\n" for (out, err), text in zip(places, commands, strict=True)]
+        script = "set -euo pipefail\n" + "".join(typed)
+        done = subprocess.run(["bash", "-c", script], cwd=cwd, env=kept | settings, check=False)
+        printed = [(_text_of(out), _text_of(err)) for out, err in places]
+    if done.returncode:
+        raise RuntimeError("".join(messages for _, messages in printed)[-3000:])
+    return printed
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def print_examples(readme: str, town: Path, folder: Path) -> list[list[str]]:
+    """What each console block's commands print, messages after results, typed beside a `.demo` that holds the town."""
+    (folder / ".demo").mkdir()
+    (folder / ".demo/town").symlink_to(town)
+    (folder / ".venv").symlink_to(REPOSITORY / ".venv")
+    path = f"{folder / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
+    settings = {"PATH": path, "PYTHONPATH": str(REPOSITORY), "JICENG_HOME": ".demo/town"}
+    consoles = [block for block in blocks(readme) if block.language == "console"]
+    commands = [command for block in consoles for command, _ in block.steps]
+    printed = [results + messages for results, messages in execute(commands, folder, settings)]
+    return [[printed.pop(0) for _ in block.steps] for block in consoles]
+
+
+def print_department(readme: str, home: Path) -> list[tuple[Block, str]]:
+    """The text blocks of the department's section, each with what the commands before it print, typed in whole."""
+    own = [block for block in blocks(readme) if block.section == DEPARTMENT]
+    printed = iter(execute([block.text for block in own if block.language == "bash"], REPOSITORY, {"HOME": str(home)}))
+    found, results = [], ""
+    for block in own:
+        if block.language == "bash":
+            results, _ = next(printed)
+        else:
+            found.append((block, results))
+    return found
+
+
+def shows(promised: str, printed: str) -> bool:
+    """Whether a block's lines are those printed; spaces and seconds aside."""
+    wanted, found = ([_plain(line) for line in text.splitlines()] for text in (promised, printed))
+    if [LEFT_OUT] not in wanted:
+        return wanted == found
+    place = wanted.index([LEFT_OUT])
+    head, tail = wanted[:place], wanted[place + 1 :]
+    return len(found) >= len(head) + len(tail) and found[:place] == head and found[len(found) - len(tail) :] == tail
+
+
+def _plain(line: str) -> list[str]:
+    return ["seconds" if SECONDS.fullmatch(word) else word for word in line.split()]
+
+
+def shorten(promised: str, printed: str) -> str:
+    """What is printed, with as many lines before and after those left out as there were.
+
+    A line stays as it was if it differs in spaces and seconds alone.
+    """
+    wanted = promised.splitlines()
+    known = {tuple(_plain(line)): line for line in wanted}
+    found = [known.get(tuple(_plain(line)), line.rstrip()) for line in printed.splitlines()]
+    if LEFT_OUT in map(str.strip, wanted):
+        place = [line.strip() for line in wanted].index(LEFT_OUT)
+        after = len(wanted) - place - 1
+        found = [*found[:place], wanted[place], *found[len(found) - after :]]
+    return "".join(f"{line}\n" for line in found)
+
+
+def rewrite(readme: str, town: Path, folder: Path) -> str:
+    """The README with what its examples print today; what differs in seconds alone stays as it is."""
+    consoles = [block for block in blocks(readme) if block.language == "console"]
+    texts = {block.start: (block, shorten(block.text, printed)) for block, printed in print_department(readme, folder)}
+    for block, outputs in zip(consoles, print_examples(readme, town, folder), strict=True):
+        steps = zip(block.steps, outputs, strict=True)
+        texts[block.start] = block, "".join(f"$ {command}{shorten(before, now)}" for (command, before), now in steps)
+    for start, (block, text) in sorted(texts.items(), reverse=True):
+        readme = readme[:start] + text + readme[start + len(block.text) :]
+    return readme
+
+
+def main() -> None:
+    from tests.support.town import build_town
+    from tests.support.town_fixtures import NIGHTS, RESIDENTS, SEED
+
+    if sys.argv[1:] != ["--write"]:
+        sys.exit(__doc__)
+    readme = README.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        town = build_town(Path(folder) / "built", RESIDENTS, SEED, NIGHTS)
+        (Path(folder) / "typed").mkdir()
+        README.write_text(rewrite(readme, town.home, Path(folder) / "typed"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
