@@ -19,7 +19,7 @@ from jobs.audit.rules import EXPECTATIONS
 from jobs.audit.suites import TOTALS, Rule, build_suite, is_about_rows, lets_nothing_through, load_suite
 from jobs.common.lake.engine import session
 from jobs.common.lake.versions import union_all
-from jobs.common.model.records import Record
+from jobs.common.model.model_table import ModelTable
 from jobs.common.releases.releases import release_before
 from jobs.common.run.stage import Context
 
@@ -31,10 +31,10 @@ _CRASHED, _DID_NOT_RUN = "the check crashed", "the check did not run"
 
 def audit_tables(context: Context) -> list[dict[str, Any]]:
     """One row per rule and candidate, at the version it has now."""
-    lake, model = context.lake, context.conf.model
-    versions = {name: lake.version(f"candidate.{name}") for name in model}
+    lake, tables = context.lake, context.conf.tables
+    versions = {name: lake.version(f"candidate.{name}") for name in tables}
     fingerprints = lake.fingerprints({f"candidate.{name}": version for name, version in versions.items()})
-    kinds = [name for name, record in model.items() if record.kind]
+    kinds = [name for name, table in tables.items() if table.kind]
     entities = union_all(
         [
             lake.read(f"candidate.{name}", versions[name]).select(F.lit(name).alias("kind"), "entity_id")
@@ -44,36 +44,36 @@ def audit_tables(context: Context) -> list[dict[str, Any]]:
     before = release_before(lake, context.run.run_id)
     last = {name: entry["rows"] for name, entry in before.tables.items()} if before else {}
     verdicts = []
-    for record in model.values():
-        frame = add_flags(lake.read(f"candidate.{record.name}", versions[record.name]), record, entities, context.conf)
+    for table in tables.values():
+        frame = add_flags(lake.read(f"candidate.{table.name}", versions[table.name]), table, entities, context.conf)
         # A suite asks its frame many times, of a table without rows for its columns and their number alone.
-        if lake.is_empty(f"candidate.{record.name}"):
+        if lake.is_empty(f"candidate.{table.name}"):
             frame = session().createDataFrame([], frame.schema)
         else:
-            frame = lake.scratch(context.run.run_id, f"audited-{record.name}", frame)
+            frame = lake.scratch(context.run.run_id, f"audited-{table.name}", frame)
         common = {
             "run_id": context.run.run_id,
-            "table_name": record.name,
-            "version": versions[record.name],
-            "fingerprint": fingerprints[f"candidate.{record.name}"][1],
+            "table_name": table.name,
+            "version": versions[table.name],
+            "fingerprint": fingerprints[f"candidate.{table.name}"][1],
         }
-        verdicts += [{**common, **verdict} for verdict in audit_table(context, record, frame, last.get(record.name))]
+        verdicts += [{**common, **verdict} for verdict in audit_table(context, table, frame, last.get(table.name))]
     return verdicts
 
 
 def audit_table(
-    context: Context, record: Record, frame: DataFrame, last_rows: int | None = None
+    context: Context, table: ModelTable, frame: DataFrame, last_rows: int | None = None
 ) -> list[dict[str, Any]]:
     """The verdict of each rule of one suite: rule, severity, overridable, success, observed, unexpected_rows.
 
     Args:
         context: of the run.
-        record: whose suite.
+        table: whose suite.
         frame: the candidate with its flags.
         last_rows: of the table in the release that readers see; None where there is none.
     """
-    rules = load_suite(EXPECTATIONS / f"{record.name}.yml", frame.columns, context.conf, last_rows)
-    results = check_rules(frame, record.name, rules)
+    rules = load_suite(EXPECTATIONS / f"{table.name}.yml", frame.columns, context.conf, last_rows)
+    results = check_rules(frame, table.name, rules)
     return [
         {
             "rule": rule.name,

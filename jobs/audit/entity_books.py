@@ -32,7 +32,7 @@ def entity_terms(context: Context, records: dict[str, int]) -> list[dict[str, An
     lake = context.lake
     ends, entities = count_links(lake.read("links.mention"))
     found, frames = [], []
-    for record in context.conf.model.values():
+    for record in context.conf.records.values():
         counts = {"records": records[record.name]}
         if record.kind:
             links = sum(rows for end, rows in ends.items() if end[2] == record.kind)

@@ -16,7 +16,7 @@ from jobs.common.lake.engine import session
 from jobs.common.model.codes import load_codes
 from jobs.common.model.credit_code import is_valid_credit_code
 from jobs.common.model.divisions import LISTS, load_divisions
-from jobs.common.model.records import Record, table_fields
+from jobs.common.model.model_table import ModelTable
 from jobs.common.model.relations import MEMBER
 from jobs.common.model.resident_id import is_valid_resident_id
 from jobs.common.run.conf import Conf
@@ -44,56 +44,56 @@ def _code_set(path: Path, config_hash: str) -> tuple[str, ...]:
     return tuple(code for code, _, _ in load_codes(path))
 
 
-def flag_names(record: Record, conf: Conf) -> list[str]:
+def flag_names(table: ModelTable, conf: Conf) -> list[str]:
     """The columns that `add_flags` adds."""
-    names = [f"{name}_exists" for name in _references(record)]
-    names += [f"{field.name}_is_valid" for field in record.fields if field.type in _VALID]
-    names += [f"{name}_is_known" for name in _long_lists(record, conf)]
-    return names + (["has_two_ends", "member_id"] if record.pairs else [])
+    names = [f"{name}_exists" for name in _references(table)]
+    names += [f"{field.name}_is_valid" for field in table.columns if field.type in _VALID]
+    names += [f"{name}_is_known" for name in _long_lists(table, conf)]
+    return names + (["has_two_ends", "member_id"] if table.has_pairs else [])
 
 
-def add_flags(frame: DataFrame, record: Record, entities: DataFrame, conf: Conf) -> DataFrame:
+def add_flags(frame: DataFrame, table: ModelTable, entities: DataFrame, conf: Conf) -> DataFrame:
     """Adds the flags of a candidate; keeps every row.
 
     Args:
         frame: the candidate.
-        record: its record.
+        table: its description.
         entities: `kind`, `entity_id`, unique: the rows of all candidates of kinds.
         conf: whose code lists count.
     """
-    for name, kind in _references(record).items():
+    for name, kind in _references(table).items():
         known = entities.select(F.col("entity_id").alias(name), F.col("kind").alias("_kind"))
         frame = frame.join(known, name, "left")
         wanted = F.lit(kind) if kind else F.col(name.replace("_id", "_kind"))
         found = F.coalesce(F.col("_kind") == wanted, F.lit(False))
         frame = frame.withColumn(f"{name}_exists", F.when(F.col(name).isNotNull(), found)).drop("_kind")
-    for name, codes in _long_lists(record, conf).items():
+    for name, codes in _long_lists(table, conf).items():
         # Joined: of so many literals the plan alone would take longer than a small table.
         known = session().createDataFrame([(code, True) for code in codes], f"{name} string, _known boolean")
         found = F.coalesce(F.col("_known"), F.lit(False))
         frame = frame.join(F.broadcast(known), name, "left")
         frame = frame.withColumn(f"{name}_is_known", F.when(F.col(name).isNotNull(), found)).drop("_known")
     flags: dict[str, Column] = {}
-    for field in record.fields:
+    for field in table.columns:
         if field.type in _VALID:
             value = F.col(field.name)
             flags[f"{field.name}_is_valid"] = F.when(value.isNotNull(), _VALID[field.type](value))
-    if record.pairs:
+    if table.has_pairs:
         flags["has_two_ends"] = F.col("from_id") != F.col("to_id")
         flags["member_id"] = F.when(F.col("relation_code") == MEMBER, F.col("from_id"))
     return frame.withColumns(flags) if flags else frame
 
 
-def _references(record: Record) -> dict[str, str | None]:
+def _references(table: ModelTable) -> dict[str, str | None]:
     """Columns that hold the id of an entity, with its kind; null where the column `<end>_kind` tells it."""
-    named: dict[str, str | None] = {field.name: field.refers for field in table_fields(record) if field.refers}
-    return named | (dict.fromkeys(("from_id", "to_id")) if record.pairs else {})
+    named: dict[str, str | None] = {field.name: field.refers for field in table.columns if field.refers}
+    return named | (dict.fromkeys(("from_id", "to_id")) if table.has_pairs else {})
 
 
-def _long_lists(record: Record, conf: Conf) -> dict[str, tuple[str, ...]]:
+def _long_lists(table: ModelTable, conf: Conf) -> dict[str, tuple[str, ...]]:
     """Fields of divisions, and of lists of many codes, with their codes."""
     found = {}
-    for field in record.fields:
+    for field in table.columns:
         name = "divisions" if field.type == "division" else field.codes
         codes = code_set(conf, name) if name else ()
         if name == "divisions" or len(codes) > MANY:

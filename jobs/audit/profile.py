@@ -10,26 +10,27 @@ from pyspark.sql import functions as F
 
 from jobs.audit.flags import MANY, code_lists, code_set
 from jobs.common.lake.engine import run_concurrently
-from jobs.common.model.records import ModelField, Record, table_fields
+from jobs.common.model.model_table import ModelTable
+from jobs.common.model.records import ModelField
 from jobs.common.run.conf import Conf
 from jobs.common.run.stage import Context
 
 
 def profile_candidates(context: Context) -> list[dict[str, Any]]:
     """Rows for `ops.profile` of tonight."""
-    found = run_concurrently(lambda record: profile_table(context, record), context.conf.model.values())
+    found = run_concurrently(lambda table: profile_table(context, table), context.conf.tables.values())
     run = {"run_id": context.run.run_id, "night": context.run.night}
     return [{**run, **row} for rows in found for row in rows]
 
 
-def profile_table(context: Context, record: Record) -> list[dict[str, Any]]:
+def profile_table(context: Context, table: ModelTable) -> list[dict[str, Any]]:
     """`table_name`, `field`, `code`, `rows` of one candidate, in one scan of it.
 
     One row for the table (no field), one per field that may be empty (no code: its rows with a value), and one per code found.
     """
-    fields = [field for field in table_fields(record) if not field.required]
+    fields = [field for field in table.columns if not field.required]
     coded = [field.name for field in fields if is_coded(field, context.conf)]
-    name = f"candidate.{record.name}"
+    name = f"candidate.{table.name}"
     frame = context.lake.read(name)
     filled = [F.count(F.col(field.name)).alias(f"_{field.name}") for field in fields if field.name not in coded]
     counts = frame.groupBy(*coded).agg(F.count(F.lit(1)).alias("_rows"), *filled)
@@ -45,7 +46,7 @@ def profile_table(context: Context, record: Record) -> list[dict[str, Any]]:
                 counted[field.name, str(value).lower()] += group["_rows"]
     places = {(None, None), *((field.name, None) for field in fields), *counted}
     return [
-        {"table_name": record.name, "field": field, "code": code, "rows": counted[field, code]}
+        {"table_name": table.name, "field": field, "code": code, "rows": counted[field, code]}
         for field, code in sorted(places, key=lambda place: tuple(part or "" for part in place))
     ]
 

@@ -24,7 +24,7 @@ def state_terms(context: Context, entries: list[dict[str, Any]]) -> tuple[list[d
         entries: terms of rows, which tell what is new.
     """
     night = F.lit(context.run.night)
-    lake, names = context.lake, list(context.conf.model)
+    lake, names = context.lake, list(context.conf.records)
     versions = {name: lake.read(f"harmonised.{name}") for name in names if not lake.is_empty(f"harmonised.{name}")}
     before = (F.col("valid_from") < night) & (F.col("valid_to").isNull() | (F.col("valid_to") >= night))
     sums = {

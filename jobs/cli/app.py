@@ -240,12 +240,12 @@ def dictionary(
     from jobs.read import dictionary as words
 
     conf = current_conf(Workspace((home or default_home()).absolute()))
-    records = words.chosen_records(conf, table)
+    tables = words.chosen_tables(conf, table)
     if html is not None:
-        words.write_html(conf, records, html)
-        messages.print(f"{html}: {len(records)} tables")
+        words.write_html(conf, tables, html)
+        messages.print(f"{html}: {len(tables)} tables")
     if odcs is not None:
-        messages.print(f"{odcs}: {len(words.write_contracts(conf, records, odcs))} contracts")
+        messages.print(f"{odcs}: {len(words.write_contracts(conf, tables, odcs))} contracts")
     if html is None and odcs is None:
         print_rows(words.dictionary_rows(conf, table), format, words.COLUMNS)
 

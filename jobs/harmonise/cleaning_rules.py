@@ -58,8 +58,8 @@ def rule_states(lake: Lake, conf: Conf, night: date) -> list[RuleState]:
     for obj in (obj for source in conf.sources.values() for obj in source.objects):
         gone = [*withdrawn[obj.system, obj.name], *read[obj.system, obj.name]]
         for record, role in fed_records(obj):
-            if record in conf.model:
-                now[obj.system, obj.name, record, role] = rules_hash(conf, obj, conf.model[record], role, gone)
+            if record in conf.records:
+                now[obj.system, obj.name, record, role] = rules_hash(conf, obj, conf.records[record], role, gone)
     declared = {place[:2] for place in now}
     places = {*now, *(place for place, hash in before.items() if hash and place[:2] in declared)}
     return [RuleState(*place, before.get(place), now.get(place), place in tried) for place in sorted(places)]

@@ -49,7 +49,7 @@ def run(context: Context) -> None:
     rules = rule_states(lake, context.conf, night)
     batches = batches_of_night(context, rules)
     fed = []
-    for record in context.conf.model.values():
+    for record in context.conf.records.values():
         own = [rule for rule in rules if rule.record == record.name]
         places = {(rule.system, rule.object) for rule in own}
         if feeding := [batch for batch in batches if batch.place in places]:

@@ -21,7 +21,7 @@ _DWELLERS = ("resident", "household")
 
 def incremental_state(context: Context) -> IncrementalState:
     """What merges record: `copied`, the mentions that `copied_mentions` found."""
-    return IncrementalState(context, "merge", [f"candidate.{name}" for name in context.conf.model])
+    return IncrementalState(context, "merge", [f"candidate.{name}" for name in context.conf.records])
 
 
 def copied_mentions(context: Context) -> set[str]:
@@ -42,7 +42,7 @@ def touched_entities(context: Context, copied: set[str], households: DataFrame) 
     lake = context.lake
     night = F.lit(context.run.night)
     tonight = (F.col("valid_from") == night) | (F.col("valid_to") == night)
-    kinds = [record.name for record in context.conf.model.values() if record.kind]
+    kinds = [record.name for record in context.conf.records.values() if record.kind]
     mentions = lake.read("links.mention")
     changed = union_all(
         [

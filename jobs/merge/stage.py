@@ -45,7 +45,7 @@ def run(context: Context) -> None:
     state, copied = scope.incremental_state(context), scope.copied_mentions(context)
     known = state.last()
     state.begin()
-    model = context.conf.model
+    model = context.conf.records
     # Of all records, so that a mistake is told also where nobody is mentioned.
     authorities = {name: load_authority(context.conf, record) for name, record in model.items()}
     work = None
@@ -61,7 +61,7 @@ def run(context: Context) -> None:
 
 def is_anybody_mentioned(context: Context) -> bool:
     """Whether there are entities or relations, or were the night before."""
-    about = [record.name for record in context.conf.model.values() if record.kind or record.pairs]
+    about = [record.name for record in context.conf.records.values() if record.kind or record.pairs]
     return not all(context.lake.is_empty(name) for name in ("links.mention", *(f"candidate.{name}" for name in about)))
 
 

@@ -65,7 +65,7 @@ def _check_conf(workspace: Workspace) -> None:
     """Raise UserError before anything is written if a file of the configuration or a suite would be refused later."""
     conf = current_conf(workspace)
     check_conf(conf)
-    for fault in suite_faults(conf.model):
+    for fault in suite_faults(conf.tables):
         raise UserError(fault)
 
 

@@ -16,7 +16,8 @@ from jobs.common.contracts.house_rules import SUFFIX
 from jobs.common.contracts.odcs import check_standard, read_contract
 from jobs.common.model.codes import Code, load_codes
 from jobs.common.model.divisions import load_divisions
-from jobs.common.model.records import ModelField, Record, table_fields
+from jobs.common.model.model_table import ModelTable
+from jobs.common.model.records import ModelField
 from jobs.common.run.conf import Conf
 from jobs.read.dictionary_page import list_of, write_page
 
@@ -26,29 +27,29 @@ _LOGICAL = {"string": "string", "bigint": "integer", "date": "date", "timestamp"
 _FEW = 200
 
 
-def chosen_records(conf: Conf, table: str | None) -> list[Record]:
-    """The record of one table, or all; raises UserError for a table that is not released."""
+def chosen_tables(conf: Conf, table: str | None) -> list[ModelTable]:
+    """The one named, or all; raises UserError for a table that is not released."""
     if table is None:
-        return list(conf.model.values())
+        return list(conf.tables.values())
     name = table.removeprefix("refined.")
-    if name not in conf.model:
-        raise UserError(f"there is no table {table}. {suggest(name, conf.model)}")
-    return [conf.model[name]]
+    if name not in conf.tables:
+        raise UserError(f"there is no table {table}. {suggest(name, conf.tables)}")
+    return [conf.tables[name]]
 
 
 def dictionary_rows(conf: Conf, table: str | None = None) -> list[dict[str, Any]]:
     """One row per column of the released tables, in the order of their columns."""
-    records = chosen_records(conf, table)
-    sizes = {name: len(codes) for name, codes in code_lists(conf, records).items()}
+    tables = chosen_tables(conf, table)
+    sizes = {name: len(codes) for name, codes in code_lists(conf, tables).items()}
     rows = []
-    for record in records:
-        for field in table_fields(record):
+    for described in tables:
+        for field in described.columns:
             name = list_of(field)
             rows.append(
                 {
-                    "table": record.name,
+                    "table": described.name,
                     "column": field.name,
-                    "key": field.name in record.key,
+                    "key": field.name in described.key,
                     "type": field.sql_type,
                     "level": field.level,
                     "codes": f"{name} ({sizes[name]})" if name else None,
@@ -61,9 +62,9 @@ def dictionary_rows(conf: Conf, table: str | None = None) -> list[dict[str, Any]
     return rows
 
 
-def code_lists(conf: Conf, records: Iterable[Record]) -> dict[str, list[Code]]:
+def code_lists(conf: Conf, tables: Iterable[ModelTable]) -> dict[str, list[Code]]:
     """The lists that columns of these tables use, by name, the longest last."""
-    names = {name for record in records for field in table_fields(record) if (name := list_of(field))}
+    names = {name for table in tables for field in table.columns if (name := list_of(field))}
     lists = {name: _codes(conf, name) for name in sorted(names)}
     return dict(sorted(lists.items(), key=lambda entry: (len(entry[1]) > _FEW, entry[0])))
 
@@ -75,19 +76,19 @@ def _codes(conf: Conf, name: str) -> list[Code]:
     return load_codes(path)
 
 
-def write_html(conf: Conf, records: Sequence[Record], path: Path) -> None:
+def write_html(conf: Conf, tables: Sequence[ModelTable], path: Path) -> None:
     """One page that needs no other file: an overview, a table for each released table, and the code lists they use."""
     version = f"jiceng {metadata.version('jiceng')} · 配置 configuration {conf.hash}"
-    path.write_text(write_page(records, code_lists(conf, records), version), encoding="utf-8")
+    path.write_text(write_page(tables, code_lists(conf, tables), version), encoding="utf-8")
 
 
-def write_contracts(conf: Conf, records: Sequence[Record], folder: Path) -> list[Path]:
+def write_contracts(conf: Conf, tables: Sequence[ModelTable], folder: Path) -> list[Path]:
     """One ODCS contract per table, each checked against the standard's own schema; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for record in records:
-        path = folder / f"{record.name}{SUFFIX}"
-        described = describe_output(record, code_lists(conf, [record]))
+    for table in tables:
+        path = folder / f"{table.name}{SUFFIX}"
+        described = describe_output(table, code_lists(conf, [table]))
         path.write_text(yaml.safe_dump(described, allow_unicode=True, sort_keys=False, width=120), encoding="utf-8")
         document, findings = read_contract(path)
         findings += check_standard(document) if document else []
@@ -97,39 +98,39 @@ def write_contracts(conf: Conf, records: Sequence[Record], folder: Path) -> list
     return paths
 
 
-def describe_output(record: Record, lists: dict[str, list[Code]]) -> dict[str, Any]:
+def describe_output(table: ModelTable, lists: dict[str, list[Code]]) -> dict[str, Any]:
     """The contract of one released table.
 
     Args:
-        record: its record.
+        table: its description.
         lists: the code lists of its columns; short ones are spelled out.
     """
     return {
         "apiVersion": "v3.2.0",
         "kind": "DataContract",
-        "id": f"jiceng.refined.{record.name}",
-        "name": f"{record.title_zh} / {record.title}",
+        "id": f"jiceng.refined.{table.name}",
+        "name": f"{table.title_zh} / {table.title}",
         "version": metadata.version("jiceng"),
         "status": "active",
         "description": {
-            "purpose": f"refined {record.title}, audited and released as a whole with the other tables",
-            "usage": f'jobs.open_table("{record.name}"), or `jiceng sql "select * from {record.name}"`',
+            "purpose": f"refined {table.title}, audited and released as a whole with the other tables",
+            "usage": f'jobs.open_table("{table.name}"), or `jiceng sql "select * from {table.name}"`',
         },
-        "servers": [{"server": "workspace", "type": "local", "path": f"lake/refined/{record.name}", "format": "delta"}],
+        "servers": [{"server": "workspace", "type": "local", "path": f"lake/refined/{table.name}", "format": "delta"}],
         "schema": [
             {
-                "name": record.name,
-                "physicalName": f"refined/{record.name}",
+                "name": table.name,
+                "physicalName": f"refined/{table.name}",
                 "physicalType": "delta table",
-                "businessName": record.title_zh,
-                "dataGranularityDescription": f"{record.grain_zh} / {record.grain}",
-                "properties": [_property(record, field, lists) for field in table_fields(record)],
+                "businessName": table.title_zh,
+                "dataGranularityDescription": f"{table.grain_zh} / {table.grain}",
+                "properties": [_property(table, field, lists) for field in table.columns],
             }
         ],
     }
 
 
-def _property(record: Record, field: ModelField, lists: dict[str, list[Code]]) -> dict[str, Any]:
+def _property(table: ModelTable, field: ModelField, lists: dict[str, list[Code]]) -> dict[str, Any]:
     name = list_of(field)
     described: dict[str, Any] = {
         "name": field.name,
@@ -140,8 +141,8 @@ def _property(record: Record, field: ModelField, lists: dict[str, list[Code]]) -
         "required": field.required,
         "classification": str(field.level),
     }
-    if field.name in record.key:
-        described |= {"primaryKey": True, "primaryKeyPosition": record.key.index(field.name) + 1}
+    if field.name in table.key:
+        described |= {"primaryKey": True, "primaryKeyPosition": table.key.index(field.name) + 1}
     if name and len(lists[name]) <= _FEW:
         described["enum"] = [{"value": code, "label": label} for code, label, _ in lists[name]]
     if field.refers:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from jobs.common.model.codes import Code
-from jobs.common.model.records import ENDS, KINDS, ModelField, Record, table_fields
+from jobs.common.model.model_table import ModelTable
+from jobs.common.model.records import ENDS, KINDS, ModelField
 
 LEVELS = {
     1: ("公开", "open"),
@@ -96,19 +97,19 @@ footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .8rem
 """
 
 
-def write_page(records: Sequence[Record], lists: Mapping[str, Sequence[Code]], version: str) -> str:
+def write_page(tables: Sequence[ModelTable], lists: Mapping[str, Sequence[Code]], version: str) -> str:
     """The whole page: an overview, a table for each released table, and the code lists.
 
     Args:
-        records: the tables to tell of.
+        tables: those to tell of.
         lists: codes of the lists they use, by name.
         version: what the page was made from.
     """
     # Entities first, then what is told of them.
-    records = sorted(records, key=lambda record: list(KINDS).index(record.kind) if record.kind else len(KINDS))
-    columns = sum(len(table_fields(record)) for record in records)
-    counts = f"{len(records)} 张表 · {columns} 个字段 · {len(lists)} 份代码表"
-    english = f"{len(records)} released tables, {columns} columns, {len(lists)} code lists"
+    tables = sorted(tables, key=lambda table: list(KINDS).index(table.kind) if table.kind else len(KINDS))
+    columns = sum(len(table.columns) for table in tables)
+    counts = f"{len(tables)} 张表 · {columns} 个字段 · {len(lists)} 份代码表"
+    english = f"{len(tables)} released tables, {columns} columns, {len(lists)} code lists"
     levels = "".join(
         f'<li><span class="level l{level}">{level} {zh}</span> <span class="soft">{en}</span></li>'
         for level, (zh, en) in LEVELS.items()
@@ -117,8 +118,8 @@ def write_page(records: Sequence[Record], lists: Mapping[str, Sequence[Code]], v
         _FRAME,
         "<header><h1>数据字典<small>Data dictionary</small></h1>",
         f'<div>{counts}<span class="en">{english}</span></div><ul class="levels">{levels}</ul></header>',
-        _overview(records),
-        *(_table(record, {other.name for other in records}) for record in records),
+        _overview(tables),
+        *(_table(table, {other.name for other in tables}) for table in tables),
         _code_lists(lists),
         f"<footer>{escape(version)}</footer>",
         "</main></body>\n</html>\n",
@@ -126,13 +127,13 @@ def write_page(records: Sequence[Record], lists: Mapping[str, Sequence[Code]], v
     return "\n".join(parts)
 
 
-def _overview(records: Sequence[Record]) -> str:
+def _overview(tables: Sequence[ModelTable]) -> str:
     rows = "\n".join(
-        f'<tr><td class="name"><a href="#{record.name}"><code>{record.name}</code></a></td>'
-        f"<td>{_both(record.title_zh, record.title)}</td><td>{_both(record.grain_zh, record.grain)}</td>"
-        f'<td class="name">{"<br>".join(f"<code>{escape(name)}</code>" for name in record.key)}</td>'
-        f"<td>{len(table_fields(record))}</td><td>{_level(max(f.level for f in table_fields(record)))}</td></tr>"
-        for record in records
+        f'<tr><td class="name"><a href="#{table.name}"><code>{table.name}</code></a></td>'
+        f"<td>{_both(table.title_zh, table.title)}</td><td>{_both(table.grain_zh, table.grain)}</td>"
+        f'<td class="name">{"<br>".join(f"<code>{escape(name)}</code>" for name in table.key)}</td>'
+        f"<td>{len(table.columns)}</td><td>{_level(max(f.level for f in table.columns))}</td></tr>"
+        for table in tables
     )
     return (
         '<div class="scroll"><table><thead><tr><th>表 table</th><th>名称 name</th><th>一行是什么 a row is</th><th>主键 key</th>'
@@ -140,28 +141,28 @@ def _overview(records: Sequence[Record]) -> str:
     )
 
 
-def _table(record: Record, shown: set[str]) -> str:
-    fields = table_fields(record)
-    rows = "\n".join(_row(record, field, shown) for field in fields)
+def _table(table: ModelTable, shown: set[str]) -> str:
+    fields = table.columns
+    rows = "\n".join(_row(table, field, shown) for field in fields)
     return (
-        f'<section id="{record.name}"><h2>{escape(record.title_zh)}<small>{escape(record.title)}</small>'
-        f'<code>{record.name}</code></h2><p class="intro">{escape(record.grain_zh)}'
-        f' <span class="soft">· {escape(record.grain)}</span></p>'
+        f'<section id="{table.name}"><h2>{escape(table.title_zh)}<small>{escape(table.title)}</small>'
+        f'<code>{table.name}</code></h2><p class="intro">{escape(table.grain_zh)}'
+        f' <span class="soft">· {escape(table.grain)}</span></p>'
         '<div class="scroll"><table class="fields"><thead><tr><th>字段 column</th><th>含义 meaning</th><th>类型 type</th>'
         f"<th>取值 values</th><th>分级 level</th></tr></thead><tbody>\n{rows}\n</tbody></table></div></section>"
     )
 
 
-def _row(record: Record, field: ModelField, shown: set[str]) -> str:
-    key = '<span class="key">主键 key</span>' if field.name in record.key else ""
+def _row(table: ModelTable, field: ModelField, shown: set[str]) -> str:
+    key = '<span class="key">主键 key</span>' if field.name in table.key else ""
     return (
         f'<tr><td class="name"><code>{field.name}</code>{key}</td><td>{_both(field.zh, field.en)}</td>'
-        f"<td>{_both(_TYPES[field.sql_type], field.sql_type)}</td><td>{_values(record, field, shown)}</td>"
+        f"<td>{_both(_TYPES[field.sql_type], field.sql_type)}</td><td>{_values(table, field, shown)}</td>"
         f"<td>{_level(field.level)}</td></tr>"
     )
 
 
-def _values(record: Record, field: ModelField, shown: set[str]) -> str:
+def _values(table: ModelTable, field: ModelField, shown: set[str]) -> str:
     """Where the values of a field come from: a code list, another table; and whether there always is one."""
     told = []
     name = list_of(field)
@@ -170,7 +171,7 @@ def _values(record: Record, field: ModelField, shown: set[str]) -> str:
     if field.refers:
         words = f"{KINDS[field.refers]} {field.refers}"
         told.append(f'<a href="#{field.refers}">{words}</a>' if field.refers in shown else words)
-    if record.pairs and field.name in ENDS and field.name.endswith("_id"):
+    if table.has_pairs and field.name in ENDS and field.name.endswith("_id"):
         told.append(_both("该类别的主体", "entity of that kind"))
     if field.required:
         told.append(_both("必填", "never null"))

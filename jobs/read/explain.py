@@ -60,9 +60,9 @@ def explain(
     run = next(run for run in all_runs(lake) if run.run_id == release.run_id)
     conf = snapshot_conf(workspace, run.config_hash)
     lake = open_lake(workspace, conf)
-    if kind not in conf.model:
-        raise UserError(f"{kind!r} is no table; there are {', '.join(conf.model)}")
-    record = conf.model[kind]
+    if kind not in conf.records:
+        raise UserError(f"{kind!r} is no table; there are {', '.join(conf.records)}")
+    record = conf.records[kind]
     known = explained_fields(record)
     fields = [f for f in known if field in (None, f.name)]
     if not fields:

@@ -47,7 +47,7 @@ def hand_over(
         rows = write_frame(frame, output, excel)
     _write_private(about, json.dumps({**told, "rows": rows}, ensure_ascii=False, indent=1) + "\n")
     _write_private(dictionary, "")
-    write_html(conf, [conf.model[name] for name in release.tables if name in conf.model], dictionary)
+    write_html(conf, [conf.tables[name] for name in release.tables if name in conf.tables], dictionary)
     return rows, release
 
 

@@ -293,7 +293,7 @@ def configuration_faults(conf: Conf) -> list[str]:
     """What is wrong with files other than contracts, suites among them; the next run would be refused."""
     faults = list(conf_faults(conf))
     try:
-        return [*faults, *suite_faults(conf.model)]
+        return [*faults, *suite_faults(conf.tables)]
     except UserError:
         return faults
 

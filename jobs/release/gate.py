@@ -25,7 +25,7 @@ class Obstacle:
 
 def describe_candidates(context: Context) -> dict[str, dict[str, Any]]:
     """Rows, fingerprint and version of each candidate as it is now, and the versions of the tables it was made from."""
-    lake, names = context.lake, list(context.conf.model)
+    lake, names = context.lake, list(context.conf.tables)
     audited = {row["table_name"]: row for row in lake.rows("ops.audit", {"run_id": context.run.run_id}).to_pylist()}
     versions = {name: lake.version(f"candidate.{name}") for name in names}
     # A version never changes: what the audit has found of the same one still holds.
@@ -34,15 +34,20 @@ def describe_candidates(context: Context) -> dict[str, dict[str, Any]]:
     tables = {}
     for name in names:
         fingerprint = audited[name]["fingerprint"] if name in same else anew[f"candidate.{name}"][1]
-        # For `explain`: a later run may rewrite the same night.
-        sources = {source: lake.version(source) for source in (f"harmonised.{name}", "links.mention", "links.edge")}
         tables[name] = {
             "rows": int(fingerprint.split("-")[0]),
             "fingerprint": fingerprint,
             "candidate_version": versions[name],
-            "sources": sources,
+            "sources": pin_sources(context, name),
         }
     return tables
+
+
+def pin_sources(context: Context, name: str) -> dict[str, int]:
+    """Versions of the tables that a record's candidate was made from, for `explain`: a later run may rewrite the same night."""
+    if name not in context.conf.records:
+        return {}
+    return {source: context.lake.version(source) for source in (f"harmonised.{name}", "links.mention", "links.edge")}
 
 
 def find_obstacles(context: Context, tables: dict[str, dict[str, Any]]) -> list[Obstacle]:

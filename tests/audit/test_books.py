@@ -175,7 +175,7 @@ def test_kinds_count_what_the_tables_of_their_night_hold(town: Town) -> None:
 
         mentions = rows("links.mention")
         expected: dict[tuple[str, str], int] = {}
-        for name in town.conf.model:
+        for name in town.conf.records:
             current = [row for row in rows(f"harmonised.{name}") if row["valid_to"] is None]
             released = rows(f"refined.{name}")
             expected |= {(name, layer): len(rows(f"{layer}.{name}")) for layer in ("candidate", "refined")}
@@ -196,7 +196,7 @@ def test_kinds_count_what_the_tables_of_their_night_hold(town: Town) -> None:
             named[row["system"], row["object"], row["source_key"]][row["kind"], row["role"]] = row["entity_id"]
         counts = Counter()
         for ends in named.values():
-            for pair in town.conf.model["relation"].pairs:
+            for pair in town.conf.records["relation"].pairs:
                 if pair.from_end in ends and pair.to_end in ends:
                     first, second = ends[pair.from_end], ends[pair.to_end]
                     counts["pairs"] += 1
@@ -406,7 +406,7 @@ def test_where_nobody_is_mentioned_the_books_have_the_same_terms_and_can_fail(st
     terms = {(row["record"], row["term"]) for row in kind_terms(open_context(town.workspace, "2026-01-01.1"))}
     for name in (
         "links.mention",
-        *(f"{layer}.{name}" for layer in ("harmonised", "candidate") for name in town.conf.model),
+        *(f"{layer}.{name}" for layer in ("harmonised", "candidate") for name in town.conf.records),
     ):
         DeltaTable(str(town.lake.path(name))).delete()
     ledger = kind_terms(open_context(town.workspace, "2026-01-01.1"))

@@ -201,8 +201,8 @@ BAD: dict[str, dict[str, dict[str, Any]]] = {
 
 def columns_of(table: str) -> list[str]:
     """Columns that the rules may speak of: the candidate's, and those that the audit adds."""
-    names = declared_tables(CONF.sources, CONF.model)[f"candidate.{table}"].names
-    return names + flag_names(CONF.model[table], CONF)
+    names = declared_tables(CONF.sources, CONF.tables)[f"candidate.{table}"].names
+    return names + flag_names(CONF.tables[table], CONF)
 
 
 def rules_of(table: str) -> list[Rule]:
@@ -211,30 +211,30 @@ def rules_of(table: str) -> list[Rule]:
 
 def table_of(spark: Any, table: str, *changes: dict[str, Any]) -> DataFrame:
     """A clean table of two rows, and one more for each given change."""
-    declared = declared_tables(CONF.sources, CONF.model)[f"candidate.{table}"]
+    declared = declared_tables(CONF.sources, CONF.tables)[f"candidate.{table}"]
     rows = [CLEAN[table], CLEAN[table] | SECOND[table], *(CLEAN[table] | THIRD[table] | change for change in changes)]
     schema = ", ".join(f"{column.name} {column.type}" for column in declared.columns)
     frame = spark.createDataFrame([tuple(row[name] for name in declared.names) for row in rows], schema)
     entities = spark.createDataFrame(ENTITIES, "kind string, entity_id string")
-    flagged = add_flags(frame, CONF.model[table], entities, CONF)
+    flagged = add_flags(frame, CONF.tables[table], entities, CONF)
     assert sorted(flagged.columns) == sorted(columns_of(table))
     return flagged
 
 
 TOTAL = "expect_table_row_count_to_be_between()"
-ALL_RULES = [(table, rule) for table in sorted(CONF.model) for rule in rules_of(table) if rule.name != TOTAL]
+ALL_RULES = [(table, rule) for table in sorted(CONF.tables) for rule in rules_of(table) if rule.name != TOTAL]
 
 
-@pytest.mark.parametrize("table", sorted(CONF.model))
+@pytest.mark.parametrize("table", sorted(CONF.tables))
 def test_every_rule_has_its_bad_row_and_no_bad_row_is_left_over(table: str) -> None:
     assert {rule.name for rule in rules_of(table)} == {*BAD[table], TOTAL}
 
 
 def test_every_table_that_is_released_has_a_suite() -> None:
-    assert {path.stem for path in EXPECTATIONS.glob("*.yml")} == set(CONF.model)
+    assert {path.stem for path in EXPECTATIONS.glob("*.yml")} == set(CONF.tables)
 
 
-@pytest.mark.parametrize("table", sorted(CONF.model))
+@pytest.mark.parametrize("table", sorted(CONF.tables))
 def test_a_clean_table_passes_all_rules(spark: Any, table: str) -> None:
     rules = rules_of(table)
     results = check_rules(table_of(spark, table), table, rules)
@@ -244,14 +244,14 @@ def test_a_clean_table_passes_all_rules(spark: Any, table: str) -> None:
         assert (name, result["success"], result["unexpected_rows"]) == (name, True, unexpected)
 
 
-@pytest.mark.parametrize("table", sorted(CONF.model))
+@pytest.mark.parametrize("table", sorted(CONF.tables))
 def test_an_empty_table_passes_all_rules(spark: Any, table: str) -> None:
     results = check_rules(table_of(spark, table).where("false"), table, rules_of(table))
     assert {name for name, result in results.items() if not result["success"]} == set()
 
 
 @pytest.mark.parametrize("rows", ["true", "false"], ids=["clean", "empty"])
-@pytest.mark.parametrize("table", sorted(CONF.model))
+@pytest.mark.parametrize("table", sorted(CONF.tables))
 def test_what_is_not_asked_for_its_count_has_the_one_it_would_tell(
     spark: Any, monkeypatch: pytest.MonkeyPatch, table: str, rows: str
 ) -> None:
@@ -272,13 +272,13 @@ def test_a_bad_row_is_stopped(spark: Any, table: str, rule: Rule) -> None:
     assert str(result["observed"]).startswith(str(result["unexpected_rows"]))
 
 
-@pytest.mark.parametrize("table", sorted(CONF.model))
+@pytest.mark.parametrize("table", sorted(CONF.tables))
 def test_a_total_far_from_the_last_release_is_stopped(spark: Any, table: str) -> None:
     """Of 10,000 rows a few may come or go, and no third; entities do not double in a night, what is said of them may."""
     rules = load_suite(EXPECTATIONS / f"{table}.yml", columns_of(table), CONF, 10_000)
     [rule] = [rule for rule in rules if rule.name == TOTAL]
     passed = {rows: check_rules(spark.range(rows), table, [rule])[TOTAL]["success"] for rows in (6_600, 10_100, 20_500)}
-    assert passed == {6_600: False, 10_100: True, 20_500: CONF.model[table].kind is None}
+    assert passed == {6_600: False, 10_100: True, 20_500: CONF.tables[table].kind is None}
     assert (rule.severity, rule.overridable) == ("critical", True)
 
 
@@ -338,7 +338,7 @@ def test_a_rule_turned_round_fails_its_proofs(spark: Any, table: str, rule: Rule
 
 def test_what_contradicts_itself_is_let_through_by_nobody() -> None:
     """Keys, ids of entities, numbers that belong to one alone, and ends that do not exist."""
-    overridable = {(table, rule.name) for table in CONF.model for rule in rules_of(table) if rule.overridable}
+    overridable = {(table, rule.name) for table in CONF.tables for rule in rules_of(table) if rule.overridable}
     firm = (
         "unique",
         "entity_id",
@@ -368,8 +368,8 @@ def test_who_is_no_entity_of_the_kind_does_not_exist(spark: Any) -> None:
     """Flags are null where there is nothing to flag, and keep every row."""
     bad = [{"head_id": None, "dwelling_id": D1, "division_code": None}, {"head_id": H0, "division_code": "x"}]
     rows = table_of(spark, "household", *bad).toArrow().to_pylist()
-    found = [[row[name] for name in flag_names(CONF.model["household"], CONF)] for row in rows]
-    assert flag_names(CONF.model["household"], CONF) == [
+    found = [[row[name] for name in flag_names(CONF.tables["household"], CONF)] for row in rows]
+    assert flag_names(CONF.tables["household"], CONF) == [
         "dwelling_id_exists",
         "head_id_exists",
         "division_code_is_known",

@@ -26,7 +26,7 @@ RECORD = "resident"
 def write_plan(exports: Path, folder: Path, conf: Conf) -> Path:
     """The plan for one night's exports; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    record = conf.model[RECORD]
+    record = conf.records[RECORD]
     authority = load_authority(conf, record)
     lists = {}
     for field in record.fields:

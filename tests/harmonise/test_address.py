@@ -129,7 +129,7 @@ def test_dwelling_of_a_property_manager_has_parts_and_no_address(spark: SparkSes
         ", ".join(f"{n} string" for n in feeds),
     ).withColumns({"row_number": F.lit(1), **{name: F.lit("") for name in ("system", "object", "sheet", "file_id")}})
     rows = rows.withColumns({name: F.lit("") for name in ("source_key", "role", "row_hash")})
-    record = conf.model["dwelling"]
+    record = conf.records["dwelling"]
 
     found = clean_records(record_texts(rows, record, obj, "dwelling"), record, conf)
 

@@ -66,7 +66,7 @@ def test_configuration_without_the_list_has_no_such_words(conf: Conf) -> None:
 def resolved(conf: Conf, record: str, role: str, *columns: tuple[str, dict[str, Any]]) -> SourceObject:
     """An object whose columns have the names of the fields they feed, with all words that stand for nothing."""
     source = Source("market", "", "occasional", (export(record, role, *columns),))
-    return with_null_words(source, conf.null_words, conf.model, conf.below("codes", ".csv")).objects[0]
+    return with_null_words(source, conf.null_words, conf.records, conf.below("codes", ".csv")).objects[0]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_word_is_null_and_an_issue_if_somebody_is_recognised_by_it(spark: SparkS
     ]
 
     cleaned = clean(spark, conf, "resident", obj, rows)
-    issues = list_issues(cleaned, conf.model["resident"]).collect()
+    issues = list_issues(cleaned, conf.records["resident"]).collect()
 
     assert [tuple(row[name] for name in names) for row in cleaned.orderBy("row_number").collect()] == [
         (None, None, None, None, None, "90", None),
@@ -143,7 +143,7 @@ def test_households_of_the_same_word_have_no_number(spark: SparkSession, conf: C
 def test_contract_with_words_that_are_none_is_refused(tmp_path: Path, conf: Conf, settings: str, told: str) -> None:
     path = tmp_path / "list.odcs.yaml"
     path.write_text(people_contract(f"{{property: {settings}}}"), encoding="utf-8")
-    records = {r.name: {field.name: field for field in r.fields} for r in conf.model.values()}
+    records = {r.name: {field.name: field for field in r.fields} for r in conf.records.values()}
 
     findings = check_contract(path, records)
 

@@ -56,7 +56,7 @@ def test_each_doubtful_value_is_an_issue_and_nothing_else(spark: SparkSession, c
     ]
 
     cleaned = clean(spark, conf, "resident", obj, rows)
-    issues = list_issues(cleaned, conf.model["resident"])
+    issues = list_issues(cleaned, conf.records["resident"])
 
     assert issues.columns == [
         "system",
@@ -93,7 +93,7 @@ def test_an_error_of_a_spreadsheet_is_no_value_of_any_type(spark: SparkSession, 
     obj = export("resident", "person", *[(name, {"required": name == "name"}) for name in names])
 
     cleaned = clean(spark, conf, "resident", obj, [(word,) * len(names)])
-    issues = list_issues(cleaned, conf.model["resident"]).select("field", "code", "raw")
+    issues = list_issues(cleaned, conf.records["resident"]).select("field", "code", "raw")
 
     assert [cleaned.collect()[0][name] for name in names] == [None] * len(names)
     assert sorted(tuple(row) for row in issues.collect()) == sorted((name, ERRORS[word], word) for name in names)
@@ -103,7 +103,7 @@ def test_a_text_with_a_hash_is_a_text(spark: SparkSession, conf: Conf) -> None:
     obj = export("organisation", "organisation", ("name", {}), ("address", {}))
     cleaned = clean(spark, conf, "organisation", obj, [("#1 Bar", "12#3室")])
     assert [(row["name"], row["address"]) for row in cleaned.collect()] == [("#1 Bar", "12#3室")]
-    assert list_issues(cleaned, conf.model["organisation"]).collect() == []
+    assert list_issues(cleaned, conf.records["organisation"]).collect() == []
 
 
 def test_record_of_no_person_has_issues_of_its_fields(spark: SparkSession, conf: Conf) -> None:
@@ -114,7 +114,7 @@ def test_record_of_no_person_has_issues_of_its_fields(spark: SparkSession, conf:
         (2, "registered_capital_yuan", "money_currency", "50万美元"),
     ]
 
-    issues = list_issues(clean(spark, conf, "organisation", obj, rows), conf.model["organisation"])
+    issues = list_issues(clean(spark, conf, "organisation", obj, rows), conf.records["organisation"])
 
     assertDataFrameEqual(
         issues.select("row_number", "field", "code", "raw"),

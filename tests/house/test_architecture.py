@@ -190,7 +190,7 @@ def test_stages_say_what_they_read_write_and_refuse():
 
 def test_declared_tables_use_portable_types():
     conf = Conf(list_files(REPOSITORY_CONF).files)
-    for table in declared_tables(conf.sources, conf.model).values():
+    for table in declared_tables(conf.sources, conf.tables).values():
         for column in table.columns:
             assert column.type in PORTABLE_TYPES, f"{table.name}.{column.name}"
             assert 1 <= column.level <= 4

@@ -296,7 +296,7 @@ BAD_SAYS = {
 def test_a_bad_say_is_refused_by_name(say: str) -> None:
     conf = conf_with(say)
     with pytest.raises(UserError) as refused:
-        load_authority(conf, conf.model[say.partition(":")[0]])
+        load_authority(conf, conf.records[say.partition(":")[0]])
     assert str(refused.value).startswith(f"conf/authority.yml: {BAD_SAYS[say]}") or BAD_SAYS[say] in str(refused.value)
 
 
@@ -309,7 +309,7 @@ def test_the_shipped_say_is_sound(conf: Conf) -> None:
         for column in obj.columns
         for feed in column.feeds
     }
-    for record in conf.model.values():
+    for record in conf.records.values():
         named = (conf.yaml("authority.yml").get(record.name) or {}).get("default", [])
         assert load_authority(conf, record).default[: len(named)] == tuple(named)
         if record.name != "appeal":  # of which each row has a key of its own
@@ -373,7 +373,7 @@ def desk(town: Town) -> Desk:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_cell_of_the_town_is_the_one_that_has_the_say(town: Town, desk: Desk, kind: str) -> None:
     """The whole released tables, computed from harmonised rows and the ledger of ids with nothing of ours."""
-    fields = [field.name for field in town.conf.model[kind].fields]
+    fields = [field.name for field in town.conf.records[kind].fields]
     expected, winners = {}, defaultdict(set)
     members: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in town.rows("refined.relation", relation_code="member"):
@@ -500,13 +500,13 @@ def test_a_night_works_out_what_has_changed_and_all_in_parts_gives_the_same(
     assert all(0 < count[0] < whole / 2 for count in counts[1:])
     copy = town.copy_to(tmp_path / "workspace")
     last = f"{town.nights[-1]}.1"
-    before = {name: copy.lake.version(f"candidate.{name}") for name in copy.conf.model}
+    before = {name: copy.lake.version(f"candidate.{name}") for name in copy.conf.records}
     run = next(run for run in all_runs(copy.lake) if run.run_id == last)
     monkeypatch.setattr("jobs.merge.stage._MENTIONS_AT_ONCE", 500)
     merge.run(Context(copy.workspace, copy.conf, copy.lake, run))
     assert (copy.workspace.scratch_dir(last) / "target-resident-2").exists()
     assert worked_out(copy, last)[1:] == [None]  # once more in the same run: nothing is taken for granted
-    assert {name: copy.lake.version(f"candidate.{name}") for name in copy.conf.model} == before
+    assert {name: copy.lake.version(f"candidate.{name}") for name in copy.conf.records} == before
 
 
 def test_every_losing_value_is_kept(town: Town) -> None:

@@ -367,9 +367,9 @@ def test_a_night_works_out_what_links_have_changed(workspace: Workspace, conf: C
     assert homes == {HUSBAND: "D2", WIFE: "D3", CHILD: "D1", LODGER: "D2", BOSS: None}
     assert [row for row in rows_of(lake, "resident") if "id_number" in row] == []
     assert [row["entity_id"] for row in rows_of(lake, "dwelling")] == ["D1", "D2", "D3"]
-    versions = {name: lake.version(f"candidate.{name}") for name in conf.model}
+    versions = {name: lake.version(f"candidate.{name}") for name in conf.records}
     merge.run(context)  # tried before, so that everything is worked out
-    assert {name: lake.version(f"candidate.{name}") for name in conf.model} == versions
+    assert {name: lake.version(f"candidate.{name}") for name in conf.records} == versions
     told = (workspace.run_dir(context.run.run_id) / "log.jsonl").read_text(encoding="utf-8")
     assert (told.count("may have changed"), told.count("working out all")) == (1, 1)
 
@@ -377,7 +377,7 @@ def test_a_night_works_out_what_links_have_changed(workspace: Workspace, conf: C
 def test_merge_is_the_same_again_and_writes_nothing_then(workspace: Workspace, conf: Conf, lake: Lake) -> None:
     fill(lake)
     merge.run(context_of(workspace, conf, lake))
-    names = [f"candidate.{name}" for name in conf.model]
+    names = [f"candidate.{name}" for name in conf.records]
     before = {name: (lake.version(name), lake.fingerprint(name)) for name in names}
     merge.run(context_of(workspace, conf, lake))
     assert {name: (lake.version(name), lake.fingerprint(name)) for name in names} == before

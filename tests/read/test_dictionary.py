@@ -22,12 +22,12 @@ NO_WORKSPACE = Path("/nonexistent")
 
 def test_every_column_of_every_released_table_is_described() -> None:
     conf = current_conf(Workspace(NO_WORKSPACE))
-    tables = declared_tables(conf.sources, conf.model)
+    tables = declared_tables(conf.sources, conf.tables)
     rows = rows_of(jiceng("dictionary", "--format", "json", "--home", NO_WORKSPACE))
     described = [(row["table"], row["column"], row["type"], row["level"], row["key"]) for row in rows]
     assert described == [
         (name, column.name, column.type, column.level, column.name in tables[f"refined.{name}"].key)
-        for name in conf.model
+        for name in conf.tables
         for column in tables[f"refined.{name}"].columns
     ]
     assert [row for row in rows if not (row["zh"] and row["en"])] == []
@@ -84,7 +84,7 @@ def test_the_page_has_every_code_and_meaning(tmp_path: Path) -> None:
     path = tmp_path / "dictionary.html"
     assert jiceng("dictionary", "resident_status", "--html", path, "--home", NO_WORKSPACE).code == 0
     text = path.read_text(encoding="utf-8")
-    for field in table_fields(current_conf(Workspace(NO_WORKSPACE)).model["resident_status"]):
+    for field in table_fields(current_conf(Workspace(NO_WORKSPACE)).records["resident_status"]):
         assert f"<code>{field.name}</code>" in text
         assert f'{field.zh}<span class="en">{field.en}</span>' in text
     for code, label, _ in load_codes(REPOSITORY_CONF / "codes/status.csv"):
@@ -105,7 +105,7 @@ def test_a_steward_s_words_are_escaped(tmp_path: Path) -> None:
 def test_a_contract_spells_out_short_lists_and_where_ids_lead(tmp_path: Path) -> None:
     assert jiceng("dictionary", "--odcs", tmp_path, "--home", NO_WORKSPACE).code == 0
     contracts = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()}
-    assert sorted(contracts) == [f"{name}.odcs.yaml" for name in sorted(current_conf(Workspace(NO_WORKSPACE)).model)]
+    assert sorted(contracts) == [f"{name}.odcs.yaml" for name in sorted(current_conf(Workspace(NO_WORKSPACE)).tables)]
     columns = {p["name"]: p for p in contracts["resident.odcs.yaml"]["schema"][0]["properties"]}
     assert columns["sex_code"]["enum"] == [
         {"value": "0", "label": "未知性别"}, {"value": "1", "label": "男"}, {"value": "2", "label": "女"},
@@ -125,7 +125,7 @@ def test_the_contracts_of_our_tables_are_read_by_the_standard_s_own_library(tmp_
     contract = OpenDataContractStandard.from_file(str(path))
     [table] = contract.schema_
     conf = current_conf(Workspace(NO_WORKSPACE))
-    declared = declared_tables(conf.sources, conf.model)[f"refined.{record}"]
+    declared = declared_tables(conf.sources, conf.tables)[f"refined.{record}"]
     told = [(p.name, p.physicalType, p.required, p.classification) for p in table.properties]
     assert told == [(c.name, c.type, c.required, str(c.level)) for c in declared.columns]
     keys = {p.primaryKeyPosition: p.name for p in table.properties if p.primaryKey}

@@ -31,7 +31,7 @@ PLAIN = str.maketrans({0xFF01 + i: 0x21 + i for i in range(94)})
 def explain_table(town: Town, kind: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Released rows of a table and all that explains them."""
     release = find_release(town.lake)
-    record = town.conf.model[kind]
+    record = town.conf.records[kind]
     released = town.lake.arrow(f"refined.{kind}", release.tables[kind]["version"]).to_pylist()
     fields = list(explained_fields(record))
     return released, explain_rows(town.lake, town.conf, release, record, fields, released)
@@ -52,14 +52,14 @@ def residents(explained: dict[str, Explained]) -> Explained:
 
 
 def id_of(town: Town, table: str, row: dict[str, Any]) -> str:
-    return "/".join(row[name] for name in town.conf.model[table].key)
+    return "/".join(row[name] for name in town.conf.records[table].key)
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_cell_is_explained(town: Town, explained: dict[str, Explained], table: str) -> None:
     """Every field of every row is explained, and what is said to have won is what was released."""
     released, found = explained[table]
-    record = town.conf.model[table]
+    record = town.conf.records[table]
     fields = {field.name for field in explained_fields(record)}
     spare = {"entity_id", "mention_count", "system"} | (
         set(record.key) | {"from_kind", "to_kind"} if record.pairs else set()
@@ -144,7 +144,7 @@ def test_links_have_their_evidence(town: Town, explained: dict[str, Explained]) 
 def test_all_values_of_an_entity_are_told(town: Town, residents: tuple[list, list]) -> None:
     """As many values as mentions say something: none is swallowed, and those that agree are told from those that lost."""
     entity = {(row["file_id"], row["row_number"], row["role"]): row["entity_id"] for row in town.rows("links.mention")}
-    fields = [field.name for field in town.conf.model["resident"].fields]
+    fields = [field.name for field in town.conf.records["resident"].fields]
     said: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for row in town.rows("harmonised.resident", valid_to=None):
         for field in fields:
@@ -213,7 +213,7 @@ class Meanings:
     def __init__(self, town: Town) -> None:
         self.codes = {
             field.codes: meanings(town.conf.path(f"codes/{field.codes}.csv"))
-            for record in town.conf.model.values()
+            for record in town.conf.records.values()
             for field in record.fields
             if field.codes
         }
@@ -276,7 +276,7 @@ def test_the_archived_row_holds_the_value(
     town: Town, archive: dict, explained: dict[str, Explained], table: str
 ) -> None:
     found = explained[table][1]
-    fields = {field.name: field for field in town.conf.model[table].fields}
+    fields = {field.name: field for field in town.conf.records[table].fields}
     columns = {
         (obj.system, obj.name, feed.role, feed.field): column
         for source in town.conf.sources.values()
@@ -324,7 +324,7 @@ def test_values_are_masked_unless_asked_for(town: Town, residents: tuple[list, l
     released, found = residents
     entity_id = with_several(found)
     [row] = [row for row in released if row["entity_id"] == entity_id]
-    levels = {field.name: field.level for field in explained_fields(town.conf.model["resident"])}
+    levels = {field.name: field.level for field in explained_fields(town.conf.records["resident"])}
     masked = ask(town, "resident", entity_id)
     assert list(masked[0]) == COLUMNS
     for entry in masked:

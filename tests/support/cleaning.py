@@ -45,4 +45,4 @@ def clean(
     )
     position = {"system": "market", "object": "enterprise", "sheet": "", "role": role, "file_id": "f", "row_hash": ""}
     frame = frame.withColumns({name: F.lit(value) for name, value in position.items()})
-    return clean_records(record_texts(frame, conf.model[record], obj, role), conf.model[record], conf)
+    return clean_records(record_texts(frame, conf.records[record], obj, role), conf.records[record], conf)

@@ -7,7 +7,8 @@ Levels: 1 open, 2 internal, 3 personal, 4 sensitive personal. Only levels 1 and 
 from dataclasses import dataclass
 
 from jobs.common.contracts.sources import Source, SourceObject
-from jobs.common.model.records import ModelField, Record, table_fields
+from jobs.common.model.model_table import ModelTable
+from jobs.common.model.records import ModelField, Record
 
 LAYERS = ("raw", "harmonised", "links", "candidate", "refined", "ops")
 
@@ -190,13 +191,14 @@ _STATIC = (
 # fmt: on
 
 
-def declared_tables(sources: dict[str, Source], model: dict[str, Record]) -> dict[str, Table]:
+def declared_tables(sources: dict[str, Source], released: dict[str, ModelTable]) -> dict[str, Table]:
     """All tables of the lake by name."""
     tables = list(_STATIC)
     tables += [_raw(obj) for source in sources.values() for obj in source.objects]
-    for record in model.values():
-        tables.append(_harmonised(record))
-        tables += [_entity(layer, record) for layer in ("candidate", "refined")]
+    for table in released.values():
+        if table.record:
+            tables.append(_harmonised(table.record))
+        tables += [_released(layer, table) for layer in ("candidate", "refined")]
     return {table.name: table for table in tables}
 
 
@@ -233,7 +235,7 @@ def _harmonised(record: Record) -> Table:
     return Table(f"harmonised.{record.name}", f"Versions of {record.name} by night.", key, columns)
 
 
-def _entity(layer: str, record: Record) -> Table:
-    columns = tuple(Column(f.name, f.sql_type, f"{f.zh} / {f.en}", f.level, f.required) for f in table_fields(record))
-    description = f"{layer.capitalize()} {record.name}: {record.grain}."
-    return Table(f"{layer}.{record.name}", description, record.key, columns)
+def _released(layer: str, table: ModelTable) -> Table:
+    columns = tuple(Column(f.name, f.sql_type, f"{f.zh} / {f.en}", f.level, f.required) for f in table.columns)
+    description = f"{layer.capitalize()} {table.name}: {table.grain}."
+    return Table(f"{layer}.{table.name}", description, table.key, columns)

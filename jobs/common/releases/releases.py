@@ -208,7 +208,7 @@ def open_table(name: str, release: str | None = None, home: str | Path | None = 
     """
     workspace = open_workspace(Path(home) if home else None)
     conf = current_conf(workspace)
-    lake = Lake(workspace, declared_tables(conf.sources, conf.model))
+    lake = Lake(workspace, declared_tables(conf.sources, conf.tables))
     found = find_release(lake, release)
     if name not in found.tables:
         raise UserError(f"release {found.release_id} has no table {name}; it has {', '.join(found.tables)}")

@@ -29,8 +29,8 @@ class Authority:
 def load_authority(conf: Conf, record: Record) -> Authority:
     """The order of systems for `record`; systems without a place come last, in the order of their names."""
     document = conf.yaml("authority.yml") or {}
-    if unknown := set(document) - set(conf.model):
-        known = ", ".join(conf.model)
+    if unknown := set(document) - set(conf.records):
+        known = ", ".join(conf.records)
         raise UserError(f"{_FILE}: the model has no record {list_words(unknown)}; it has {known}")
     entry = document.get(record.name) or {}
     if unknown := set(entry) - {"default", "fields"}:

@@ -20,13 +20,14 @@ from jobs.common.base.workspace import REPOSITORY_CONF, Workspace
 from jobs.common.contracts.null_words import FILE as NULL_WORDS
 from jobs.common.contracts.null_words import load_null_words, with_null_words
 from jobs.common.contracts.sources import ContractError, Source, load_sources
+from jobs.common.model.model_table import ModelTable, table_of
 from jobs.common.model.records import Record, load_model
 from jobs.common.run.conf_files import list_files
 from jobs.common.run.conf_schemas import SCHEMAS
 
 Loaded = TypeVar("Loaded")
 # By the hash of the whole configuration: a command opens it several times, and reading it is much of what a small night costs.
-_MODELS: dict[str, dict[str, Record]] = {}
+_RECORDS: dict[str, dict[str, Record]] = {}
 _SOURCES: dict[str, tuple[list[Source], dict[str, ContractError]]] = {}
 
 
@@ -87,10 +88,16 @@ class Conf:
         return self.document(name).content
 
     @property
-    def model(self) -> dict[str, Record]:
+    def records(self) -> dict[str, Record]:
+        """What sources feed: each makes `harmonised.<record>`."""
         files = self.below("model", ".yml")
         shown = {path: self.shown(f"model/{name}") for name, path in files.items()}
-        return self._once(_MODELS, lambda: load_model(files, shown))
+        return self._once(_RECORDS, lambda: load_model(files, shown))
+
+    @property
+    def tables(self) -> dict[str, ModelTable]:
+        """What is audited and released: each is `candidate.<table>` and `refined.<table>`."""
+        return {name: table_of(record) for name, record in self.records.items()}
 
     @property
     def null_words(self) -> dict[str, str]:
@@ -100,10 +107,10 @@ class Conf:
     @property
     def _sources(self) -> tuple[list[Source], dict[str, ContractError]]:
         def load() -> tuple[list[Source], dict[str, ContractError]]:
-            fields = {r.name: {field.name: field for field in r.fields} for r in self.model.values()}
+            fields = {r.name: {field.name: field for field in r.fields} for r in self.records.values()}
             sources, refused = load_sources(self.below("sources", ".odcs.yaml"), fields)
             lists = self.below("codes", ".csv")
-            return [with_null_words(source, self.null_words, self.model, lists) for source in sources], refused
+            return [with_null_words(source, self.null_words, self.records, lists) for source in sources], refused
 
         return self._once(_SOURCES, load)
 

@@ -42,9 +42,9 @@ def _checks(conf: Conf) -> Iterator[tuple[str, Callable[[], object]]]:
     for name in SCHEMAS:
         yield name, partial(conf.document, name)
     yield NULL_WORDS, lambda: conf.null_words
-    yield "model", lambda: conf.model
+    yield "model", lambda: conf.records
     try:
-        records = list(conf.model.values())
+        records = list(conf.records.values())
         conf.document("authority.yml")
     except UserError:
         return

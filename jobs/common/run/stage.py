@@ -95,7 +95,7 @@ def read_refusal(workspace: Workspace, run_id: str) -> list[str]:
 
 def open_lake(workspace: Workspace, conf: Conf | None = None) -> Lake:
     conf = conf or current_conf(workspace)
-    return Lake(workspace, declared_tables(conf.sources, conf.model))
+    return Lake(workspace, declared_tables(conf.sources, conf.tables))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ _VERSIONS_PER_ROW = 2.5  # a row speaks of a resident, mostly also of a househol
 
 def is_large(context: Context) -> bool:
     """Whether the records have, or will have when the night's rows are worked on, more versions than may be held at once."""
-    standing = sum(context.lake.count_rows(f"harmonised.{name}") for name in context.conf.model)
+    standing = sum(context.lake.count_rows(f"harmonised.{name}") for name in context.conf.records)
     files = context.lake.rows("ops.file", {"night": context.run.night}, ["rows_read"])
     received = sum(rows or 0 for rows in files.column("rows_read").to_pylist())
     return max(standing, received * _VERSIONS_PER_ROW) > _VERSIONS_AT_ONCE

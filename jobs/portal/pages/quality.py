@@ -76,8 +76,8 @@ def _group(
     rules = [_rule(told, nights, reasons) for told in by_rule.values()]
     rules.sort(key=lambda rule: (_ORDER[rule["now"]], -rule["failures"], rule["severity"] != "critical", rule["rule"]))
     shown = [rule for rule in rules if table != "history" or rule["failures"] or rule["rule"].startswith(_ALWAYS_SHOWN)]
-    record = view.conf.model.get(table)
-    zh, en = _TITLES.get(table) or ((record.title_zh, record.title) if record else (table, ""))
+    known = view.conf.tables.get(table)
+    zh, en = _TITLES.get(table) or ((known.title_zh, known.title) if known else (table, ""))
     drawn = [rule | {"chart": _chart(rule, nights)} for rule in shown[:_RULES]]
     others, left_out = len(rules) - len(shown), len(shown) - len(drawn)
     failing = [rule for rule in rules if rule["now"] in ("warn", "fail")]

@@ -136,9 +136,9 @@ def test_a_stage_builds_on_the_last_night_only_under_the_same_code(
 
 def test_the_rules_of_a_record_are_others_under_other_code(conf: Conf, monkeypatch: pytest.MonkeyPatch) -> None:
     obj = conf.sources["police"].objects[0]
-    before = rules.rules_hash(conf, obj, conf.model["resident"], "person")
+    before = rules.rules_hash(conf, obj, conf.records["resident"], "person")
     monkeypatch.setattr(rules, "code_hash", lambda root: "other code")
-    assert rules.rules_hash(conf, obj, conf.model["resident"], "person") != before
+    assert rules.rules_hash(conf, obj, conf.records["resident"], "person") != before
 
 
 def test_replay_tells_nights_of_other_code(workspace: Workspace, lake: Lake) -> None:

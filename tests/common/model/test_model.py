@@ -177,8 +177,8 @@ def test_a_file_is_named_after_its_record(tmp_path: Path) -> None:
 
 def test_the_shipped_model_is_whole(conf: Conf) -> None:
     """All kinds, every code list there, and what is personal says so: a name, a number or an address is level 3 or more."""
-    assert {record.kind for record in conf.model.values()} == {None, *KINDS}
-    for record in conf.model.values():
+    assert {record.kind for record in conf.records.values()} == {None, *KINDS}
+    for record in conf.records.values():
         for found in table_fields(record):
             assert found.zh
             assert found.en
@@ -187,5 +187,5 @@ def test_the_shipped_model_is_whole(conf: Conf) -> None:
                 assert load_codes(conf.path(f"codes/{found.codes}.csv"))
             if found.type in ("person_name", "resident_id"):
                 assert found.level >= 3, f"{record.name}.{found.name}"
-    assert conf.model["resident"].field("id_number").level == 4
-    assert conf.model["resident_status"].field("status_code").level == 4
+    assert conf.records["resident"].field("id_number").level == 4
+    assert conf.records["resident_status"].field("status_code").level == 4

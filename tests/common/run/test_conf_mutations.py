@@ -80,7 +80,7 @@ def changed(name: str, content: bytes, folder: Path, seed: int) -> Path:
 @pytest.mark.parametrize("name", YAML + CSV)
 def test_a_changed_file_is_read_or_refused_by_its_name(tmp_path: Path, name: str) -> None:
     shipped = current_conf(Workspace(tmp_path))
-    fields = {r.name: {field.name: field for field in r.fields} for r in shipped.model.values()}
+    fields = {r.name: {field.name: field for field in r.fields} for r in shipped.records.values()}
     content = SHIPPED[name].read_bytes()
     for seed in range(PER_FILE if len(content) < 20_000 else 3):
         path = changed(name, content, tmp_path / "conf", seed)
