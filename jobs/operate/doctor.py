@@ -44,9 +44,14 @@ def _engine() -> dict[str, Any]:
     except UserError:
         raise
     except Exception as error:
-        return _row("engine", "error", f"{engine_name()} does not start: {str(error).splitlines()[0]}")
+        return _row("engine", "error", f"{engine_name()} does not start: {_first_line(error)}")
     works = answer is not None and answer["two"] == 2
     return _row("engine", "ok" if works else "error", engine_version())
+
+
+def _first_line(error: Exception) -> str:
+    """What an exception says first; its kind if it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _java() -> dict[str, Any]:

@@ -135,6 +135,8 @@ def test_households_of_the_same_word_have_no_number(spark: SparkSession, conf: C
         ("null_words, value: [NULL, 无]", "`null_words` must be a list of words"),  # YAML's own null
         ("null_words, value: [0]", "`null_words` must be a list of words"),
         ("keep_words, value: [' ']", "`keep_words` must be a list of words"),
+        ("keep_words, value: ['\u200b']", "`keep_words` must be a list of words"),  # no width
+        ("null_words, value: [NULL_, '\ufeff']", "`null_words` must be a list of words"),
         ("null_words, value: {add: 无}", "`null_words` must be a list of words"),
         ("keep_words, value: 无}, {property: null_words, value: [无]", "`无` is among `null_words` and `keep_words`"),
         ("null_word, value: [无]", "Did you mean `null_words`?"),

@@ -30,10 +30,18 @@ _LONGEST_NUMBER = 300  # Python itself refuses to read whole numbers of more tha
 _LONGEST_PROBLEM = 80  # characters of what the loader says
 _SLOW_LOADER = 100_000  # characters that the slow loader reads within a second
 
-_PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
+_TAG = "tag:yaml.org,2002:"
+_TYPED_TAGS = {_TAG + name for name in ("int", "float", "bool", "null")}
+_PLAIN_TAGS = _TYPED_TAGS | {_TAG + name for name in ("str", "map", "seq")}
 _NUMBER = re.compile(rf"[-+0-9_:.,a-fA-FxXoO]{{{_LONGEST_NUMBER + 1},}}")
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+# Dates stay text: the schemas want strings, and an impossible date is not a YAML error.
+_RESOLVERS = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TAG + "timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 @dataclass(frozen=True)
@@ -100,13 +108,6 @@ def write_place(place: Place) -> str:
     """Write a place the way people do: ("schema", 0, "name") is `schema[0].name`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{cut_short(part)}" for part in place)
     return "".join(parts).removeprefix(".")
-
-
-# Dates stay text: the schemas want strings, and an impossible date is not a YAML error.
-_RESOLVERS = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 class _SlowLoader(yaml.SafeLoader):
@@ -202,11 +203,22 @@ def _odd_value(event: yaml.Event) -> tuple[str, str] | None:
         return message, "Remove the tag; quotes make text of a value."
     if isinstance(event, yaml.ScalarEvent):
         text = event.value
-        if len(text) > _LONGEST_TEXT or (event.implicit[0] and _NUMBER.fullmatch(text)):
+        if len(text) > _LONGEST_TEXT or ((event.implicit[0] or tag in _TYPED_TAGS) and _NUMBER.fullmatch(text)):
             return f"The file is not valid YAML (a value of {len(text):,} characters).", "Shorten it."
         if _NO_TEXT.search(text):  # written as an escape
             return "The file is not valid YAML (a value with a NUL or half a character).", "Remove the escape."
+        if tag and not _is_written_as(tag, text):
+            message = f"The file is not valid YAML (`{cut_short(text)}` is not what its tag `{cut_short(tag)}` says)."
+            return message, "Remove the tag."
     return None
+
+
+def _is_written_as(tag: str, text: str) -> bool:
+    """Whether a value is written the way its tag wants: the loader fails in many ways on `!!int ""` and `!!bool maybe`."""
+    patterns = dict(_RESOLVERS.get(text[:1], []))
+    if tag == _TAG + "float" and _TAG + "int" in patterns and patterns[_TAG + "int"].match(text):
+        return True
+    return tag not in _TYPED_TAGS or (tag in patterns and patterns[tag].match(text) is not None)
 
 
 @dataclass

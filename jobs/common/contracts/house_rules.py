@@ -35,6 +35,8 @@ LEVELS = ("1", "2", "3", "4")
 UNITS = ("元", "万元")
 # Words of a column that stand for nothing, and those that are values though conf/null_words.csv has them.
 WORD_LISTS = ("null_words", "keep_words")
+# What a cell without a word holds; the last two have no width.
+BLANKS = " \t\r\n\x0b\x0c\x85\u2028\u2029\u00a0\u3000\ufeff\u200b"
 # Raw tables put these two before the columns of the export.
 RESERVED_COLUMNS = ("file_id", "row_number")
 
@@ -60,7 +62,7 @@ def read_feeds(value: object) -> list[tuple[str, str, str]] | None:
 def read_words(value: object) -> list[str] | None:
     """Return the words of a list, or of a single one; None if one of them is no text or has nothing but blanks."""
     given = value if isinstance(value, list) else [value]
-    words = [word for word in given if isinstance(word, str) and word.strip()]
+    words = [word for word in given if isinstance(word, str) and word.strip(BLANKS)]
     return words if len(words) == len(given) else None
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jobs.common.base.csv_file import read_rows, refuse_faults
 from jobs.common.base.errors import UserError
+from jobs.common.contracts.house_rules import BLANKS
 from jobs.common.contracts.sources import Column, Feed, Source
 from jobs.common.model.codes import NO, YES, value_to_code
 from jobs.common.model.records import ModelField, Record
@@ -21,7 +22,6 @@ HEADER = ["word", "kind"]
 KINDS = ("empty", "word")
 # Where people write sentences; a user's name is a nickname, which may be any word.
 FREE_TEXTS = frozenset({("appeal", "user"), ("appeal", "subject"), ("appeal", "text"), ("appeal", "reply")})
-BLANKS = " \t\r\n\x0b\x0c\x85\u2028\u2029\u00a0\u3000\ufeff\u200b"
 # Full-width forms and their plain ones; blanks have none, which takes them out.
 WIDE = "".join(chr(0xFF01 + i) for i in range(94))
 PLAIN = "".join(chr(0x21 + i) for i in range(94))

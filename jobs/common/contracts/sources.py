@@ -157,7 +157,8 @@ def load_sources(files: Mapping[str, Path], records: Records) -> tuple[list[Sour
         try:
             sources.append(load_source(path, records))
         except ContractError as error:
-            refused[name.removesuffix(SUFFIX)] = error
+            # The stack that it was raised in holds the whole document.
+            refused[name.removesuffix(SUFFIX)] = error.with_traceback(None)
     return sources, refused
 
 

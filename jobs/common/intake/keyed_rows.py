@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.common.contracts.null_words import BLANKS, PLAIN, WIDE, first_characters
+from jobs.common.contracts.house_rules import BLANKS
+from jobs.common.contracts.null_words import PLAIN, WIDE, first_characters
 from jobs.common.contracts.sources import SourceObject, default_role
 from jobs.common.intake.cell_errors import ERRORS, NO_VALUE
 from jobs.common.intake.deliveries import ActiveFile

@@ -27,6 +27,8 @@ from jobs.common.run.conf_schemas import SCHEMAS
 
 Loaded = TypeVar("Loaded")
 # By the hash of the whole configuration: a command opens it several times, and reading it is much of what a small night costs.
+# A process that meets many configurations keeps the last ones only.
+_KEPT = 8
 _RECORDS: dict[str, dict[str, Record]] = {}
 _SOURCES: dict[str, tuple[list[Source], dict[str, ContractError]]] = {}
 
@@ -120,7 +122,7 @@ class Conf:
             return kept[self.hash]
         found = load()
         if Conf(self.files, self.told_as).hash == self.hash:
-            kept[self.hash] = found
+            _keep(kept, self.hash, found)
         return found
 
     @property
@@ -139,6 +141,13 @@ class Conf:
         own = self.yaml("reasons.yml") or {}
         shipped = _reasons_of(REPOSITORY_CONF)
         return {part: {**codes, **(own.get(part) or {})} for part, codes in shipped.items()}
+
+
+def _keep(kept: dict[str, Loaded], key: str, found: Loaded) -> None:
+    """Put a value among those that are kept, and let go of the oldest if there are too many."""
+    kept[key] = found
+    while len(kept) > _KEPT:
+        del kept[next(iter(kept))]
 
 
 def current_conf(workspace: Workspace) -> Conf:

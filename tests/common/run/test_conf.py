@@ -9,6 +9,7 @@ import pytest
 from jobs.common.base.document import ConfError, read_document
 from jobs.common.base.errors import UserError
 from jobs.common.base.workspace import Workspace
+from jobs.common.run import conf as conf_module
 from jobs.common.run.conf import current_conf, snapshot_conf, take_snapshot
 from jobs.common.run.conf_check import check_conf, conf_faults
 from tests.support.office import Office, open_office, rows_of
@@ -43,6 +44,12 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "half a character": ("organisation: {no_names: [无]}\n".encode()[:-4], ":1: The file is not UTF-8."),
     "a tag of Python": ("a: !!python/object/apply:os.system [id]\n", "python/object/apply:os…` is not allowed. Remove"),
     "a set": ("organisation: !!set {无}\n", "the tag `tag:yaml.org,2002:set` is not allowed. Remove the tag"),
+    "a number that is empty": ("organisation: {no_names: !!int ''}\n", ":1: The file is not valid YAML (`` is not what its tag"),
+    "a number without digits": ("\nno_names: !!int _\n", ":2: The file is not valid YAML (`_` is not what its tag"),
+    "a fraction that is empty": ("a:\n- !!float\n", ":2: The file is not valid YAML (`` is not what its tag"),
+    "a truth that is none": ("a: !!bool maybe\n", "(`maybe` is not what its tag `tag:yaml.org,2002:bool` says). Remove the tag."),
+    "a nothing that is something": ("a: !!null x\n", "(`x` is not what its tag `tag:yaml.org,2002:null` says)"),
+    "a number beyond all fractions": (f"a: !!float {'9:' * 400}9.0\n", "(a value of 803 characters). Shorten it."),
     "a thousand directives": ("%TAG !a! x\n" * 1000, ":1: The file is not valid YAML (a directive)."),
     "a very long value": ("organisation: {no_names: ['" + "无" * 30_000 + "']}\n", "a value of 30,000 characters). Shorten it."),
     "a number of a million digits": ("organisation: {no_names: [" + "7" * 900_000 + "]}\n", "a value of 900,000 characters"),
@@ -97,6 +104,32 @@ def test_dates_stay_text_and_few_aliases_are_read(tmp_path: Path) -> None:
         "b": {"day": "2026-01-01", "at": "2026-13-45"},
         "c": {"day": "x", "at": "2026-13-45"},
     }
+
+
+def test_a_tag_that_fits_its_value_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.yml"
+    path.write_text("[!!int '12', !!int 1_000, !!float 3, !!float .5, !!bool no, !!null '', !!str 010]\n")
+    document, findings = read_document(path)
+    assert findings == []
+    assert document is not None
+    assert document.content == [12, 1000, 3.0, 0.5, False, None, "010"]
+
+
+def test_a_process_keeps_the_last_configurations_only(workspace: Workspace) -> None:
+    office = open_office(workspace.home)
+    for number in range(12):
+        write(office, "sources/broken.odcs.yaml", f"# {number}\nkind: [\n")
+        assert list(current_conf(office.workspace).refused_contracts) == ["broken"]
+    assert len(conf_module._SOURCES) <= conf_module._KEPT
+    assert len(conf_module._RECORDS) <= conf_module._KEPT
+
+
+def test_a_refused_contract_keeps_nothing_but_its_findings(workspace: Workspace) -> None:
+    office = open_office(workspace.home)
+    write(office, "sources/broken.odcs.yaml", "kind: DataContract\n")
+    refused = current_conf(office.workspace).refused_contracts["broken"]
+    assert refused.findings
+    assert refused.__traceback__ is None
 
 
 WRONG_SHAPES = [
