@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from jobs.common.base.workspace import REPOSITORY_CONF, init_workspace
+from jobs.common.run.conf_files import is_document
 from tests.fuzz.mutate import mutate_bytes
 from tests.fuzz.outcome import CRASH, Outcome
 from tests.support.town import jiceng
@@ -28,7 +29,8 @@ _WHOLE = (
 def shipped() -> dict[str, bytes]:
     """Configuration files of the repository by their names, and its suites."""
     files = {path.relative_to(REPOSITORY_CONF).as_posix(): path for path in REPOSITORY_CONF.rglob("*.*")}
-    return {name: path.read_bytes() for name, path in sorted(files.items()) if path.stat().st_size <= _LARGEST}
+    read = {name: path for name, path in sorted(files.items()) if not is_document(name)}
+    return {name: path.read_bytes() for name, path in read.items() if path.stat().st_size <= _LARGEST}
 
 
 def play(seed: str, folder: Path) -> Outcome:

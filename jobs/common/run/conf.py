@@ -22,7 +22,7 @@ from jobs.common.contracts.null_words import load_null_words, with_null_words
 from jobs.common.contracts.sources import ContractError, Source, load_sources
 from jobs.common.model.model_table import ModelTable, table_of
 from jobs.common.model.records import Record, load_model
-from jobs.common.run.conf_files import list_files
+from jobs.common.run.conf_files import is_document, list_files
 from jobs.common.run.conf_schemas import SCHEMAS
 
 Loaded = TypeVar("Loaded")
@@ -151,9 +151,10 @@ def _keep(kept: dict[str, Loaded], key: str, found: Loaded) -> None:
 
 
 def current_conf(workspace: Workspace) -> Conf:
-    """The layers as they lie on disk now."""
+    """The layers as they lie on disk now, without documents: a word changed in one of them changes no night."""
     layers = [list_files(layer) for layer in workspace.conf_layers()]
-    files = {name: path for layer in layers for name, path in layer.files.items()}
+    found = {name: path for layer in layers for name, path in layer.files.items()}
+    files = {name: path for name, path in found.items() if not is_document(name)}
     faults = tuple(fault for layer in layers for fault in layer.faults)
     return Conf(files, faults=faults, unread=tuple(stray for layer in layers for stray in layer.unread))
 
@@ -173,7 +174,10 @@ def take_snapshot(workspace: Workspace) -> Conf:
 
 
 def snapshot_conf(workspace: Workspace, config_hash: str) -> Conf:
-    """The snapshot with this hash; raises UserError where the archive has lost it."""
+    """The snapshot with this hash; raises UserError where the archive has lost it.
+
+    It has all files of its folder: snapshots of earlier versions hold documents, and their hash counts these.
+    """
     target = _snapshot_dir(workspace, config_hash)
     if not target.exists():
         raise UserError(f"the archive lacks the configuration {config_hash}; restore {target} from a backup")

@@ -38,6 +38,11 @@ def is_read(name: str) -> bool:
     return name in (*SCHEMAS, NULL_WORDS) if not folder else folder in ENDINGS and base.endswith(ENDINGS[folder])
 
 
+def is_document(name: str) -> bool:
+    """Whether a file is for people: it tells about the files beside it, and no run depends on it."""
+    return name.endswith(".md")
+
+
 def list_files(folder: Path) -> ConfFiles:
     """All files below a folder, hidden ones left out; none where it does not exist."""
     files: dict[str, Path] = {}
@@ -48,7 +53,7 @@ def list_files(folder: Path) -> ConfFiles:
             unread.append(_finding(path, "No file of such a name is read", _remedy(name)))
         elif fault is None:
             files[name] = path
-            if not is_read(name) and not name.endswith(".md"):
+            if not is_read(name) and not is_document(name):
                 unread.append(_finding(path, "No file of this name is read", _remedy(name)))
         elif is_read(name) or name in ("", *ENDINGS):
             faults.append(_finding(path, fault, "Put the file in its place, or remove this."))
@@ -104,7 +109,7 @@ def _remedy(name: str) -> str:
     if folder in ENDINGS:
         return f"Those of conf/{folder} end in {ENDINGS[folder]}."
     near = nearest_word(base, (*SCHEMAS, NULL_WORDS))
-    return f"Did you mean {near}?" if near else "Remove it, or see the README for the names of conf/."
+    return f"Did you mean {near}?" if near else "Remove it, or see conf/README.md for the names."
 
 
 def _finding(path: Path, message: str, remedy: str) -> Finding:

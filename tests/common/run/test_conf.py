@@ -321,3 +321,25 @@ def test_reasons_that_a_workspace_leaves_out_are_the_repositorys(workspace: Work
     reasons = current_conf(workspace).reasons
     assert reasons["file"]["late"] == {"zh": "晚", "en": "Late"}
     assert reasons["row"]["ragged_row"]["en"] == "The row has more or fewer cells than the header"
+
+
+def test_a_document_is_no_configuration(office: Office) -> None:
+    """What people read beside the files changes no night, and nobody is told that it is not read."""
+    before = current_conf(office.workspace).hash
+    for name in ("README.md", "sources/README.md", "codes/notes.md"):
+        write(office, name, "# What these files are for\n")
+    conf = take_snapshot(office.workspace)
+    assert (conf.hash, conf.unread) == (before, ())
+    assert list((office.workspace.archive / "conf").rglob("*.md")) == []
+
+
+def test_an_archived_copy_that_holds_a_document_is_still_what_it_was(workspace: Workspace) -> None:
+    """Earlier versions took documents over into the archive, and counted them."""
+    folder = workspace.archive / "conf" / "earlier"
+    folder.mkdir(parents=True)
+    (folder / "retention.yml").write_text("raw_nights: 30\n")
+    without = snapshot_conf(workspace, "earlier").hash
+    (folder / "SOURCES.md").write_text("# Sources\n")
+    with_document = snapshot_conf(workspace, "earlier")
+    assert set(with_document.files) == {"retention.yml", "SOURCES.md"}
+    assert with_document.hash != without
