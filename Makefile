@@ -15,7 +15,7 @@ PIP_INDEX = $(or $(PIP_INDEX_URL),$(shell $(PYTHON) -m pip config get global.ind
 UV_ENV = $(if $(UV_DEFAULT_INDEX)$(UV_INDEX_URL),,$(if $(PIP_INDEX),UV_DEFAULT_INDEX=$(PIP_INDEX)))
 COMPILE := pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup lock demo airflow test lint types spark cluster-test kill fuzz drill bench clean
+.PHONY: help setup lock demo airflow test lint types spark cluster-test kill fuzz drill bench pictures clean
 
 help: ## This help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ drill: setup ## Bad nights rehearsed: what one sees, what to do, nothing lost (A
 
 bench: setup ## What a night costs here, beside a DuckDB script by hand (ARGS="--rows 200000 --runs 1 --only night")
 	@$(JOBS) -m tests.bench $(ARGS)
+
+pictures: setup ## The picture of the README, taken anew (needs Chromium with its driver and fonts-noto-cjk)
+	@$(JOBS) -m tests.support.pictures
 
 clean: ## Remove the demo and all caches; the environments stay
 	@rm -rf $(DEMO) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse artifacts metastore_db

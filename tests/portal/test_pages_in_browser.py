@@ -7,14 +7,12 @@ that nothing is loaded from elsewhere, and that a laptop's width and a sheet of 
 import base64
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
@@ -22,33 +20,22 @@ from selenium.webdriver.support.ui import WebDriverWait
 from jobs.common.releases.releases import find_release
 from jobs.common.run.stage import open_lake
 from tests.support.airflow_server import PATIENCE
+from tests.support.browser import LAPTOP, has_browser, open_browser
 from tests.support.town import Town
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("pages in Airflow")]
 pytest_plugins = ["tests.support.airflow_pages"]
 USER = "olga"
 TITLES = {"Tonight": "昨夜", "Quality": "质量", "Sources": "来源", "Releases": "发布"}
-LAPTOP = "--window-size=1366,768"
-# Alone with the pages: nothing of its own over the network.
-SWITCHES = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-dev-shm-usage", "--disable-sync", LAPTOP,
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def browser(browsed: Town, address: str) -> Iterator[webdriver.Chrome]:
     """Logged in; in CI its absence is a failure."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
+    if not has_browser():
         assert not os.environ.get("CI"), "CI must have Chromium and its driver"
         pytest.skip("needs Chromium: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for switch in SWITCHES:
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    opened = webdriver.Chrome(options, Service(driver))
+    opened = open_browser(*LAPTOP)
     opened.implicitly_wait(PATIENCE)
     try:
         opened.get(address)
