@@ -1,4 +1,4 @@
-"""A new department by one contract file: the README's section is executed word for word, and shows what it promises."""
+"""A new department by one contract file: the section of conf/README.md is executed word for word, and shows what it promises."""
 
 import os
 import re
@@ -14,8 +14,8 @@ TITLE = "## Add a department\n"
 
 
 def section() -> str:
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    assert text.count(TITLE) == 1, "the README has this section once"
+    text = (REPOSITORY / "conf" / "README.md").read_text(encoding="utf-8")
+    assert text.count(TITLE) == 1, "the document has this section once"
     return re.split(r"^## ", text.partition(TITLE)[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 

@@ -1,8 +1,9 @@
-"""The README's examples: commands with what they print, executed over the town of `make demo`.
+"""The documents and their examples: commands with what they print, executed over the town of `make demo`.
 
 A `console` block holds commands behind `$ ` and what they print; one line `…` in it stands for lines left out. The section
-"Add a department" has `bash` and `text` blocks instead, as it is typed in whole. To build the town and put
-what is printed today into the README: `.venv/bin/python -m tests.support.readme --write`."""
+"Add a department" of conf/README.md has `bash` and `text` blocks instead, as it is typed in whole. To build the town and put
+what is printed today into all documents: `.venv/bin/python -m tests.support.documents --write`.
+"""
 
 import os
 import re
@@ -15,17 +16,22 @@ from pathlib import Path
 from tests.support.constants import REPOSITORY
 
 README = REPOSITORY / "README.md"
-DEPARTMENT = "Add a department"
-SILENT = ("bash", "python")  # languages of blocks that show no output
-DRAWINGS = ("inbox ─extract▶", "dags/ ")  # what the blocks without a language begin with
+CHINESE = REPOSITORY / "README.zh.md"
+DEPARTMENT = REPOSITORY / "conf" / "README.md"
+DEPARTMENT_SECTION = "Add a department"
+_ROOMS = ("conf", "dags", "expectations", "jobs", "tests")
+SILENT = ("bash", "python", "yaml", "sql")  # languages of blocks that show no output
+DRAWINGS = ("inbox ─extract▶", "dags/ ", "land: ")  # what the blocks without a language begin with
 LEFT_OUT = "…"
 SECONDS = re.compile(r"\d+\.\d")  # the one thing that differs from run to run
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its section, language, text, and where the text stands in the README."""
+    """A fenced block: its section, language, text, and where the text stands in its document."""
 
     section: str
     language: str
@@ -38,21 +44,53 @@ class Block:
         return re.findall(r"^\$ (.*\n)((?:(?!\$ ).*\n)*)", self.text, re.MULTILINE)
 
 
-def blocks(readme: str) -> list[Block]:
-    sections = [(found.start(), found[1]) for found in re.finditer(r"^## (.*)$", readme, re.MULTILINE)]
+def list_documents() -> list[Path]:
+    """All documents of the repository: at its top and in its rooms."""
+    found = list(REPOSITORY.glob("*.md"))
+    for room in _ROOMS:
+        found += (REPOSITORY / room).rglob("*.md")
+    return sorted(found)
+
+
+def read(document: Path) -> str:
+    return document.read_text(encoding="utf-8")
+
+
+def blocks(text: str) -> list[Block]:
+    sections = [(found.start(), found[1]) for found in re.finditer(r"^## (.*)$", text, re.MULTILINE)]
     found = []
-    for fence in _FENCE.finditer(readme):
+    for fence in _FENCE.finditer(text):
         section = next((title for start, title in reversed(sections) if start < fence.start()), "")
         found.append(Block(section, fence[1], fence[2], fence.start(2)))
     return found
 
 
-def unread(readme: str) -> list[str]:
+def consoles(text: str) -> list[Block]:
+    return [block for block in blocks(text) if block.language == "console"]
+
+
+def prose(text: str) -> str:
+    """A document without its blocks."""
+    return _FENCE.sub("", text)
+
+
+def links(text: str) -> list[str]:
+    """Targets of a document's links and pictures."""
+    return _LINK.findall(prose(text))
+
+
+def anchors(text: str) -> set[str]:
+    """What links can name of a document: its headings, as web pages of repositories shorten them."""
+    titles = _HEADING.findall(prose(text))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def unread(text: str) -> list[str]:
     """First lines of blocks with output that nobody executes."""
     found = []
-    for block in blocks(readme):
+    for block in blocks(text):
         is_console = block.language == "console" and block.text.startswith("$ ")
-        is_department = block.section == DEPARTMENT and block.language == "text"
+        is_department = block.section == DEPARTMENT_SECTION and block.language == "text"
         is_silent = block.language in SILENT and not re.search(r"^\$ ", block.text, re.MULTILINE)
         is_drawing = not block.language and block.text.startswith(DRAWINGS)
         if not (is_console or is_department or is_silent or is_drawing):
@@ -82,22 +120,26 @@ def _text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def print_examples(readme: str, town: Path, folder: Path) -> list[list[str]]:
-    """What each console block's commands print, messages after results, typed beside a `.demo` that holds the town."""
+def print_examples(documents: list[Path], town: Path, folder: Path) -> list[tuple[Path, Block, list[str]]]:
+    """Each console block, with what its commands print: messages after results, beside a `.demo` that holds the town."""
     (folder / ".demo").mkdir()
     (folder / ".demo/town").symlink_to(town)
     (folder / ".venv").symlink_to(REPOSITORY / ".venv")
     path = f"{folder / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
     settings = {"PATH": path, "PYTHONPATH": str(REPOSITORY), "JICENG_HOME": ".demo/town"}
-    consoles = [block for block in blocks(readme) if block.language == "console"]
-    commands = [command for block in consoles for command, _ in block.steps]
+    shown = [(document, block) for document in documents for block in consoles(read(document))]
+    commands = [command for _, block in shown for command, _ in block.steps]
     printed = [results + messages for results, messages in execute(commands, folder, settings)]
-    return [[printed.pop(0) for _ in block.steps] for block in consoles]
+    found = []
+    for document, block in shown:
+        own = [printed.pop(0) for _ in block.steps]
+        found.append((document, block, own))
+    return found
 
 
-def print_department(readme: str, home: Path) -> list[tuple[Block, str]]:
+def print_department(home: Path) -> list[tuple[Block, str]]:
     """The text blocks of the department's section, each with what the commands before it print, typed in whole."""
-    own = [block for block in blocks(readme) if block.section == DEPARTMENT]
+    own = [block for block in blocks(read(DEPARTMENT)) if block.section == DEPARTMENT_SECTION]
     printed = iter(execute([block.text for block in own if block.language == "bash"], REPOSITORY, {"HOME": str(home)}))
     found, results = [], ""
     for block in own:
@@ -137,16 +179,22 @@ def shorten(promised: str, printed: str) -> str:
     return "".join(f"{line}\n" for line in found)
 
 
-def rewrite(readme: str, town: Path, folder: Path) -> str:
-    """The README with what its examples print today; what differs in seconds alone stays as it is."""
-    consoles = [block for block in blocks(readme) if block.language == "console"]
-    texts = {block.start: (block, shorten(block.text, printed)) for block, printed in print_department(readme, folder)}
-    for block, outputs in zip(consoles, print_examples(readme, town, folder), strict=True):
+def rewrite(town: Path, folder: Path) -> dict[Path, str]:
+    """All documents with what their examples print today; what differs in seconds alone stays as it is."""
+    today: dict[Path, list[tuple[Block, str]]] = {document: [] for document in list_documents()}
+    today[DEPARTMENT] += [(block, shorten(block.text, printed)) for block, printed in print_department(folder)]
+    for document, block, outputs in print_examples(list(today), town, folder):
         steps = zip(block.steps, outputs, strict=True)
-        texts[block.start] = block, "".join(f"$ {command}{shorten(before, now)}" for (command, before), now in steps)
-    for start, (block, text) in sorted(texts.items(), reverse=True):
-        readme = readme[:start] + text + readme[start + len(block.text) :]
-    return readme
+        text = "".join(f"$ {command}{shorten(before, now)}" for (command, before), now in steps)
+        today[document].append((block, text))
+    return {document: replace_blocks(read(document), changed) for document, changed in today.items()}
+
+
+def replace_blocks(text: str, changed: list[tuple[Block, str]]) -> str:
+    """The document with other texts in some of its blocks."""
+    for block, new in sorted(changed, key=lambda pair: pair[0].start, reverse=True):
+        text = text[: block.start] + new + text[block.start + len(block.text) :]
+    return text
 
 
 def main() -> None:
@@ -155,11 +203,11 @@ def main() -> None:
 
     if sys.argv[1:] != ["--write"]:
         sys.exit(__doc__)
-    readme = README.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         town = build_town(Path(folder) / "built", RESIDENTS, SEED, NIGHTS)
         (Path(folder) / "typed").mkdir()
-        README.write_text(rewrite(readme, town.home, Path(folder) / "typed"), encoding="utf-8")
+        for document, text in rewrite(town.home, Path(folder) / "typed").items():
+            document.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
