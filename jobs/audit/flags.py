@@ -1,7 +1,8 @@
 """Columns that the audit adds to a candidate, for rules that Great Expectations cannot say, or only at a cost.
 
-`<field>_is_valid` of id numbers and credit codes; `<field>_is_known` of divisions and of lists of many codes, whose
-values would be most of what Great Expectations handles; `<field>_exists` of ids: the entity is in its kind's candidate.
+`<field>_is_valid` of semantic types that can tell (id numbers, credit codes); `<field>_is_known` of divisions and of lists
+of many codes, whose values would be most of what Great Expectations handles; `<field>_exists` of ids: the entity is in its
+kind's candidate.
 All are null where the field is. Of relations `has_two_ends` (they are not one entity) and `member_id` (the first end of
 `member`).
 """
@@ -14,14 +15,11 @@ from pyspark.sql import functions as F
 
 from jobs.common.lake.engine import session
 from jobs.common.model.codes import load_codes
-from jobs.common.model.credit_code import is_valid_credit_code
 from jobs.common.model.divisions import LISTS, load_divisions
 from jobs.common.model.model_table import ModelTable
 from jobs.common.model.relations import MEMBER
-from jobs.common.model.resident_id import is_valid_resident_id
 from jobs.common.run.conf import Conf
 
-_VALID = {"resident_id": is_valid_resident_id, "credit_code": is_valid_credit_code}
 MANY = 200  # codes from which on a list is no set of values to Great Expectations, and shares of its codes say little
 
 
@@ -47,7 +45,7 @@ def _code_set(path: Path, config_hash: str) -> tuple[str, ...]:
 def flag_names(table: ModelTable, conf: Conf) -> list[str]:
     """The columns that `add_flags` adds."""
     names = [f"{name}_exists" for name in _references(table)]
-    names += [f"{field.name}_is_valid" for field in table.columns if field.type in _VALID]
+    names += [f"{field.name}_is_valid" for field in table.columns if field.semantic.is_valid]
     names += [f"{name}_is_known" for name in _long_lists(table, conf)]
     return names + (["has_two_ends", "member_id"] if table.has_pairs else [])
 
@@ -75,9 +73,9 @@ def add_flags(frame: DataFrame, table: ModelTable, entities: DataFrame, conf: Co
         frame = frame.withColumn(f"{name}_is_known", F.when(F.col(name).isNotNull(), found)).drop("_known")
     flags: dict[str, Column] = {}
     for field in table.columns:
-        if field.type in _VALID:
+        if is_valid := field.semantic.is_valid:
             value = F.col(field.name)
-            flags[f"{field.name}_is_valid"] = F.when(value.isNotNull(), _VALID[field.type](value))
+            flags[f"{field.name}_is_valid"] = F.when(value.isNotNull(), is_valid(value))
     if table.has_pairs:
         flags["has_two_ends"] = F.col("from_id") != F.col("to_id")
         flags["member_id"] = F.when(F.col("relation_code") == MEMBER, F.col("from_id"))
@@ -94,8 +92,8 @@ def _long_lists(table: ModelTable, conf: Conf) -> dict[str, tuple[str, ...]]:
     """Fields of divisions, and of lists of many codes, with their codes."""
     found = {}
     for field in table.columns:
-        name = "divisions" if field.type == "division" else field.codes
-        codes = code_set(conf, name) if name else ()
-        if name == "divisions" or len(codes) > MANY:
-            found[field.name] = codes
+        for name in field.code_lists[:1]:
+            codes = code_set(conf, name)
+            if name == "divisions" or len(codes) > MANY:
+                found[field.name] = codes
     return found

@@ -18,8 +18,7 @@ from jobs.common.contracts.sources import SourceObject
 from jobs.common.intake.file_decisions import READ, withdrawn_files
 from jobs.common.intake.keyed_rows import fed_records
 from jobs.common.lake.tables import Lake
-from jobs.common.model.divisions import LISTS as DIVISION_LISTS
-from jobs.common.model.records import ModelField, Record
+from jobs.common.model.records import Record
 from jobs.common.run.conf import Conf
 
 
@@ -77,7 +76,7 @@ def rules_hash(conf: Conf, obj: SourceObject, record: Record, role: str, files: 
     """Hash of all that decides how the object's rows become this record; `files` tells which were withdrawn or read anew."""
     columns = [column for column in obj.columns if any((f.record, f.role) == (record.name, role) for f in column.feeds)]
     fields = sorted({f.field for column in columns for f in column.feeds if (f.record, f.role) == (record.name, role)})
-    lists = sorted({name for field in record.fields if field.name in fields for name in _lists_of(field)})
+    lists = sorted({name for field in record.fields if field.name in fields for name in field.code_lists})
     parts = [
         obj.timezone,
         [[column.name, column.null_words] for column in obj.columns if column.primary_key],
@@ -111,10 +110,3 @@ def write_rules(
         if state.has_changed
     ]
     lake.replace_part("ops.rules", lake.table_of("ops.rules", changed), {"night": night})
-
-
-def _lists_of(field: ModelField) -> tuple[str, ...]:
-    """Files of conf/codes that the field is looked up in."""
-    if field.type == "division":
-        return DIVISION_LISTS
-    return (field.codes,) if field.codes else ()

@@ -1,6 +1,6 @@
 """From raw text to the fields of a record, with a code for every value that could not be understood."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -9,19 +9,18 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.contracts.sources import UNITS, SourceObject
-from jobs.common.intake.keyed_rows import cell_error, fed_fields, is_null_word, null_words, strip_text, without_error
+from jobs.common.contracts.sources import Column as ContractColumn
+from jobs.common.contracts.sources import SourceObject
+from jobs.common.intake.keyed_rows import cell_error, fed_fields, is_null_word, null_words
 from jobs.common.lake.engine import session
-from jobs.common.model.codes import value_to_code
-from jobs.common.model.divisions import LISTS as DIVISION_LISTS
-from jobs.common.model.divisions import division_words
+from jobs.common.model.plain_text import strip_text
 from jobs.common.model.records import ModelField, Record
-from jobs.common.model.resident_id import id_birth_date, id_sex_code
+from jobs.common.model.types import TYPE_OF
+from jobs.common.model.types.semantic_type import Implied
 from jobs.common.run.conf import Conf
-from jobs.harmonise import clean
-from jobs.harmonise.address import PARTS, complete_parts
+from jobs.harmonise.clean import clean_fields, column_name
 
-# Several records with a division are worked on at a time, and the words are many: the first to ask lists them for all.
+# Several records are worked on at a time, and the words of divisions are many: the first to ask lists them for all.
 _LISTING = Lock()
 # What somebody or something is recognised by: a word that stands for nothing is told there, as in required columns.
 RECOGNISED_BY = {
@@ -36,97 +35,128 @@ _POSITION = ["system", "object", "sheet", "source_key", "role", "file_id", "row_
 def record_texts(rows: DataFrame, record: Record, obj: SourceObject, role: str) -> DataFrame:
     """One row per row in: position, `<field>__text` of every field (null if the object feeds none, or for a word that
     stands for nothing), `<field>__word` (that word, if it is an issue), and what its contract says of them: `timezone`,
-    `<field>__unit` of money, and `required`, the fields that must not be empty, between bars.
+    `<field>__<parameter>`, and `required`, the fields that must not be empty, between bars.
     """
     columns = {column.name: column for column in obj.columns}
     fed = {field: columns[name] for field, name in fed_fields(obj, record.name, role).items()}
     required = [field for field, column in fed.items() if column.required]
-    # A record can have money that this object does not feed.
-    units = {f.name: fed[f.name].unit if f.name in fed else UNITS[0] for f in record.fields if f.type == "money"}
-    words = null_words(obj, record.name, role)
     telling = {*required, *RECOGNISED_BY.get(record.name, ())}
-    texts = []
+    words = null_words(obj, record.name, role)
+    texts: list[Column] = []
+    parameters: list[Column] = []
     for field in record.fields:
-        text, word = F.lit(None).cast("string"), F.lit(None).cast("string")
-        if field.name in fed:
-            cell, own = F.col(field.name), words[field.name]
-            text = F.when(~is_null_word(cell, own), cell)
-            word = F.when(is_null_word(cell, own), cell) if field.name in telling else word
-        texts += [text.alias(f"{field.name}__text"), word.alias(f"{field.name}__word")]
+        texts += _text_and_word(field.name, words.get(field.name), field.name in telling)
+        parameters += _parameters_of(field, fed.get(field.name))
     return rows.select(
         *_POSITION,
         *texts,
-        *[F.lit(unit).alias(f"{name}__unit") for name, unit in units.items()],
+        *parameters,
         F.lit(obj.timezone).alias("timezone"),
         F.lit(f"|{'|'.join(required)}|").alias("required"),
     )
 
 
+def _text_and_word(field: str, words: Sequence[str] | None, is_telling: bool) -> tuple[Column, Column]:
+    """The columns `<field>__text` and `<field>__word`; `words` stand for nothing (None: no column feeds the field)."""
+    text = word = F.lit(None).cast("string")
+    if words is not None:
+        cell = F.col(field)
+        text = F.when(~is_null_word(cell, words), cell)
+        word = F.when(is_null_word(cell, words), cell) if is_telling else word
+    return text.alias(f"{field}__text"), word.alias(f"{field}__word")
+
+
+def _parameters_of(field: ModelField, column: ContractColumn | None) -> list[Column]:
+    """What the contract says of how the field is read, or the defaults if no column feeds it."""
+    found = []
+    for parameter in field.semantic.parameters:
+        value = parameter.values[0] if column is None else column.parameter(parameter)
+        found.append(F.lit(value).alias(column_name(field.name, parameter.name)))
+    return found
+
+
 def clean_records(texts: DataFrame, record: Record, conf: Conf) -> DataFrame:
     """One row per row in: position, every field cleaned, its text in `<field>__text`, its doubt in `<field>__code`.
 
-    The parts of an address that no column feeds are read from it; the address is never made up of its parts.
-    Raises nothing for bad values: they are null with a code.
+    Fields that no column feeds are read from one that completes them: the parts of an address. The address is never made
+    up of its parts. Raises nothing for bad values: they are null with a code.
     """
-    looked_up = [field for field in record.fields if field.type in ("code", "division")]
-    cleaned = clean.clean_fields(texts, [field for field in record.fields if field not in looked_up])
-    # Before anything is joined, as what the rows are made of is worked out twice for it.
-    if {"address", *PARTS} <= {field.name for field in record.fields}:
-        cleaned = complete_parts(cleaned)
-    for field in looked_up:
-        cleaned = decode_field(cleaned, field, code_values(conf, field))
-    codes, words = {}, []
+    cleaned = clean_fields(texts, record.fields)
+    # Before anything is joined, because the rows are computed twice for it.
+    cleaned = _complete_fields(cleaned, record)
     for field in record.fields:
-        word, text = F.col(f"{field.name}__word"), F.col(f"{field.name}__text")
-        missing = F.col("required").contains(f"|{field.name}|") & strip_text(text).isNull()
-        doubt = F.coalesce(cell_error(text), F.col(f"{field.name}__code"))
-        code = F.when(word.isNotNull(), F.lit("null_word")).when(missing, F.lit("required_empty")).otherwise(doubt)
-        codes[f"{field.name}__code"] = code
-        codes[f"{field.name}__text"] = F.coalesce(word, text)
-        words.append(f"{field.name}__word")
-    units = [f"{field.name}__unit" for field in record.fields if field.type == "money"]
-    return cleaned.withColumns(codes).drop("timezone", "required", *units, *words)
+        if field.semantic.lookup is not None:
+            cleaned = decode_field(cleaned, field, code_values(conf, field))
+    issues = {}
+    for field in record.fields:
+        issues[f"{field.name}__code"] = _issue_code(field.name)
+        issues[f"{field.name}__text"] = F.coalesce(f"{field.name}__word", f"{field.name}__text")
+    return cleaned.withColumns(issues).drop("timezone", "required", *_given_columns(record))
+
+
+def _complete_fields(cleaned: DataFrame, record: Record) -> DataFrame:
+    names = {field.name for field in record.fields}
+    for field in record.fields:
+        completes = field.semantic.completes
+        if completes is not None and names.issuperset(completes.fields):
+            return completes.rule(cleaned, field.name)
+    return cleaned
+
+
+def _issue_code(field: str) -> Column:
+    """The issue of a cell, first of all that nothing usable stands in it; null if there is none."""
+    word, text = F.col(f"{field}__word"), F.col(f"{field}__text")
+    is_missing = F.col("required").contains(f"|{field}|") & strip_text(text).isNull()
+    doubt = F.coalesce(cell_error(text), F.col(f"{field}__code"))
+    return F.when(word.isNotNull(), F.lit("null_word")).when(is_missing, F.lit("required_empty")).otherwise(doubt)
+
+
+def _given_columns(record: Record) -> list[str]:
+    """Columns that only cleaning needs: words that stand for nothing, and parameters of types."""
+    words = [f"{field.name}__word" for field in record.fields]
+    return words + [
+        column_name(field.name, parameter.name) for field in record.fields for parameter in field.semantic.parameters
+    ]
 
 
 def decode_field(rows: DataFrame, field: ModelField, values: DataFrame) -> DataFrame:
-    """Adds `<field>` and `<field>__code` by joining the list of values (unique by `value`); keeps every row."""
-    unknown = F.lit("unknown_division" if field.type == "division" else "unknown_code")
+    """Adds `<field>` and `<field>__code` by joining the list of values (unique by `value`); keeps every row.
+
+    Args:
+        rows: with `<field>__plain`, which is dropped.
+        field: one that is looked up.
+        values: from `code_values`.
+    """
+    plain, lookup = f"{field.name}__plain", field.semantic.lookup
+    assert lookup is not None, f"{field.name} is not looked up"
     listed = values.select(
-        F.col("value").alias("_value"),
+        F.col("value").alias(plain),
         F.col("code").alias(field.name),
         # Told apart from no match at all: a word of the list can stand for several codes.
         F.coalesce("issue", F.lit("")).alias("_issue"),
     )
-    keyed = rows.withColumn("_value", clean.code_key(without_error(F.col(f"{field.name}__text"))))
-    keyed = keyed.withColumn("_value", clean.whole_number(F.col("_value")))
-    joined = keyed.join(F.broadcast(listed), "_value", "left")
-    doubt = F.when(F.col("_issue").isNotNull(), F.nullif(F.col("_issue"), F.lit(""))).when(
-        F.col("_value").isNotNull(), unknown
-    )
-    return joined.withColumn(f"{field.name}__code", doubt).drop("_value", "_issue")
+    joined = rows.join(F.broadcast(listed), plain, "left")
+    is_listed, is_written = F.col("_issue").isNotNull(), F.col(plain).isNotNull()
+    doubt = F.when(is_listed, F.nullif(F.col("_issue"), F.lit(""))).when(is_written, F.lit(lookup.unknown))
+    return joined.withColumn(f"{field.name}__code", doubt).drop(plain, "_issue")
 
 
 def code_values(conf: Conf, field: ModelField) -> DataFrame:
-    """What stands for which code, and the issue where it is one: one row per value, as `clean.code_key` writes it."""
-    if field.type == "division":
-        files = [conf.path(f"codes/{name}.csv") for name in DIVISION_LISTS]
-        with _LISTING:
-            values = _division_values(*((file, file.read_bytes()) for file in files))
-    else:
-        codes = value_to_code(conf.path(f"codes/{field.codes}.csv"))
-        values = _value_table((value, code, None) for value, code in codes.items())
+    """What stands for which code, and the issue if it is one: one row per value, as `plain_text.code_key` writes it."""
+    files = [conf.path(f"codes/{name}.csv") for name in field.code_lists]
+    with _LISTING:
+        values = _listed_values(field.type, *((file, file.read_bytes()) for file in files))
     return session().createDataFrame(values)
 
 
-@lru_cache(maxsize=4)
-def _division_values(*files: tuple[Path, bytes]) -> pa.Table:
-    """`code_values` of divisions; the files come with their content, which decides whether they are listed anew."""
-    words = division_words(*(path for path, _ in files))
-    return _value_table((word, meaning.code, meaning.issue) for word, meaning in words.items())
-
-
-def _value_table(rows: Iterable[tuple[str, str | None, str | None]]) -> pa.Table:
-    listed = {"".join(value.upper().split()): (code, issue) for value, code, issue in rows}
+@lru_cache(maxsize=64)
+def _listed_values(type: str, *files: tuple[Path, bytes]) -> pa.Table:
+    """`code_values` of a type; the files come with their content, which decides whether they are listed anew."""
+    lookup = TYPE_OF[type].lookup
+    assert lookup is not None, f"{type} is not looked up"
+    listed = {}
+    for word, code, issue in lookup.words([path for path, _ in files]):
+        listed["".join(word.upper().split())] = (code, issue)
     columns = {
         "value": listed,
         "code": (code for code, _ in listed.values()),
@@ -138,16 +168,11 @@ def _value_table(rows: Iterable[tuple[str, str | None, str | None]]) -> pa.Table
 def list_issues(cleaned: DataFrame, record: Record) -> DataFrame:
     """One row per doubtful value: position, record, role, field, code, raw text."""
     codes = {f"{field.name}__code": (field.name, F.col(f"{field.name}__code")) for field in record.fields}
-    names = {field.name for field in record.fields}
-    if {"id_number", "birth_date"} <= names:
-        differs = id_birth_date(F.col("id_number")) != F.col("birth_date")
-        codes["_birth_date"] = ("id_number", F.when(differs, F.lit("id_birth_date_differs")))
-    if {"id_number", "sex_code"} <= names:
-        # Only 1 and 2 speak of a sex; 0 and 9 say that it is not known.
-        differs = F.col("sex_code").isin("1", "2") & (id_sex_code(F.col("id_number")) != F.col("sex_code"))
-        codes["_sex"] = ("id_number", F.when(differs, F.lit("id_sex_differs")))
+    for name, implied in record.implied_fields():
+        codes[f"_implied_{implied.field}"] = (name, _differs(name, implied))
     # Few rows have any: the others are left out before each row becomes as many as it has fields.
-    doubtful = cleaned.select("*", *[code.alias(column) for column, (_, code) in codes.items() if column[0] == "_"])
+    differing = [code.alias(column) for column, (_, code) in codes.items() if column.startswith("_implied_")]
+    doubtful = cleaned.select("*", *differing)
     doubtful = doubtful.where(F.coalesce(*codes).isNotNull())
     found = [_issue(name, F.col(column), F.col(f"{name}__text")) for column, (name, _) in codes.items()]
     position = ["system", "object", "sheet", "file_id", "row_number", "role"]
@@ -158,6 +183,15 @@ def list_issues(cleaned: DataFrame, record: Record) -> DataFrame:
         "role",
         *[F.col(f"issue.{part}").alias(part) for part in ("field", "code", "raw")],
     )
+
+
+def _differs(field: str, implied: Implied) -> Column:
+    """The issue of a value that says something else than the field of which it speaks."""
+    recorded = F.col(implied.field)
+    differs = implied.read(F.col(field)) != recorded
+    if implied.known:
+        differs = recorded.isin(*implied.known) & differs
+    return F.when(differs, F.lit(implied.doubt))
 
 
 def _issue(field: str, code: Column, text: Column) -> Column:

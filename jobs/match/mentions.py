@@ -13,9 +13,10 @@ from pyspark.sql import functions as F
 
 from jobs.common.contracts.null_words import word_key
 from jobs.common.contracts.sources import default_role
-from jobs.common.intake.keyed_rows import WHITESPACE, mention_id
+from jobs.common.intake.keyed_rows import mention_id
 from jobs.common.lake.tables import Lake, row_hash
 from jobs.common.lake.versions import current
+from jobs.common.model.plain_text import WHITESPACE
 from jobs.common.run.conf import Conf
 
 # In the order of the evidence: who lives where is known before who is one household.

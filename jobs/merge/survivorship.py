@@ -8,7 +8,6 @@ from pyspark.sql import functions as F
 from jobs.common.contracts.sources import OWN_ROLES
 from jobs.common.intake.keyed_rows import RECORD_KEY
 from jobs.common.model.records import ModelField, Record
-from jobs.common.model.resident_id import id_birth_date, id_sex_code
 from jobs.common.run.authority import Authority
 
 _RANK, _AGE, _MENTION = 4, 7, 32  # characters of each part of a place
@@ -84,7 +83,7 @@ def choose_fields(mentioned: DataFrame, record: Record, authority: Authority) ->
     """One row per entity: each field from the mention that wins it, `mention_count`, and where the model derives the
     dwelling of the address `row_of_address`.
 
-    A birth date or sex of a resident that no system records is read from the id number.
+    A field that no system records is read from one that implies it: birth date and sex from the id number.
 
     Args:
         mentioned: from `mentioned_records`.
@@ -95,15 +94,10 @@ def choose_fields(mentioned: DataFrame, record: Record, authority: Authority) ->
     count = F.count(F.lit(1)).alias("mention_count")
     row_of = "address" if has_dwelling else None
     values = choose_values(mentioned, ["entity_id"], record.fields, authority, count, row_of=row_of)
-    if record.kind != "resident":
-        return values
-    born, sex = id_birth_date(F.col("id_number")), id_sex_code(F.col("id_number"))
-    return values.withColumns(
-        {
-            "birth_date": F.coalesce(F.col("birth_date"), born),
-            "sex_code": F.coalesce(F.col("sex_code"), F.when(F.col("id_number").isNotNull(), sex)),
-        }
-    )
+    implied = {
+        other.field: F.coalesce(F.col(other.field), other.read(F.col(name))) for name, other in record.implied_fields()
+    }
+    return values.withColumns(implied) if implied else values
 
 
 def mentioned_records(records: DataFrame, mentions: DataFrame, edges: DataFrame, kind: str) -> DataFrame:

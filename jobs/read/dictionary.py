@@ -18,11 +18,11 @@ from jobs.common.model.codes import Code, load_codes
 from jobs.common.model.divisions import load_divisions
 from jobs.common.model.model_table import ModelTable
 from jobs.common.model.records import ModelField
+from jobs.common.model.types.semantic_type import SQL_TYPES
 from jobs.common.run.conf import Conf
 from jobs.read.dictionary_page import list_of, write_page
 
 COLUMNS = ["table", "column", "key", "type", "level", "codes", "refers", "required", "zh", "en"]
-_LOGICAL = {"string": "string", "bigint": "integer", "date": "date", "timestamp": "timestamp", "boolean": "boolean"}
 # Codes of a list that a contract names one by one; longer lists are files of their own.
 _FEW = 200
 
@@ -136,7 +136,7 @@ def _property(table: ModelTable, field: ModelField, lists: dict[str, list[Code]]
         "name": field.name,
         "businessName": field.zh,
         "description": field.en + (f"; codes of the list {name}" if name else ""),
-        "logicalType": _LOGICAL.get(field.sql_type, "number"),
+        "logicalType": SQL_TYPES[field.sql_type][0],
         "physicalType": field.sql_type,
         "required": field.required,
         "classification": str(field.level),

@@ -6,20 +6,13 @@ from html import escape
 from jobs.common.model.codes import Code
 from jobs.common.model.model_table import ModelTable
 from jobs.common.model.records import ENDS, KINDS, ModelField
+from jobs.common.model.types.semantic_type import SQL_TYPES
 
 LEVELS = {
     1: ("公开", "open"),
     2: ("内部", "internal"),
     3: ("个人信息", "personal"),
     4: ("敏感个人信息", "sensitive personal"),
-}
-_TYPES = {
-    "string": "文本",
-    "bigint": "整数",
-    "date": "日期",
-    "timestamp": "时间（UTC）",
-    "boolean": "是否",
-    "decimal(18,2)": "两位小数",
 }
 _MANY = 200  # codes of a list from which on it is closed on the screen and left out of print
 
@@ -157,7 +150,7 @@ def _row(table: ModelTable, field: ModelField, shown: set[str]) -> str:
     key = '<span class="key">主键 key</span>' if field.name in table.key else ""
     return (
         f'<tr><td class="name"><code>{field.name}</code>{key}</td><td>{_both(field.zh, field.en)}</td>'
-        f"<td>{_both(_TYPES[field.sql_type], field.sql_type)}</td><td>{_values(table, field, shown)}</td>"
+        f"<td>{_both(SQL_TYPES[field.sql_type][1], field.sql_type)}</td><td>{_values(table, field, shown)}</td>"
         f"<td>{_level(field.level)}</td></tr>"
     )
 
@@ -204,7 +197,7 @@ def _code_list(name: str, codes: Sequence[Code]) -> str:
 
 def list_of(field: ModelField) -> str | None:
     """The code list of a field: divisions are one as well."""
-    return "divisions" if field.type == "division" else field.codes
+    return next(iter(field.code_lists), None)
 
 
 def _both(zh: str, en: str) -> str:

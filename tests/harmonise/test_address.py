@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
 from jobs.common.contracts.sources import Column, Feed, SourceObject
+from jobs.common.model.types.address import PARTS, complete_parts
 from jobs.common.run.conf import Conf
-from jobs.harmonise.address import PARTS, complete_parts
 from jobs.harmonise.records import clean_records, record_texts
 
 SCHEMA = "address string, road string, road_number string, compound string, building string, unit string, room string"

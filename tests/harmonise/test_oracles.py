@@ -17,8 +17,8 @@ from pyspark.sql import functions as F
 from stdnum.cn import ric, uscc
 from stdnum.exceptions import InvalidComponent, ValidationError
 
-from jobs.common.model import credit_code, resident_id
 from jobs.common.model.records import ModelField
+from jobs.common.model.types import credit_code, resident_id
 from jobs.harmonise.clean import clean_fields
 
 COUNT = 200_000

@@ -15,7 +15,9 @@ from tests.support.constants import REPOSITORY
 JOBS = REPOSITORY / "jobs"
 
 
-@pytest.mark.parametrize(("settings", "yuan"), [({}, Decimal("500.00")), ({"unit": "万元"}, Decimal("5000000.00"))])
+@pytest.mark.parametrize(
+    ("settings", "yuan"), [({}, Decimal("500.00")), ({"parameters": (("unit", "万元"),)}, Decimal("5000000.00"))]
+)
 def test_bare_number_counts_in_the_unit_of_the_contract(
     spark: SparkSession, conf: Conf, settings: dict[str, object], yuan: Decimal
 ) -> None:
@@ -107,7 +109,12 @@ def test_a_text_with_a_hash_is_a_text(spark: SparkSession, conf: Conf) -> None:
 
 
 def test_record_of_no_person_has_issues_of_its_fields(spark: SparkSession, conf: Conf) -> None:
-    obj = export("organisation", "organisation", ("credit_code", {}), ("registered_capital_yuan", {"unit": "万元"}))
+    obj = export(
+        "organisation",
+        "organisation",
+        ("credit_code", {}),
+        ("registered_capital_yuan", {"parameters": (("unit", "万元"),)}),
+    )
     rows = [("91110000600037341L", "100"), ("110000012345678", "50万美元")]
     expected = [
         (2, "credit_code", "registration_number", "110000012345678"),
@@ -125,6 +132,7 @@ def test_record_of_no_person_has_issues_of_its_fields(spark: SparkSession, conf:
 def test_list_of_issues_holds_none_that_nothing_gives(conf: Conf) -> None:
     modules = [
         *sorted((JOBS / "harmonise").glob("*.py")),
+        *sorted((JOBS / "common/model/types").glob("*.py")),
         *(JOBS / name for name in ("common/model/divisions.py", "common/intake/keyed_rows.py", "land/unnamed.py")),
     ]
     source = "".join(path.read_text("utf-8") for path in modules)

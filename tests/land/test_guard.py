@@ -12,8 +12,8 @@ import pytest
 from deltalake import write_deltalake
 
 from jobs.audit.held_books import held_terms
-from jobs.common.intake.keyed_rows import WHITESPACE
 from jobs.common.intake.losses import WHITE
+from jobs.common.model.plain_text import WHITESPACE
 from jobs.common.run.conf import snapshot_conf
 from jobs.common.run.runs import all_runs
 from jobs.common.run.stage import Context, open_lake

@@ -16,6 +16,7 @@ import pytest
 from stdnum.cn import ric
 
 from jobs.common.lake.tables import Lake
+from jobs.common.model.types.money import UNIT
 from jobs.common.releases.releases import find_release
 from jobs.read.explain import COLUMNS, MASK, explain_rows, explained_fields
 from tests.support.town import Town, cell_text, file_rows, jiceng
@@ -300,7 +301,9 @@ def test_the_archived_row_holds_the_value(
         else:
             assert column is not None
             place = (row["field"], row["system"], row["file_id"], row["row_number"])
-            assert meanings.fits(fields[row["field"]], cells[column.header], row["value"], column.unit), place
+            assert meanings.fits(fields[row["field"]], cells[column.header], row["value"], column.parameter(UNIT)), (
+                place
+            )
         checked[row["field"]] += 1
     assert sum(checked.values()) > 20
     assert set(fields) - set(checked) <= {"former_name"}

@@ -7,14 +7,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.contracts.null_words import word_key
-from jobs.common.intake.keyed_rows import is_null_word, strip_text
+from jobs.common.intake.keyed_rows import is_null_word
 from jobs.common.lake.engine import session
-from jobs.common.model import credit_code
+from jobs.common.model.plain_text import code_key, strip_text
 from jobs.common.model.records import ModelField
-from jobs.common.model.resident_id import check_character, id_birth_date, id_sex_code, is_valid_resident_id
-from jobs.harmonise.address import PARTS, complete_parts
-from jobs.harmonise.clean import clean_fields, code_key
+from jobs.common.model.types import TYPES, credit_code
+from jobs.common.model.types.address import PARTS, complete_parts
+from jobs.common.model.types.resident_id import check_character, id_birth_date, id_sex_code, is_valid_resident_id
+from jobs.harmonise.clean import clean_fields
 from tests.support.parity_base import NIGHT, Rows, rows_of
+from tests.support.type_cases import TYPE_CASES
 
 ZONES = ("Asia/Shanghai", "UTC", "America/New_York", "Asia/Kolkata")
 
@@ -67,10 +69,8 @@ TEXTS = [
     "公教一村12号", "珠江路小区7幢101室附", "北京东路41号\r3幢\u00852室", "大石桥街6号12幢3单元1202室",
     "南京市 鼓楼区　中山路 1号", "第一行\n第二行", "line\r\nbreak", "emoji 👨‍👩‍👧 text", "ß", "ǅ", "ﬁ",
 ]  # fmt: skip
-_TYPES = (
-    "person_name", "resident_id", "date", "datetime", "phone", "integer", "text", "address", "credit_code", "yes_no", "decimal",
-    "number",
-)  # fmt: skip
+# Those that are looked up are joined; their keys are a case of their own.
+PARITY_TYPES = {type.name: type for type in TYPES if type.clean}
 
 
 def texts() -> DataFrame:
@@ -79,13 +79,16 @@ def texts() -> DataFrame:
 
 def semantic_types() -> Rows:
     """Every cleaning rule over every text: regex classes, translate, lpad, try_cast of padded and impossible days."""
-    frame = texts()
-    fields = [ModelField(name, name, 1, "", "") for name in _TYPES]
-    frame = frame.withColumns({f"{name}__text": F.col("text") for name in _TYPES}).withColumn(
-        "timezone", F.lit("Asia/Shanghai")
-    )
+    cases = [text for name in sorted(TYPE_CASES) for text, *_ in TYPE_CASES[name]]
+    listed = list(dict.fromkeys([*TEXTS, *cases]))
+    frame = session().createDataFrame(list(enumerate(listed)), "n int, text string")
+    fields = [ModelField(name, name, 1, "", "") for name in PARITY_TYPES]
+    given = {f"{name}__text": F.col("text") for name in PARITY_TYPES}
+    for name, type in PARITY_TYPES.items():
+        given |= {f"{name}__{parameter.name}": F.lit(parameter.values[0]) for parameter in type.parameters}
+    frame = frame.withColumns({**given, "timezone": F.lit("Asia/Shanghai")})
     cleaned = clean_fields(frame, fields)
-    return rows_of(cleaned.select("n", *_TYPES, *[f"{name}__code" for name in _TYPES]))
+    return rows_of(cleaned.select("n", *PARITY_TYPES, *[f"{name}__code" for name in PARITY_TYPES]))
 
 
 def white_space_and_keys_of_code_lists() -> Rows:

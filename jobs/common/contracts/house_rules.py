@@ -12,6 +12,7 @@ from jobs.common.base.document import Document, Finding, Place
 from jobs.common.base.suggestions import suggest
 from jobs.common.contracts.odcs import COLUMN_WORDS, CONTRACT_WORDS
 from jobs.common.contracts.servers import (
+    Setting,
     blocks,
     check_paths,
     check_server,
@@ -21,6 +22,7 @@ from jobs.common.contracts.servers import (
     unknown_value,
 )
 from jobs.common.model.records import ModelField
+from jobs.common.model.types import PARAMETERS, TYPES
 
 # The fields of each record of the model, by their names.
 Records = Mapping[str, Mapping[str, ModelField]]
@@ -31,8 +33,6 @@ DEFAULT_ROLE = "person"
 OWN_ROLES = (DEFAULT_ROLE, "household", "dwelling", "organisation")
 EXPECTED = ("nightly", "occasional")
 LEVELS = ("1", "2", "3", "4")
-# What a number of a money field counts where none is written beside it; the first one where the contract says nothing.
-UNITS = ("元", "万元")
 # Words of a column that stand for nothing, and those that are values though conf/null_words.csv has them.
 WORD_LISTS = ("null_words", "keep_words")
 # What a cell without a word holds; the last two have no width.
@@ -183,7 +183,7 @@ def _check_object(document: Document, schema: Mapping[str, Any], place: Place, r
                 )
             seen.add(value)
         yield from _check_feeds(document, column, here, records, fed)
-        yield from _check_unit(document, column, here, records)
+        yield from _check_parameters(document, column, here, records)
         yield from _check_place(document, column, here)
         yield from _check_null_words(document, column, here)
     yield from _check_key(document, columns, place)
@@ -292,20 +292,38 @@ def _check_feeds(
             )
 
 
-def _check_unit(document: Document, column: Mapping[str, Any], place: Place, records: Records) -> Iterator[Finding]:
+def _check_parameters(
+    document: Document, column: Mapping[str, Any], place: Place, records: Records
+) -> Iterator[Finding]:
+    """What a column says of how its values are read must be one of the words that the type it feeds knows."""
     settings = own_settings(column, place)
-    if "unit" not in settings:
-        return
-    if settings["unit"].value not in UNITS:
-        yield unknown_value(document, "unit", settings["unit"], UNITS)
-    feeds = read_feeds(settings["feeds"].value) if "feeds" in settings else []
-    fields = [records.get(record, {}).get(field) for record, _, field in feeds or ()]
-    if feeds is not None and not any(field is None or field.type == "money" for field in fields):
-        yield document.finding(
-            settings["unit"].place,
-            f"The column `{column.get('name')}` feeds no amount of money, so a unit says nothing of it.",
-            "Remove `unit`, or have the column feed a field of the type money.",
-        )
+    fed = _fed_types(settings, records)
+    for name in PARAMETERS:
+        if name not in settings:
+            continue
+        parameter, setting = PARAMETERS[name], settings[name]
+        if setting.value not in parameter.values:
+            yield unknown_value(document, name, setting, parameter.values)
+        takers = [type.name for type in TYPES if parameter in type.parameters]
+        if fed is not None and not fed & {*takers}:
+            yield document.finding(
+                setting.place,
+                f"The column `{column.get('name')}` feeds no field of the type {' or '.join(takers)}, "
+                f"so `{name}` says nothing of it.",
+                f"Remove `{name}`, or have the column feed a field of the type {' or '.join(takers)}.",
+            )
+
+
+def _fed_types(settings: Mapping[str, Setting], records: Records) -> set[str] | None:
+    """Types of the fields that a column feeds; None if a feed cannot be read, or names a field that is not there."""
+    if "feeds" not in settings:
+        return set()
+    feeds = read_feeds(settings["feeds"].value)
+    if feeds is None:
+        return None
+    fields = [records.get(record, {}).get(field) for record, _, field in feeds]
+    known = {field.type for field in fields if field is not None}
+    return known if None not in fields else None
 
 
 def _check_place(document: Document, column: Mapping[str, Any], place: Place) -> Iterator[Finding]:

@@ -14,7 +14,8 @@ from jobs.common.base.csv_file import read_rows, refuse_faults
 from jobs.common.base.errors import UserError
 from jobs.common.contracts.house_rules import BLANKS
 from jobs.common.contracts.sources import Column, Feed, Source
-from jobs.common.model.codes import NO, YES, value_to_code
+from jobs.common.model.codes import value_to_code
+from jobs.common.model.plain_text import PLAIN, WIDE
 from jobs.common.model.records import ModelField, Record
 
 FILE = "null_words.csv"
@@ -22,9 +23,7 @@ HEADER = ["word", "kind"]
 KINDS = ("empty", "word")
 # Where people write sentences; a user's name is a nickname, which may be any word.
 FREE_TEXTS = frozenset({("appeal", "user"), ("appeal", "subject"), ("appeal", "text"), ("appeal", "reply")})
-# Full-width forms and their plain ones; blanks have none, which takes them out.
-WIDE = "".join(chr(0xFF01 + i) for i in range(94))
-PLAIN = "".join(chr(0x21 + i) for i in range(94))
+# Blanks have no plain form, which takes them out.
 _TO_KEY = str.maketrans(WIDE, PLAIN, BLANKS)
 _TO_WIDE = str.maketrans(PLAIN, WIDE)
 
@@ -93,11 +92,9 @@ def _is_text(feed: Feed, kind: str) -> bool:
 
 
 def _meant_words(feed: Feed, field: ModelField, lists: dict[str, Path]) -> set[str]:
-    """Words that mean something in a field: those of its code list, and those that say yes or no."""
-    if field.type == "yes_no":
-        return {word_key(word) for word in (*YES, *NO)}
-    words: set[str] = set()
+    """Words that mean something in a field: those of its type, such as yes and no, and those of its code list."""
+    words = {word_key(word) for word in field.semantic.words}
     if field.codes:
         with suppress(UserError, KeyError):  # a list with faults is told where it is used
-            words = {word_key(word) for word in value_to_code(lists[f"{field.codes}.csv"])}
+            words |= {word_key(word) for word in value_to_code(lists[f"{field.codes}.csv"])}
     return words

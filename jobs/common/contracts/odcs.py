@@ -16,6 +16,7 @@ import jsonschema_rs
 from jobs.common.base.document import Document, Finding, Place, read_document
 from jobs.common.base.document_schema import describe_fault, shown
 from jobs.common.base.suggestions import nearest_word, suggest
+from jobs.common.model.types import PARAMETERS
 
 if TYPE_CHECKING:
     from jsonschema import Draft201909Validator
@@ -40,7 +41,7 @@ SERVER_WORDS = (
     "ignore",
     "group_into",
 )
-COLUMN_WORDS = ("feeds", "unit", "position", "optional", "null_words", "keep_words")
+COLUMN_WORDS = ("feeds", *PARAMETERS, "position", "optional", "null_words", "keep_words")
 # Servers whose files lie in the inbox; the standard knows databases and clouds too.
 SERVER_TYPES = ("custom", "local")
 

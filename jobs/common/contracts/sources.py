@@ -14,7 +14,6 @@ from jobs.common.contracts.house_rules import (
     DEFAULT_ROLE,
     OWN_ROLES,
     SUFFIX,
-    UNITS,
     WORD_LISTS,
     Records,
     check_rules,
@@ -24,11 +23,12 @@ from jobs.common.contracts.house_rules import (
 )
 from jobs.common.contracts.odcs import check_standard, read_contract
 from jobs.common.contracts.servers import FORMAT_DEFAULTS, SERVER_DEFAULTS, own_settings, read_encoding, server_settings
+from jobs.common.model.types import PARAMETERS
+from jobs.common.model.types.semantic_type import Parameter
 
 __all__ = [
     "DEFAULT_ROLE",
     "OWN_ROLES",
-    "UNITS",
     "Column",
     "ContractError",
     "Feed",
@@ -57,7 +57,7 @@ class Feed:
 class Column:
     """One column of an export: `name` in our tables, `header` in the file; `level` 1 (open) to 4 (sensitive personal).
 
-    `unit` (元 or 万元) is what a number counts that feeds an amount of money and has no unit written beside it.
+    `parameters` say how values are read: (name, value) by `PARAMETERS` of the semantic types, such as the unit of an amount.
     `position` is the letter of a column whose header is empty; an `optional` column may be absent.
     `null_words` stand for nothing in this column, `keep_words` are values although the shipped list has them.
     """
@@ -68,11 +68,14 @@ class Column:
     primary_key: bool
     level: int
     feeds: tuple[Feed, ...]
-    unit: str = UNITS[0]
+    parameters: tuple[tuple[str, str], ...] = ()
     position: str = ""
     optional: bool = False
     null_words: tuple[str, ...] = ()
     keep_words: tuple[str, ...] = ()
+
+    def parameter(self, known: Parameter) -> str:
+        return dict(self.parameters).get(known.name, known.values[0])
 
 
 @dataclass(frozen=True)
@@ -208,7 +211,7 @@ def _build_column(column: Mapping[str, Any]) -> Column:
         primary_key=column.get("primaryKey", False),
         level=int(column["classification"]),
         feeds=tuple(Feed(*feed) for feed in read_feeds(feeds.value) or ()) if feeds else (),
-        unit=settings["unit"].value if "unit" in settings else UNITS[0],
+        parameters=tuple((name, settings[name].value) for name in PARAMETERS if name in settings),
         position=settings["position"].value if "position" in settings else "",
         optional=settings["optional"].value if "optional" in settings else False,
         **{word: tuple(read_words(settings[word].value) or ()) for word in WORD_LISTS if word in settings},

@@ -10,26 +10,19 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.common.contracts.house_rules import BLANKS
-from jobs.common.contracts.null_words import PLAIN, WIDE, first_characters
+from jobs.common.contracts.null_words import first_characters
 from jobs.common.contracts.sources import SourceObject, default_role
 from jobs.common.intake.cell_errors import ERRORS, NO_VALUE
 from jobs.common.intake.deliveries import ActiveFile
 from jobs.common.lake.engine import session
 from jobs.common.lake.tables import Lake, row_hash
+from jobs.common.model.plain_text import PLAIN, WIDE, strip_text
 
 # Before the name of a raw column in keyed rows, as a contract may call its columns what keyed rows call theirs.
 CELL = "cell__"
 RECORD_KEY = ["system", "object", "source_key", "role"]
-# Spelled out: engines disagree on what \s is, and $ matches before any line end on one of them, so that none may be left
-# at the end. Space, tab, line ends, no-break space, ideographic space, byte order mark.
-WHITESPACE = "[ \\t\\r\\n\\x0B\\x0C\\x{85}\\x{2028}\\x{2029}\\x{A0}\\x{3000}\\x{FEFF}\\x{200B}]"
 # Not $, as the text may end with a line end.
 _ERROR = f"^ *({'|'.join(map(re.escape, ERRORS))}) *\\z"
-
-
-def strip_text(text: Column) -> Column:
-    """Text without white space at its ends; null where nothing is left."""
-    return F.nullif(F.regexp_replace(text, f"^{WHITESPACE}+|{WHITESPACE}+$", ""), F.lit(""))
 
 
 def is_null_word(text: Column, words: Sequence[str]) -> Column:

@@ -9,9 +9,6 @@ from pathlib import Path
 from jobs.common.base.csv_file import read_rows, refuse_faults
 
 HEADER = ["code", "label", "synonyms"]
-# What says yes or no, as `clean.code_key` writes it.
-YES = ("是", "是的", "有", "对", "√", "✓", "✔", "☑", "Y", "YES", "T", "TRUE", "1")
-NO = ("否", "不是", "无", "没有", "错", "不对", "×", "✕", "✗", "✘", "☒", "X", "N", "NO", "F", "FALSE", "0")
 Code = tuple[str, str, tuple[str, ...]]
 
 

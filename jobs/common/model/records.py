@@ -13,25 +13,9 @@ from typing import Any, NoReturn
 from jobs.common.base.document import Document, Place, load_document
 from jobs.common.base.errors import UserError
 from jobs.common.base.suggestions import cut_short, suggest
+from jobs.common.model.types import TYPE_OF, TYPES
+from jobs.common.model.types.semantic_type import Implied, SemanticType
 
-SQL_TYPES = {
-    "person_name": "string",
-    "resident_id": "string",
-    "code": "string",
-    "division": "string",
-    "phone": "string",
-    "address": "string",
-    "text": "string",
-    "number": "string",
-    "date": "date",
-    "datetime": "timestamp",
-    "integer": "bigint",
-    "boolean": "boolean",
-    "yes_no": "boolean",
-    "credit_code": "string",
-    "money": "decimal(18,2)",
-    "decimal": "decimal(18,2)",
-}
 KINDS = {"resident": "居民", "household": "家庭户", "dwelling": "房屋", "organisation": "单位"}
 # First columns of a table of relations.
 ENDS = ("relation_code", "from_kind", "from_id", "to_kind", "to_id")
@@ -68,8 +52,19 @@ class ModelField:
     required: bool = False
 
     @property
+    def semantic(self) -> SemanticType:
+        return TYPE_OF[self.type]
+
+    @property
     def sql_type(self) -> str:
-        return SQL_TYPES[self.type]
+        return self.semantic.sql
+
+    @property
+    def code_lists(self) -> tuple[str, ...]:
+        """Files of conf/codes in which values are looked up, without their suffix; the first one holds the codes."""
+        if self.semantic.lookup is None:
+            return ()
+        return self.semantic.lookup.lists or ((self.codes,) if self.codes else ())
 
 
 @dataclass(frozen=True)
@@ -99,6 +94,18 @@ class Record:
 
     def field(self, name: str) -> ModelField:
         return next(field for field in self.fields + self.derived if field.name == name)
+
+    def implied_fields(self) -> list[tuple[str, Implied]]:
+        """Fields of the record that another one speaks of, with the name of that one: the first of its type."""
+        names = {field.name for field in self.fields}
+        first = {field.type: field for field in reversed(self.fields)}
+        return [
+            (field.name, implied)
+            for field in self.fields
+            if first[field.type] is field
+            for implied in field.semantic.implies
+            if implied.field in names
+        ]
 
 
 def table_fields(record: Record) -> tuple[ModelField, ...]:
@@ -213,16 +220,25 @@ def _read_field(file: Document, at: Place, entry: Any) -> ModelField:
     _check_keys(file, at, place, entry, _FIELD_KEYS)
     field = ModelField(**entry)
     _check_name(file, (*at, "name"), field.name)
-    if field.type not in SQL_TYPES:
-        told = f"unknown type {cut_short(field.type)}. {suggest(field.type, SQL_TYPES)}"
+    if field.type not in TYPE_OF:
+        told = f"unknown type {cut_short(field.type)}. {suggest(field.type, TYPE_OF)}"
         _refuse(file, (*at, "type"), place, told)
+    if at[0] == "fields" and not field.semantic.is_read:
+        _refuse(file, (*at, "type"), place, _no_text_is_read(field.semantic))
     if type(field.level) is not int or field.level not in (1, 2, 3, 4):
         level = file.written((*at, "level"))
         told = f"level {level} is none of 1 (open), 2 (internal), 3 (personal), 4 (sensitive personal)"
         _refuse(file, (*at, "level"), place, told)
-    if (field.type == "code") != (field.codes is not None):
+    lookup = field.semantic.lookup
+    if (lookup is not None and not lookup.lists) != (field.codes is not None):
         _refuse(file, at, place, "a field of the type code names its list as `codes`, and no other does")
     return field
+
+
+def _no_text_is_read(type: SemanticType) -> str:
+    others = [other.name for other in TYPES if other.sql == type.sql and other.is_read]
+    instead = f"write {' or '.join(others)}, or " if others else ""
+    return f"no text is read as the type {type.name}; {instead}declare the field in `derived`"
 
 
 def _read_pair(file: Document, at: Place, entry: Any) -> Pair:

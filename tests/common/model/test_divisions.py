@@ -10,6 +10,7 @@ from jobs.common.base.errors import UserError
 from jobs.common.model.divisions import LISTS, Meaning, division_words, load_divisions
 from jobs.common.model.records import ModelField
 from jobs.common.run.conf import Conf
+from jobs.harmonise.clean import clean_fields
 from jobs.harmonise.records import code_values, decode_field
 from tests.support.constants import REPOSITORY
 
@@ -202,6 +203,6 @@ def test_field_is_looked_up_in_one_join(spark: SparkSession, conf: Conf) -> None
     expected = spark.createDataFrame(rows, "division__text string, division string, division__code string")
     field = ModelField("division", "division", 2, "", "")
 
-    found = decode_field(expected.select("division__text"), field, code_values(conf, field))
+    found = decode_field(clean_fields(expected.select("division__text"), [field]), field, code_values(conf, field))
 
     assertDataFrameEqual(found.select(expected.columns), expected)

@@ -8,7 +8,8 @@ import yaml
 
 from jobs.common.base.errors import UserError
 from jobs.common.model.codes import load_codes
-from jobs.common.model.records import KINDS, SQL_TYPES, load_model, table_fields
+from jobs.common.model.records import KINDS, load_model, table_fields
+from jobs.common.model.types import TYPE_OF
 from jobs.common.run.conf import Conf
 
 RESIDENT: dict[str, Any] = {
@@ -106,6 +107,10 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "a field without a level": (field(level=None), "field name: level missing"),
     "a field without a meaning": (field(zh=""), "field name: zh is empty; say what it means"),
     "an unknown type": (field(type="datum"), "field name: unknown type datum. Did you mean `date`?"),
+    "a type that no text is read as": (
+        field(type="boolean"),
+        "field name: no text is read as the type boolean; write yes_no, or declare the field in `derived` (line ",
+    ),
     "an unknown level": (field(level=5), "field name: level 5 is none of 1 (open), 2 (internal)"),
     "a level in words": (field(level="3"), "field name: level 3 is none of 1"),
     "a name that is no column": (field(name="Name"), "field Name: a name is of a-z, 0-9 and _"),
@@ -182,7 +187,7 @@ def test_the_shipped_model_is_whole(conf: Conf) -> None:
         for found in table_fields(record):
             assert found.zh
             assert found.en
-            assert found.sql_type == SQL_TYPES[found.type]
+            assert found.sql_type == TYPE_OF[found.type].sql
             if found.codes:
                 assert load_codes(conf.path(f"codes/{found.codes}.csv"))
             if found.type in ("person_name", "resident_id"):

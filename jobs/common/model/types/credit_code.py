@@ -1,4 +1,4 @@
-"""Column rules for the unified social credit code.
+"""The unified social credit code.
 
 Source: GB 32100-2015: 1 character of the registering department, 1 of the category, 6 digits of the division, the 9
 characters of the organisation code, 1 check character; digits and letters without I, O, S, V and Z. The check character
@@ -8,6 +8,9 @@ GB 11714-1997 (8 characters with the weights 3, 7, 9, 10, 5, 8, 4, 2 mod 11, the
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+
+from jobs.common.model.plain_text import SCIENTIFIC, id_text, whole_number
+from jobs.common.model.types.semantic_type import SemanticType, doubt, value
 
 _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _ORDINARY = "0123456789ABCDEFGHIJKLMNOPQRSTU"  # the same values, as every number of a base above 30 has them
@@ -56,3 +59,40 @@ def is_valid_credit_code(code: Column) -> Column:
 def has_organisation_check(code: Column) -> Column:
     """Whether the organisation code inside an 18-character code has its own check character."""
     return F.substring(code, 17, 1) == organisation_check(code)
+
+
+def clean_credit_code(plain: Column) -> Column:
+    """A code of 18 characters whose check character fits, or null. Source: GB 32100-2015."""
+    return F.when(is_valid_credit_code(plain), plain)
+
+
+def doubt_credit_code(plain: Column, value: Column) -> Column:
+    """Why a code is not valid, or that the organisation code inside it fails its own check; null where all is well."""
+    return (
+        F.when(plain.isNull(), F.lit(None).cast("string"))
+        .when(value.isNotNull(), F.when(~has_organisation_check(plain), F.lit("credit_code_organisation")))
+        .when(plain.rlike("^[0-9]{15}$"), F.lit("registration_number"))
+        .when(plain.rlike(SCIENTIFIC), F.lit("credit_code_scientific"))
+        .when(plain.rlike("[^0-9A-Z]"), F.lit("credit_code_characters"))
+        .when(F.length(plain) != 18, F.lit("credit_code_length"))
+        .when(~has_credit_code_shape(plain), F.lit("credit_code_characters"))
+        .otherwise(F.lit("credit_code_checksum"))
+    )
+
+
+TYPE = SemanticType(
+    name="credit_code",
+    sql="string",
+    plain=(id_text, whole_number),
+    clean=(value(clean_credit_code),),
+    doubt=doubt(doubt_credit_code),
+    doubts=(
+        "credit_code_organisation",
+        "registration_number",
+        "credit_code_scientific",
+        "credit_code_characters",
+        "credit_code_length",
+        "credit_code_checksum",
+    ),
+    is_valid=is_valid_credit_code,
+)

@@ -1,4 +1,4 @@
-"""Column rules of addresses: road, number, compound, building, unit and room, read from the text.
+"""Addresses as text, and their parts: road, number, compound, building, unit and room, read from the text.
 
 A part is what is written: nothing is completed from elsewhere, and what does not fit is null. Each step is given the
 column of the step before, so that plans stay flat: one spelling for each kind of part, the text cut in two before
@@ -10,7 +10,8 @@ from string import ascii_lowercase, ascii_uppercase
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.harmonise.clean import code_key
+from jobs.common.model.plain_text import code_key, half_width, without_spaces
+from jobs.common.model.types.semantic_type import Completion, SemanticType, value
 
 _CHINESE_NUMBER = "[一二三四五六七八九十〇零]+"
 PARTS = ("road", "road_number", "compound", "building", "unit", "room")
@@ -85,18 +86,20 @@ _BACK = f"^(?:({_ID})幢)?(?:({_ID})单元|([0-9]+)门)?(?:{_ID}[楼层])?(?:([0
 _BACK_PARTS = "$1|$2$3|$4$5"
 
 
-def complete_parts(rows: DataFrame) -> DataFrame:
-    """The columns of PARTS, each as it is compared, and read from `address` where it is null; keeps every row.
+def complete_parts(rows: DataFrame, address: str = "address") -> DataFrame:
+    """The columns of PARTS, each as it is compared, and read from the address if it is null; keeps every row.
 
     Args:
-        rows: with the columns of PARTS as their own columns fed them, and `address` (both cleaned).
+        rows: with the columns of PARTS as their own columns fed them, and the address (both cleaned).
+        address: name of the column.
     """
     # Each address is read once, however many rows have it: that is most of what cleaning a dwelling takes.
-    read = read_addresses(rows.select("address").where("address is not null").distinct())
-    # What a column says goes before what the address says.
+    listed = rows.select(F.col(address).alias("address")).where("address is not null").distinct()
+    read = read_addresses(listed).withColumnRenamed("address", address)
+    # A column of its own goes before what the address says.
     said = rows.withColumns({f"_said_{part}": code_key(F.col(part)) for part in PARTS})
     said = said.withColumns({f"_said_{part}": clean_part(part, F.col(f"_said_{part}")) for part in PARTS})
-    joined = read.join(said, "address", "right")  # the smaller one first, as it is held in memory
+    joined = read.join(said, address, "right")  # the smaller one first, as it is held in memory
     found = {
         part: F.when(F.col(part).isNotNull(), F.col(f"_said_{part}")).otherwise(F.col(f"_{part}")) for part in PARTS
     }
@@ -175,3 +178,12 @@ def _back_parts(back: Column) -> Column:
 def _piece(text: Column, index: int) -> Column:
     """One of the pieces between bars; null where it is empty."""
     return F.nullif(F.substring_index(F.substring_index(text, "|", index + 1), "|", -1), F.lit(""))
+
+
+TYPE = SemanticType(
+    name="address",
+    sql="string",
+    plain=(half_width,),
+    clean=(value(without_spaces),),
+    completes=Completion(PARTS, complete_parts),
+)

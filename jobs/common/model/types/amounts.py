@@ -1,25 +1,17 @@
-"""Column rules of amounts: money in yuan and plain numbers, both DECIMAL(18,2), read exactly.
+"""Column rules that amounts share: money and plain numbers, both DECIMAL(18,2), read exactly.
 
-The decimal point is moved in the text: engines agree on digits, not on the division or rounding of numbers. What has
-more than two decimals is not rounded but null, with a code; the noise of binary floats (`28.830000000000002`) is no decimals.
-Texts come as `clean.code_key` writes them: plain width, capitals, no white space. Then each step is given columns of the
-steps before: the number that is written, the power of ten by its unit, the number without noise.
+The decimal point is moved in the text: engines agree on digits, not on the division or rounding of numbers. A number with
+more than two decimals is not rounded but null, with a code. The noise of binary floats (`28.830000000000002`) is no decimals.
+Texts come as `code_key` writes them: plain width, capitals, no white space. Each step is given columns of the steps before:
+the number that is written, the power of ten by its unit, the number without noise.
 """
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-_NUMBER = "[+-]?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\\.[0-9]*)?"
-_POWERS = {"百": 2, "千": 3, "万": 4, "亿": 8}  # powers of ten; 百万 and 千万 are their sums
-_CURRENCY = "(RMB|CNY|人民币)"
-_MONEY = f"^{_CURRENCY}?:?[￥¥]?{_NUMBER}(百|千|万|百万|千万|亿)?([元圆]整?)?{_CURRENCY}?[元圆]?$"
-# Other currencies by their words, codes and signs; 币 and the like are left to stand for nothing by themselves.
-_FOREIGN = (
-    "美元|美金|港元|港币|港纸|澳门元|澳门币|新台币|台币|欧元|日元|日圆|英镑|韩元|韩圆|卢布|法郎|马克|泰铢|加元|加币|澳元|澳币|新加坡元|新元|"
-    "USD|HKD|MOP|TWD|EUR|JPY|GBP|KRW|RUB|CHF|THB|CAD|AUD|SGD|[$€£₩₽]"
-)
-_SQUARE_METRES = "(㎡|平方米|平方公尺|平米|M2|M²)"
-_AREA = f"^{_NUMBER}{_SQUARE_METRES}?$"
+from jobs.common.model.types.semantic_type import Step, value
+
+NUMBER = "[+-]?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\\.[0-9]*)?"
 # `1E-05`, `2.883E1`, as programs write floats. Behind a plus sign digits may be missing, as a display has rounded them.
 _EXPONENT = "^([+-]?)([0-9])(?:[.]([0-9]+))?E(-?)([+]?)0?([0-9]|[12][0-9])$"
 _EXPONENTS = "0" * 30
@@ -44,46 +36,6 @@ def plain_number(plain: Column) -> Column:
     is_rounded = (plus != "") & (F.length(behind) < power)
     number = F.when((minus != "") & (power > 0), small).when(~is_rounded, large).otherwise(plain)
     return F.when(~plain.contains("E"), plain).when(plain.rlike(_EXPONENT), number).otherwise(plain)
-
-
-def money_number(plain: Column) -> Column:
-    """The number of an amount: `3,500.00`, `￥985`, `100万元`, `1.2亿元`, `500.000000万人民币`; null if it is none."""
-    return F.when(plain.rlike(_MONEY), F.regexp_replace(plain, "[^0-9.-]", ""))
-
-
-def doubt_money(plain: Column, number: Column, power: Column, value: Column) -> Column:
-    """Why an amount is null though something is written; null where it is not."""
-    return (
-        F.when(plain.isNull() | value.isNotNull(), F.lit(None).cast("string"))
-        .when(plain.rlike(_FOREIGN), F.lit("money_currency"))
-        .when(number.isNull(), F.lit("money_unreadable"))
-        .when(_is_too_large(number, power), F.lit("money_range"))
-        .otherwise(F.lit("money_places"))
-    )
-
-
-def decimal_number(plain: Column) -> Column:
-    """A number with or without square metres behind it; null if it is none."""
-    return F.when(plain.rlike(_AREA), F.regexp_replace(plain, f"[,+]|{_SQUARE_METRES}$", ""))
-
-
-def doubt_decimal(plain: Column, number: Column, power: Column, value: Column) -> Column:
-    """Why a number is null though something is written; null where it is not."""
-    return (
-        F.when(plain.isNull() | value.isNotNull(), F.lit(None).cast("string"))
-        .when(number.isNull(), F.lit("decimal_unreadable"))
-        .when(_is_too_large(number, power), F.lit("decimal_range"))
-        .otherwise(F.lit("decimal_places"))
-    )
-
-
-def money_power(plain: Column, unit: Column) -> Column:
-    """Power of ten by the unit beside the number, else by the column's own: 元 or 万元."""
-    default = F.when((unit == "万元") & ~plain.rlike("[元圆]"), F.lit(4)).otherwise(F.lit(0))
-    zeros = F.regexp_replace(plain, "[^百千万亿]", "")
-    for word, power in _POWERS.items():
-        zeros = F.replace(zeros, F.lit(word), F.lit("0" * power))
-    return F.coalesce(F.nullif(F.length(zeros), F.lit(0)), default)
 
 
 def _parts(number: Column) -> tuple[Column, Column]:
@@ -127,7 +79,16 @@ def settled_digits(number: Column, power: Column) -> Column:
     return F.when(is_long & (spare >= _RUN) & (F.length(rest) == spare + 1), digits)
 
 
-def _is_too_large(number: Column, power: Column) -> Column:
+def is_too_large(number: Column, power: Column) -> Column:
     before, behind = _parts(number)
     digits = F.regexp_replace(F.concat(before, F.substr(behind, F.lit(1), power)), "^-?0*", "")
     return F.length(digits) > 16
+
+
+def settle() -> tuple[Step, ...]:
+    """Steps from the parts `number` and `power` to the value."""
+    return (
+        Step("digits", settled_digits, ("number", "power")),
+        Step("settled", without_noise, ("number", "power", "digits")),
+        value(move_point, "settled", "power"),
+    )

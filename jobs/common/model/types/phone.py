@@ -1,13 +1,14 @@
-"""Column rules of telephone numbers: mobile, landline, and those that begin with 400 or 800.
+"""Telephone numbers: mobile, landline, and those that begin with 400 or 800.
 
 One number is read, the first of several. A digit is never gained: what stands behind a separator is part of the number
-only if it has three digits or more, else it is an extension or a remark.
+only if it has three digits or more; otherwise it is an extension or a remark.
 """
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from jobs.common.intake.keyed_rows import WHITESPACE
+from jobs.common.model.plain_text import WHITESPACE, half_width, whole_number
+from jobs.common.model.types.semantic_type import SemanticType, Step, doubt, value
 
 # --- a text that is one number -----------------------------------------------------------------------------------------
 
@@ -79,3 +80,17 @@ def first_number(plain: Column, whole: Column) -> Column:
 def _bare_digits(written: Column) -> Column:
     digits = F.regexp_replace(written, "[^0-9]", "")
     return F.nullif(F.regexp_replace(digits, f"^(00)?86({_MOBILE_DIGITS})$", "$2"), F.lit(""))
+
+
+TYPE = SemanticType(
+    name="phone",
+    sql="string",
+    plain=(half_width, whole_number),
+    clean=(
+        Step("whole", only_number),
+        Step("first", first_number, ("plain", "whole")),
+        value(clean_phone, "whole", "first"),
+    ),
+    doubt=doubt(doubt_phone, "whole", "first"),
+    doubts=("phone_unreadable", "phone_several", "phone_remark"),
+)
