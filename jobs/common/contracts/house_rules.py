@@ -308,8 +308,7 @@ def _check_parameters(
         if fed is not None and not fed & {*takers}:
             yield document.finding(
                 setting.place,
-                f"The column `{column.get('name')}` feeds no field of the type {' or '.join(takers)}, "
-                f"so `{name}` says nothing of it.",
+                f"The column `{column.get('name')}` feeds no {parameter.of}, so a {name} says nothing of it.",
                 f"Remove `{name}`, or have the column feed a field of the type {' or '.join(takers)}.",
             )
 

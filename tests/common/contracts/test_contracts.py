@@ -108,7 +108,15 @@ def test_good_contract_is_read_whole(tmp_path: Path) -> None:
                     Column("staff_number", "工号", False, True, 2, ()),
                     Column("year", "学年", False, True, 1, ()),
                     Column("spouse", "配偶", False, False, 3, (Feed("resident", "spouse", "name"),)),
-                    Column("pay", "工资", False, False, 3, (Feed("resident_status", "person", "amount_yuan"),), "万元"),
+                    Column(
+                        "pay",
+                        "工资",
+                        False,
+                        False,
+                        3,
+                        (Feed("resident_status", "person", "amount_yuan"),),
+                        (("unit", "万元"),),
+                    ),
                 ),
             ),
             SourceObject(

@@ -7,7 +7,7 @@ from jobs.common.model.plain_text import code_key
 from jobs.common.model.types.amounts import NUMBER, is_too_large, plain_number, settle
 from jobs.common.model.types.semantic_type import Parameter, SemanticType, Step, doubt
 
-UNIT = Parameter("unit", ("元", "万元"))
+UNIT = Parameter("unit", ("元", "万元"), of="amount of money")
 _POWERS = {"百": 2, "千": 3, "万": 4, "亿": 8}  # powers of ten; 百万 and 千万 are their sums
 _CURRENCY = "(RMB|CNY|人民币)"
 _MONEY = f"^{_CURRENCY}?:?[￥¥]?{NUMBER}(百|千|万|百万|千万|亿)?([元圆]整?)?{_CURRENCY}?[元圆]?$"

@@ -38,10 +38,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A word of a contract's column that says how its values are read; the first of `values` is the default."""
+    """A word of a contract's column that says how its values are read; the first of `values` is the default.
+
+    `of` is what messages call a value that the word says something of.
+    """
 
     name: str
     values: tuple[str, ...]
+    of: str
 
 
 @dataclass(frozen=True)
