@@ -1,5 +1,6 @@
 """The books of entities: what became of current records, mentions and pairs in the candidates."""
 
+from collections.abc import Collection
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -9,11 +10,10 @@ from jobs.audit.entries import entry
 from jobs.common.intake.keyed_rows import RECORD_KEY
 from jobs.common.lake.versions import current, union_all
 from jobs.common.model.records import ENDS, Record
-from jobs.common.model.relations import MEMBER, End, count_ends, derive_kin, list_pairs, list_statements
+from jobs.common.model.relations import End, count_ends, derive_kin, list_pairs, list_statements
+from jobs.common.model.shapes import ENTITY, FACT, MEMBER, RELATION
 from jobs.common.releases.books import PAIR_TERMS, RELATION_TERMS
 from jobs.common.run.stage import Context
-
-_SAME_STATUS = ["resident_id", "status_code", "start_date"]
 
 
 def entity_terms(context: Context, records: dict[str, int]) -> list[dict[str, Any]]:
@@ -23,7 +23,7 @@ def entity_terms(context: Context, records: dict[str, int]) -> list[dict[str, An
     Of relations: pairs (two mentions of one row), of these supporting (they are counted by a relation), self (both ends are
     one entity), other_household (of a resident who is a member of another one); and candidate, of these stated (by a
     pair) and derived (from who heads a household).
-    Of statuses: records, candidate, repeated (another system records the same). Of appeals: records, candidate.
+    Of facts: records, candidate, and if they are deduplicated repeated (another row of the candidate says the same).
 
     Args:
         context: whose tables are counted.
@@ -33,28 +33,42 @@ def entity_terms(context: Context, records: dict[str, int]) -> list[dict[str, An
     ends, entities = count_links(lake.read("links.mention"))
     found, frames = [], []
     for record in context.conf.records.values():
-        counts = {"records": records[record.name]}
-        if record.kind:
-            links = sum(rows for end, rows in ends.items() if end[2] == record.kind)
-            counts = {"mentions": records[record.name], "links": links, "entities": entities.get(record.kind, 0)}
-        elif record.pairs:
-            counts = {}
-            if ends or not lake.is_empty(f"candidate.{record.name}"):
-                frames += relation_terms(context, record, list(ends))
-            else:
-                counts = dict.fromkeys(("pairs", *PAIR_TERMS, *RELATION_TERMS), 0)
-        elif record.speaks_of:
-            if records[record.name]:
-                frames.append(repeated_records(context, record))
-            else:
-                counts["repeated"] = 0
-        counts["candidate"] = lake.count_rows(f"candidate.{record.name}")
+        counts = {"candidate": lake.count_rows(f"candidate.{record.name}")}
+        if record.shape == ENTITY:
+            links = sum(rows for end, rows in ends.items() if end[2] == record.name)
+            counts |= {"mentions": records[record.name], "links": links, "entities": entities.get(record.name, 0)}
+        elif record.shape == FACT:
+            counts["records"] = records[record.name]
+        if has_rows(context, record, records[record.name], ends):
+            frames += asked_terms(context, record, list(ends))
+        else:
+            counts |= dict.fromkeys(_asked(record), 0)
         found += [entry(term, rows, record.name) for term, rows in counts.items()]
     if frames:
-        found += [
-            entry(row["term"], row["rows"] or 0, row["record"]) for row in union_all(frames).toArrow().to_pylist()
-        ]
+        counted = union_all(frames).toArrow().to_pylist()
+        found += [entry(row["term"], row["rows"] or 0, row["record"]) for row in counted]
     return found
+
+
+def _asked(record: Record) -> tuple[str, ...]:
+    """Terms of a record that take a query."""
+    if record.shape == RELATION:
+        return ("pairs", *PAIR_TERMS, *RELATION_TERMS)
+    return ("repeated",) if record.deduplicate_by else ()
+
+
+def has_rows(context: Context, record: Record, records: int, ends: Collection[End]) -> bool:
+    """Whether the terms that take a query may be other than 0; `records`: current rows of the record."""
+    if record.shape == RELATION:
+        return bool(ends) or not context.lake.is_empty(f"candidate.{record.name}")
+    return records > 0
+
+
+def asked_terms(context: Context, record: Record, ends: list[End]) -> list[DataFrame]:
+    """`record`, `term`, `rows` of the terms that take a query."""
+    if record.shape == RELATION:
+        return relation_terms(context, record, ends)
+    return [repeated_records(context, record)] if record.deduplicate_by else []
 
 
 def count_links(mentions: DataFrame) -> tuple[dict[End, int], dict[str, int]]:
@@ -86,31 +100,35 @@ def relation_terms(context: Context, record: Record, ends: list[End]) -> list[Da
     is_self = F.col("from_id") == F.col("to_id")
     of_pairs = {"pairs": F.lit(True), "self": is_self, "other_household": ~is_self & (F.col("home") != F.col("to_id"))}
     is_stated = F.col("mention_count") > 0
-    heads = lake.read("candidate.household").where(F.col("head_id").isNotNull())
-    kin = derive_kin(members, heads.select(F.col("entity_id").alias("to_id"), "head_id"))
-    kin = kin.join(relations.where(is_stated), list(ENDS), "left_anti")
-    said = relations.agg(
-        F.sum("mention_count").alias("supporting"), F.sum(F.when(is_stated, 1).otherwise(0)).alias("stated")
-    )
+    stated = F.sum(F.when(is_stated, 1).otherwise(0)).alias("stated")
     counted = [
         pairs.agg(*[F.sum(F.when(test, 1).otherwise(0)).alias(term) for term, test in of_pairs.items()]),
-        said,
-        kin.agg(F.count(F.lit(1)).alias("derived")),
+        relations.agg(F.sum("mention_count").alias("supporting"), stated),
+        derived_kin(context, record, relations, members).agg(F.count(F.lit(1)).alias("derived")),
     ]
     return [_terms(frame, record) for frame in counted]
 
 
+def derived_kin(context: Context, record: Record, relations: DataFrame, members: DataFrame) -> DataFrame:
+    """Relations that follow from who heads a household and that no row states; none if the record has no members."""
+    if not record.has_members:
+        return relations.where(F.lit(False))
+    heads = context.lake.read("candidate.household").where(F.col("head_id").isNotNull())
+    kin = derive_kin(members, heads.select(F.col("entity_id").alias("to_id"), "head_id"))
+    return kin.join(relations.where(F.col("mention_count") > 0), list(ENDS), "left_anti")
+
+
 def repeated_records(context: Context, record: Record) -> DataFrame:
     """`record`, `term`, `rows` of records that are no row of the candidate because another row of it says the same."""
-    lake = context.lake
-    mentions = lake.read("links.mention").where(F.col("kind") == record.speaks_of["resident_id"])
-    named = mentions.select(*RECORD_KEY, F.col("entity_id").alias("resident_id"))
-    records = current(lake.read(f"harmonised.{record.name}")).join(named, RECORD_KEY)
-    records = records.withColumn("number", F.coalesce("number", "source_key"))
-    candidate = lake.read(f"candidate.{record.name}")
-    repeated = records.join(candidate.select(*record.key), list(record.key), "left_anti")
-    repeated = repeated.join(candidate.select(*_SAME_STATUS), _SAME_STATUS, "left_semi")
-    return _terms(repeated.agg(F.count(F.lit(1)).alias("repeated")), record)
+    lake, same = context.lake, list(record.deduplicate_by)
+    records = current(lake.read(f"harmonised.{record.name}")).withColumn("number", F.coalesce("number", "source_key"))
+    for column, kind in record.speaks_of.items():
+        mentions = lake.read("links.mention").where(F.col("kind") == kind)
+        records = records.join(mentions.select(*RECORD_KEY, F.col("entity_id").alias(column)), RECORD_KEY, "left")
+    groups = records.groupBy(*same).agg((F.count(F.lit(1)) - 1).alias("repeated"))
+    # What lacks one of the columns equals nothing, and repeats nothing.
+    kept = groups.join(lake.read(f"candidate.{record.name}").select(*same), same, "left_semi")
+    return _terms(kept.agg(F.sum("repeated").alias("repeated")), record)
 
 
 def _terms(counted: DataFrame, record: Record) -> DataFrame:

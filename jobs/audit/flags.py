@@ -17,7 +17,7 @@ from jobs.common.lake.engine import session
 from jobs.common.model.codes import load_codes
 from jobs.common.model.divisions import LISTS, load_divisions
 from jobs.common.model.model_table import ModelTable
-from jobs.common.model.relations import MEMBER
+from jobs.common.model.shapes import MEMBER
 from jobs.common.run.conf import Conf
 
 MANY = 200  # codes from which on a list is no set of values to Great Expectations, and shares of its codes say little

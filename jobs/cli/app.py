@@ -98,8 +98,8 @@ def books(
 
 @app.command()
 def explain(
-    kind: Annotated[str, typer.Argument(help="resident, resident_status or appeal.")],
-    id: Annotated[str, typer.Argument(help="entity_id, or system/number of what passes through.")],
+    kind: Annotated[str, typer.Argument(help="A table, such as resident, relation or appeal.")],
+    id: Annotated[str, typer.Argument(help="entity_id, relation/id/id, or system/number of a fact.")],
     field: Annotated[str | None, typer.Option(help="Only this field.")] = None,
     show_personal: Annotated[bool, typer.Option("--show-personal", help="Values of level 3 and 4 in clear.")] = False,
     home: Home = None,

@@ -7,7 +7,8 @@ from pyspark.sql import functions as F
 
 from jobs.common.contracts.sources import DEFAULT_ROLE
 from jobs.common.model.records import ENDS, Record
-from jobs.common.model.relations import HEAD, MEMBER, SOURCE_ROW, derive_kin
+from jobs.common.model.relations import HEAD, SOURCE_ROW, derive_kin
+from jobs.common.model.shapes import MEMBER
 from jobs.common.run.authority import Authority
 from jobs.merge.survivorship import choose_values, place_text
 

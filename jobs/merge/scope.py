@@ -12,11 +12,9 @@ from jobs.common.intake.keyed_rows import RECORD_KEY
 from jobs.common.lake.engine import session
 from jobs.common.lake.versions import union_all
 from jobs.common.model.relations import SOURCE_ROW
+from jobs.common.model.shapes import DWELLING, ENTITY
 from jobs.common.run.incremental import IncrementalState
 from jobs.common.run.stage import Context
-
-# Kinds whose entities are told the dwelling that the row of their address names.
-_DWELLERS = ("resident", "household")
 
 
 def incremental_state(context: Context) -> IncrementalState:
@@ -42,7 +40,9 @@ def touched_entities(context: Context, copied: set[str], households: DataFrame) 
     lake = context.lake
     night = F.lit(context.run.night)
     tonight = (F.col("valid_from") == night) | (F.col("valid_to") == night)
-    kinds = [record.name for record in context.conf.records.values() if record.kind]
+    model = context.conf.records.values()
+    kinds = [record.name for record in model if record.shape == ENTITY]
+    with_dwelling = [record.name for record in model if record.derives(DWELLING)]
     mentions = lake.read("links.mention")
     changed = union_all(
         [
@@ -56,7 +56,7 @@ def touched_entities(context: Context, copied: set[str], households: DataFrame) 
     numbered = session().createDataFrame([(mention,) for mention in sorted(copied)], "mention_id string")
     other_home = mentions.join(moved.where(F.col("kind") == "dwelling").select("mention_id"), "mention_id", "left_semi")
     rows = changed.where(F.col("kind") == "dwelling").select(*SOURCE_ROW).unionByName(other_home.select(*SOURCE_ROW))
-    dwellers = mentions.where(F.col("kind").isin(*_DWELLERS)).join(rows.distinct(), SOURCE_ROW, "left_semi")
+    dwellers = mentions.where(F.col("kind").isin(*with_dwelling)).join(rows.distinct(), SOURCE_ROW, "left_semi")
     found = [
         moved,
         mentions.join(changed, ["kind", *RECORD_KEY], "left_semi"),

@@ -1,9 +1,10 @@
-"""Merge: one row per entity, each field from the system that has the say; relations between them; other records with the
-ids they speak of.
+"""Merge: one row per entity, each field from the system that has the say; relations between them; facts with the ids of
+those they speak of.
 
 Reads: `links.*`, `harmonised.*`, conf. Writes: `candidate.*`. Refuses nothing; the gate judges.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
@@ -12,11 +13,14 @@ from pyspark.sql import functions as F
 from jobs.common.lake.versions import current, difference, union_all
 from jobs.common.model.records import Record
 from jobs.common.model.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
+from jobs.common.model.shapes import FACT, RELATION
 from jobs.common.run.authority import Authority, load_authority
 from jobs.common.run.stage import Context
 from jobs.common.run.workload import spare_memory_if_large
 from jobs.merge import scope
-from jobs.merge.events import add_entity, choose_statuses, derive_appeal
+from jobs.merge.derived import derive_entity, derive_fact
+from jobs.merge.derived.neighbours import Neighbours
+from jobs.merge.facts import deduplicate, identify
 from jobs.merge.relations import add_kin, choose_households, choose_relations, detail_pairs, find_heads
 from jobs.merge.survivorship import choose_fields, mentioned_records
 
@@ -26,14 +30,13 @@ _MENTIONS_AT_ONCE = 1_000_000
 
 @dataclass(frozen=True)
 class Work:
-    """What a night's entities are made of: the mentions of those to be worked out and the dwellings their rows name.
+    """What a night's entities are made of: the mentions of those to be worked out, and whom their rows name beside them.
 
     `touched` (`kind`, `entity_id`) are those entities, None where it is all of them.
     """
 
     mentions: DataFrame
-    dwellings: DataFrame
-    heads: DataFrame
+    neighbours: Neighbours
     touched: DataFrame | None
 
 
@@ -50,18 +53,18 @@ def run(context: Context) -> None:
     authorities = {name: load_authority(context.conf, record) for name, record in model.items()}
     work = None
     if is_anybody_mentioned(context):
-        heads = write_relations(context, model["relation"], authorities["relation"])
+        heads = write_relations(context, authorities)
         work = find_work(context, heads, None if known is None else copied ^ set(known["copied"]))
     # One after the other: each holds its records in memory, and keeps the processors busy by itself.
     for record in model.values():
-        if not record.pairs:
+        if record.shape != RELATION:
             merge_record(context, record, work, authorities[record.name])
     state.keep(copied=sorted(copied))
 
 
 def is_anybody_mentioned(context: Context) -> bool:
     """Whether there are entities or relations, or were the night before."""
-    about = [record.name for record in context.conf.records.values() if record.kind or record.pairs]
+    about = [record.name for record in context.conf.records.values() if record.shape != FACT]
     return not all(context.lake.is_empty(name) for name in ("links.mention", *(f"candidate.{name}" for name in about)))
 
 
@@ -70,7 +73,7 @@ def merge_record(context: Context, record: Record, work: Work | None, authority:
     lake = context.lake
     if lake.is_empty(f"candidate.{record.name}") and lake.is_empty(f"harmonised.{record.name}"):
         count = 0
-    elif not record.kind:
+    elif record.shape == FACT:
         count = write_candidate(context, record, compute(context, record, pass_through(context, record, authority)))
     elif work is None:
         count = 0
@@ -79,14 +82,23 @@ def merge_record(context: Context, record: Record, work: Work | None, authority:
     context.log("merge", record.name, rows_written=count)
 
 
-def write_relations(context: Context, record: Record, authority: Authority) -> DataFrame:
+def write_relations(context: Context, authorities: Mapping[str, Authority]) -> DataFrame:
     """Write who is related to whom; returns `to_id`, `head_id`, `member_count` of households."""
-    lake, run_id = context.lake, context.run.run_id
-    stated = state_relations(context, record, authority)
-    heads = lake.scratch(run_id, "heads", find_heads(stated))
-    count = write_candidate(context, record, compute(context, record, add_kin(stated, heads, record)))
-    context.log("merge", record.name, rows_written=count)
+    records = [record for record in context.conf.records.values() if record.shape == RELATION]
+    of_members = next((record for record in records if record.has_members), records[0])
+    for record in records:
+        if record is not of_members:
+            stated = state_relations(context, record, authorities[record.name])
+            write_stated(context, record, stated.drop("_best"))
+    stated = state_relations(context, of_members, authorities[of_members.name])
+    heads = context.lake.scratch(context.run.run_id, "heads", find_heads(stated))
+    write_stated(context, of_members, add_kin(stated, heads, of_members))
     return heads
+
+
+def write_stated(context: Context, record: Record, relations: DataFrame) -> None:
+    count = write_candidate(context, record, compute(context, record, relations))
+    context.log("merge", record.name, rows_written=count)
 
 
 def state_relations(context: Context, record: Record, authority: Authority) -> DataFrame:
@@ -109,13 +121,13 @@ def find_work(context: Context, heads: DataFrame, copied: set[str] | None) -> Wo
     dwellings = mentions.where(F.col("kind") == "dwelling")
     if copied is None:
         context.log("merge", "working out all entities")
-        return Work(mentions, dwellings, heads, None)
+        return Work(mentions, Neighbours(dwellings, heads), None)
     households = scope.other_households(lake.read("candidate.household"), heads)
     touched = lake.scratch(run_id, "merge-touched", scope.touched_entities(context, copied, households))
     own = lake.scratch(run_id, "merge-mentions", mentions.join(touched, ["kind", "entity_id"], "left_semi"))
     context.log("merge", "working out entities that may have changed", entities=touched.count())
     beside = dwellings.join(own.select(*SOURCE_ROW).distinct(), SOURCE_ROW, "left_semi")
-    return Work(own, lake.scratch(run_id, "merge-dwellings", beside), heads, touched)
+    return Work(own, Neighbours(lake.scratch(run_id, "merge-dwellings", beside), heads), touched)
 
 
 def choose_in_parts(context: Context, record: Record, work: Work, authority: Authority) -> DataFrame:
@@ -144,42 +156,15 @@ def choose_entities(context: Context, record: Record, work: Work, authority: Aut
     lake = context.lake
     records = current(lake.read(f"harmonised.{record.name}"))
     mentioned = mentioned_records(records, work.mentions, lake.read("links.edge"), record.name)
-    chosen = choose_fields(mentioned, record, authority)
-    names = [field.name for field in record.derived]
-    if "dwelling_id" in names:
-        chosen = add_dwelling(chosen, work.dwellings)
-    if "member_count" in names:
-        chosen = add_members(chosen, work.heads)
-    return chosen
-
-
-def add_dwelling(chosen: DataFrame, dwellings: DataFrame) -> DataFrame:
-    """Adds `dwelling_id`, the dwelling that the row names whose address was chosen; keeps every row.
-
-    `dwellings`: mentions of dwellings.
-    """
-    named = dwellings.select(F.col("mention_id").alias("_mention"), F.col("entity_id").alias("dwelling_id"))
-    mention = F.md5(F.concat(F.lit("dwelling|"), F.col("row_of_address"), F.lit("|dwelling")))
-    return chosen.withColumn("_mention", mention).join(named, "_mention", "left")
-
-
-def add_members(households: DataFrame, heads: DataFrame) -> DataFrame:
-    """Adds `head_id` and `member_count` (0 where nobody is known to be a member); keeps every row."""
-    joined = households.join(heads.withColumnRenamed("to_id", "entity_id"), "entity_id", "left")
-    return joined.withColumn("member_count", F.coalesce(F.col("member_count"), F.lit(0)).cast("bigint"))
+    return derive_entity(record, choose_fields(mentioned, record, authority), work.neighbours)
 
 
 def pass_through(context: Context, record: Record, authority: Authority) -> DataFrame:
-    """The candidate of records that are about no entity of their own; a row without a number has its key for one."""
+    """The candidate of a fact."""
     lake = context.lake
-    records = current(lake.read(f"harmonised.{record.name}"))
-    records = records.withColumn("number", F.coalesce("number", "source_key"))
-    for column, kind in record.speaks_of.items():
-        mentions = lake.read("links.mention").where(F.col("kind") == kind)
-        records = add_entity(records, mentions, column)
-    if record.name == "appeal":
-        return derive_appeal(records)
-    return choose_statuses(records, authority)
+    records = identify(current(lake.read(f"harmonised.{record.name}")), lake.read("links.mention"), record)
+    kept = deduplicate(records, record, authority) if record.deduplicate_by else records
+    return derive_fact(record, kept)
 
 
 def write_candidate(context: Context, record: Record, target: DataFrame, touched: DataFrame | None = None) -> int:

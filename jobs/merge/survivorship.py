@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from jobs.common.contracts.sources import OWN_ROLES
 from jobs.common.intake.keyed_rows import RECORD_KEY
 from jobs.common.model.records import ModelField, Record
+from jobs.common.model.shapes import DWELLING
 from jobs.common.run.authority import Authority
 
 _RANK, _AGE, _MENTION = 4, 7, 32  # characters of each part of a place
@@ -90,9 +91,8 @@ def choose_fields(mentioned: DataFrame, record: Record, authority: Authority) ->
         record: the record of the kind.
         authority: its order of systems.
     """
-    has_dwelling = any(field.name == "dwelling_id" for field in record.derived)
     count = F.count(F.lit(1)).alias("mention_count")
-    row_of = "address" if has_dwelling else None
+    row_of = "address" if record.derives(DWELLING) else None
     values = choose_values(mentioned, ["entity_id"], record.fields, authority, count, row_of=row_of)
     implied = {
         other.field: F.coalesce(F.col(other.field), other.read(F.col(name))) for name, other in record.implied_fields()

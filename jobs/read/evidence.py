@@ -16,16 +16,16 @@ from jobs.common.intake.keyed_rows import mention_id
 from jobs.common.lake.tables import Lake
 from jobs.common.lake.versions import as_of
 from jobs.common.model.records import ModelField, Record
-from jobs.common.model.relations import MEMBER, SOURCE_ROW, count_ends, list_pairs, list_statements
+from jobs.common.model.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
+from jobs.common.model.shapes import MEMBER
 from jobs.common.releases.releases import Release
 from jobs.common.run.authority import load_authority
 from jobs.common.run.conf import Conf
-from jobs.merge.events import add_entity
+from jobs.merge.facts import identify
 from jobs.merge.relations import LONG_AGO, detail_pairs
 from jobs.merge.survivorship import choice_order, mentioned_records
 
 _POSITION = ("system", "object", "role", "file_id", "sheet", "row_number", "valid_from")
-_SAME_STATUS = ("resident_id", "status_code", "start_date")
 # Fields that follow from the row that another field was taken from.
 _BESIDE = {"dwelling_id": "address"}
 
@@ -145,36 +145,45 @@ def explain_relations(
     return found
 
 
-def explain_statuses(
+def explain_facts(
     lake: Lake, conf: Conf, release: Release, record: Record, fields: list[ModelField], released: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The row of the source that passed through, and of a status those of other rows that record the same."""
-    records = _as_released(lake, release, record).withColumn("number", F.coalesce("number", "source_key"))
-    mentions = _version_of(lake, release, record, "links.mention")
-    for column, kind in record.speaks_of.items():
-        records = add_entity(records, mentions.where(F.col("kind") == kind), column)
-    wanted = F.col("number").isin(sorted({row["number"] for row in released}))
-    if record.speaks_of:
-        wanted = wanted | F.col("resident_id").isin(sorted({str(row["resident_id"]) for row in released}))
-    records = records.where(wanted).withColumn("mention_id", mention_id(record.name))
+    """The row of the source that passed through, and of a deduplicated fact those of other rows that record the same."""
     order = load_authority(conf, record).default
-    names = dict.fromkeys([*record.key, *_POSITION, *_names(record.fields), *record.speaks_of])
-    rows = records.select(*names, _place(order).alias("order")).toArrow().to_pylist()
-    rows.sort(key=lambda row: tuple(row["order"].values()))
-    by_key = {tuple(row[name] for name in record.key): row for row in reversed(rows)}
+    rows = _rows_of_facts(lake, release, record, order, released)
+    by_key = {_values(row, record.key): row for row in reversed(rows)}
     same: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    if record.speaks_of:
-        for row in rows:
-            same[tuple(row[name] for name in _SAME_STATUS)].append(row)
+    for row in rows:
+        same[_values(row, record.deduplicate_by)].append(row)
     found = []
     for row in released:
-        key = tuple(row[name] for name in record.key)
-        period = tuple(row.get(name) for name in _SAME_STATUS)
-        told = [other for other in same[period] if None not in period] or [by_key[key]]
+        key, period = _values(row, record.key), _values(row, record.deduplicate_by)
+        is_shared = bool(period) and None not in period
+        told = same[period] if is_shared else [by_key[key]]
         for field in fields:
             entries = _passed(told, field, order, row, record)
             found += [{"id": "/".join(key), "field": field.name, **entry} for entry in entries]
     return found
+
+
+def _rows_of_facts(
+    lake: Lake, release: Release, record: Record, order: tuple[str, ...], released: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Rows of the sources that released facts may come from, or that may record the same; the strongest first."""
+    mentions = _version_of(lake, release, record, "links.mention")
+    records = identify(_as_released(lake, release, record), mentions, record)
+    wanted = F.col("number").isin(sorted({row["number"] for row in released}))
+    for column in record.deduplicate_by[:1]:  # enough to leave few
+        shared = sorted({row[column] for row in released if row[column] is not None})
+        wanted = wanted | F.col(column).isin(shared) if shared else wanted
+    records = records.where(wanted).withColumn("mention_id", mention_id(record.name))
+    names = dict.fromkeys([*record.key, *_POSITION, *_names(record.fields), *record.speaks_of])
+    rows: list[dict[str, Any]] = records.select(*names, _place(order).alias("order")).toArrow().to_pylist()
+    return sorted(rows, key=lambda row: tuple(row["order"].values()))
+
+
+def _values(row: dict[str, Any], names: Iterable[str]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in names)
 
 
 def _passed(

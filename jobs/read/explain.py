@@ -3,8 +3,7 @@
 `linked_by` is the evidence that joined a row's mention to the entity; the mention that all others were compared with
 has none.
 
-Rows of a table that passes through are told likewise; of relations the rows that name both ends, and of a member those of
-other households as well.
+Facts are told likewise; of relations the rows that name both ends, and of a member those of other households as well.
 
 Nothing is recorded for it but the versions of the tables that the release was made from: the choice is the same function
 that merge uses, with the configuration of the release. The result is compared with the released value, and a difference
@@ -18,11 +17,12 @@ from jobs.common.base.file_names import MASK, shown
 from jobs.common.base.workspace import Workspace
 from jobs.common.lake.tables import Lake
 from jobs.common.model.records import ModelField, Record, table_fields
+from jobs.common.model.shapes import ENTITY, FACT, RELATION, RELATION_KEY
 from jobs.common.releases.releases import Release, find_release
 from jobs.common.run.conf import Conf, snapshot_conf
 from jobs.common.run.runs import all_runs
 from jobs.common.run.stage import open_lake
-from jobs.read.evidence import explain_entities, explain_relations, explain_statuses
+from jobs.read.evidence import explain_entities, explain_facts, explain_relations
 
 COLUMNS = [
     "field",
@@ -85,7 +85,7 @@ def file_place(row: dict[str, Any]) -> tuple[str | None, ...]:
 
 def explained_fields(record: Record) -> tuple[ModelField, ...]:
     """Fields of the released table but those that merely name the row."""
-    if record.pairs:
+    if record.shape == RELATION:
         return tuple(field for field in table_fields(record) if field.name == "to_id") + record.fields
     told = {"entity_id", "mention_count", "system"}
     return tuple(field for field in table_fields(record) if field.name not in told)
@@ -95,15 +95,15 @@ def explain_rows(
     lake: Lake, conf: Conf, release: Release, record: Record, fields: list[ModelField], released: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Explanations of any number of released rows of one table, in their order, unmasked; `id` is the row's key."""
-    explain_them = explain_entities if record.kind else explain_relations if record.pairs else explain_statuses
+    explain_them = {ENTITY: explain_entities, RELATION: explain_relations, FACT: explain_facts}[record.shape]
     return explain_them(lake, conf, release, record, fields, released)
 
 
 def _released_row(lake: Lake, release: Release, record: Record, identifier: str) -> dict[str, Any]:
-    key = ("relation_code", "from_id", "to_id") if record.pairs else record.key
+    key = RELATION_KEY if record.shape == RELATION else record.key
     values = tuple(identifier.split("/", len(key) - 1))
     if len(values) != len(key):
-        example = "member/R1/H1" if record.pairs else "police/123"
+        example = "member/R1/H1" if record.shape == RELATION else "police/123"
         raise UserError(f"name a {record.name} as {'/'.join(key)}, for example {example}")
     where = dict(zip(key, values, strict=True))
     rows = lake.arrow(f"refined.{record.name}", release.tables[record.name]["version"], where).to_pylist()
@@ -117,7 +117,7 @@ def _released_row(lake: Lake, release: Release, record: Record, identifier: str)
 
 def _redirect(lake: Lake, record: Record, identifier: str) -> str:
     """What became of an id that is no longer there: where it goes on, over any number of merges, or when it ended."""
-    if not record.kind:
+    if record.shape != ENTITY:
         return ""
     events = lake.rows("links.identity_event", {"kind": record.kind, "event": ["merge", "end"]}).to_pylist()
     fates = {event["entity_id"]: event for event in sorted(events, key=lambda event: event["night"])}

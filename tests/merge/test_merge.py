@@ -17,12 +17,15 @@ from stdnum.cn import ric
 from jobs import merge
 from jobs.common.base.errors import UserError
 from jobs.common.model.records import ModelField, Record
+from jobs.common.model.shapes import DERIVED
 from jobs.common.run.authority import Authority, load_authority
 from jobs.common.run.conf import Conf
 from jobs.common.run.runs import all_runs
 from jobs.common.run.stage import Context
-from jobs.merge.events import add_entity, choose_statuses, derive_appeal
-from jobs.merge.stage import add_dwelling
+from jobs.merge.derived import ENTITIES, FACTS
+from jobs.merge.derived.appeal import derive as derive_appeal
+from jobs.merge.derived.neighbours import add_dwelling
+from jobs.merge.facts import add_entity, deduplicate
 from jobs.merge.survivorship import choose_fields, choose_values, mentioned_records
 from tests.support.town import Town, stage_log
 
@@ -36,7 +39,10 @@ FIELDS = (
     ModelField("phone", "phone", 3, "", ""),
 )
 PERSON = Record("resident", "resident", ("entity_id",), "", FIELDS, (), {})
-STATUS = Record("resident_status", None, ("system", "number"), "", (), (), {"resident_id": "resident"})
+STATUS = Record(
+    "resident_status", None, ("system", "number"), "", (), (), {"resident_id": "resident"},
+    deduplicate_by=("resident_id", "status_code", "start_date"),
+)  # fmt: skip
 # The police have the say, but not about phones.
 SAY = Authority(("police", "grid", "walk_in"), {"phone": ("grid", "walk_in", "police")})
 ID = "11010519491231002X"  # a woman's, born on 31 December 1949
@@ -223,7 +229,7 @@ def test_a_status_that_several_systems_record_stays_once(spark: Any) -> None:
     )
     given = spark.createDataFrame([row[:6] for row in STATUSES], columns)
     given = given.withColumn("object", lit("list")).withColumn("role", lit("person"))
-    found = choose_statuses(given, Authority(("civil_affairs", "health", "grid"), {})).toArrow().to_pylist()
+    found = deduplicate(given, STATUS, Authority(("civil_affairs", "health", "grid"), {})).toArrow().to_pylist()
     assert sorted((row["system"], row["source_key"], row["system_count"]) for row in found) == sorted(
         (row[0], row[1], row[6]) for row in STATUSES if row[6]
     )
@@ -262,7 +268,7 @@ def conf_with(authority: str) -> Any:
         yaml=lambda name: yaml.safe_load(authority),
         sources=["grid", "police", "forum"],
         refused_contracts={"walk_in": None},
-        model={PERSON.name: PERSON, STATUS.name: STATUS},
+        records={PERSON.name: PERSON, STATUS.name: STATUS},
     )
 
 
@@ -544,3 +550,8 @@ def test_every_status_has_its_resident_and_is_told_once(town: Town, desk: Desk) 
     assert given == expected
     assert {row["resident_id"] for row in statuses} <= {row["entity_id"] for row in town.rows("refined.resident")}
     assert max(row["system_count"] for row in statuses) > 1
+
+
+def test_each_derived_column_has_code_and_each_code_its_columns() -> None:
+    """The model is judged by the names alone, so both lists must be the same."""
+    assert {*FACTS, *ENTITIES} == set(DERIVED)

@@ -1,11 +1,12 @@
 """The model of our records, read from `conf/model/<record>.yml`: fields with type, level and meaning in two languages.
 
 Refuses: a file that is no YAML or says a key twice, a key that is missing, unknown or of the wrong kind, an unknown type,
-kind or level, a field without a meaning in both languages, a name given twice, a kind that no record describes.
+kind or level, a field without a meaning in both languages, a name given twice, a kind that no record describes, and a record
+that lacks what its shape needs.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +14,18 @@ from typing import Any, NoReturn
 from jobs.common.base.document import Document, Place, load_document
 from jobs.common.base.errors import UserError
 from jobs.common.base.suggestions import cut_short, suggest
+from jobs.common.model.shapes import (
+    ENTITY,
+    FACT,
+    FACT_KEY,
+    MEMBER,
+    RELATION,
+    Fault,
+    check_needs,
+    check_shape,
+    former_deduplication,
+    shape_of,
+)
 from jobs.common.model.types import TYPE_OF, TYPES
 from jobs.common.model.types.semantic_type import Implied, SemanticType
 
@@ -21,13 +34,13 @@ KINDS = {"resident": "居民", "household": "家庭户", "dwelling": "房屋", "
 ENDS = ("relation_code", "from_kind", "from_id", "to_kind", "to_id")
 
 _RECORD_KEYS = {"record": True, "kind": True, "title": True, "grain": True, "key": True, "fields": True}
-_RECORD_KEYS |= {"derived": False, "speaks_of": False, "pairs": False}  # those that may be left out
+_RECORD_KEYS |= dict.fromkeys(("shape", "derived", "speaks_of", "pairs", "deduplicate_by"), False)  # may be left out
 _FIELD_KEYS = {"name": True, "type": True, "level": True, "zh": True, "en": True, "codes": False, "refers": False}
 _PAIR_KEYS = {"relation": True, "from": True, "to": True}
 _LANGUAGES = {"zh": True, "en": True}
 _KINDS_OF_VALUE: dict[str, type] = {
-    **dict.fromkeys(("record", "name", "type", "codes", "refers", "relation", "from", "to"), str),
-    **dict.fromkeys(("key", "fields", "derived", "pairs"), list),
+    **dict.fromkeys(("record", "shape", "name", "type", "codes", "refers", "relation", "from", "to"), str),
+    **dict.fromkeys(("key", "fields", "derived", "pairs", "deduplicate_by"), list),
     "speaks_of": dict,
 }
 _WORDS: dict[type, str] = {str: "text", list: "a list", dict: "a block of keys"}
@@ -78,7 +91,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Record:
-    """One record type; `kind` names the entity it describes (None: it passes through, as in `speaks_of`)."""
+    """One record type; `kind` names the entity it describes, None if it is a relation or a fact.
+
+    `speaks_of`: column -> kind of the entity that the row of a fact names. `deduplicate_by`: of facts that agree in all of
+    these columns, the one of the strongest system stays.
+    """
 
     name: str
     kind: str | None
@@ -91,6 +108,19 @@ class Record:
     title: str = ""
     title_zh: str = ""
     grain_zh: str = ""
+    deduplicate_by: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> str:
+        return shape_of(self.kind, bool(self.pairs))
+
+    @property
+    def has_members(self) -> bool:
+        """Whether its pairs say who is a member of which household."""
+        return any(pair.relation == MEMBER for pair in self.pairs)
+
+    def derives(self, name: str) -> bool:
+        return any(field.name == name for field in self.derived)
 
     def field(self, name: str) -> ModelField:
         return next(field for field in self.fields + self.derived if field.name == name)
@@ -155,8 +185,15 @@ def _count(zh: str, en: str) -> ModelField:
 
 def load_model(files: Mapping[str, Path], shown: Mapping[Path, str] | None = None) -> dict[str, Record]:
     """Records by name, from file name -> path; `shown` is what messages call a path, where that is something else."""
+    records, faults = {}, []
     documents = {path: load_document(path, (shown or {}).get(path, str(path))) for _, path in sorted(files.items())}
-    records = {path: _read_record(document, path.stem) for path, document in documents.items()}
+    for path, document in documents.items():
+        try:
+            records[path] = _read_record(document, path.stem)
+        except UserError as error:
+            faults.append(str(error))
+    if faults:
+        raise UserError("\n".join(faults))
     kinds = {record.kind for record in records.values()}
     for path, record in records.items():
         ends = {f"pair {pair.relation}": end[0] for pair in record.pairs for end in (pair.from_end, pair.to_end)}
@@ -169,19 +206,10 @@ def load_model(files: Mapping[str, Path], shown: Mapping[Path, str] | None = Non
 
 def _read_record(file: Document, stem: str) -> Record:
     document = file.content
-    _check_keys(file, (), "the file does not describe a record", document, _RECORD_KEYS)
-    name, kind, key = document["record"], document["kind"], document["key"]
-    if name != stem:
-        _refuse(file, ("record",), "record", f"it is {cut_short(name)}, but the file is named {stem}")
-    if kind not in (None, name) or (kind and kind not in KINDS):
-        told = f"{cut_short(str(kind))} is none; write null or, in a record of its name, one of {', '.join(KINDS)}"
-        _refuse(file, ("kind",), "kind", told)
-    for part in ("title", "grain"):
-        _check_keys(file, (part,), part, document[part], _LANGUAGES)
-    fields, derived = (
-        tuple(_read_field(file, (part, index), entry) for index, entry in enumerate(document.get(part, [])))
-        for part in ("fields", "derived")
-    )
+    needed = _RECORD_KEYS | {"kind": not (isinstance(document, dict) and "shape" in document)}
+    _check_keys(file, (), "the file does not describe a record", document, needed)
+    _check_head(file, stem)
+    fields, derived = _read_fields(file, "fields"), _read_fields(file, "derived")
     pairs = tuple(_read_pair(file, ("pairs", index), entry) for index, entry in enumerate(document.get("pairs", [])))
     speaks_of = document.get("speaks_of", {})
     for column, spoken in speaks_of.items():
@@ -189,20 +217,10 @@ def _read_record(file: Document, stem: str) -> Record:
         if not isinstance(spoken, str):
             _refuse(file, ("speaks_of", column), column, "it must be text")
     names = [field.name for field in fields + derived] + list(speaks_of)
-    own = {"entity_id", "mention_count"} if kind else {*ENDS, "mention_count"} if pairs else {"system"}
-    for field in names:
-        if names.count(field) > 1 or field in own:
-            told = "the name is given twice" if field not in own else "every table has one"
-            _refuse(file, ("fields",), f"field {field}", told)
-    known = ["entity_id"] if kind else [*ENDS] if pairs else ["system", *(field.name for field in fields)]
-    for index, part in enumerate(key):
-        if part not in known:
-            told = f"{cut_short(str(part))} is no column of the key. {suggest(part, known)}"
-            _refuse(file, ("key", index), "key", told)
-    return Record(
-        name=name,
-        kind=kind,
-        key=tuple(key),
+    record = Record(
+        name=document["record"],
+        kind=document.get("kind"),
+        key=tuple(document["key"]),
         grain=document["grain"]["en"],
         fields=fields,
         derived=derived,
@@ -211,7 +229,55 @@ def _read_record(file: Document, stem: str) -> Record:
         title=document["title"]["en"],
         title_zh=document["title"]["zh"],
         grain_zh=document["grain"]["zh"],
+        deduplicate_by=tuple(document.get("deduplicate_by", former_deduplication(names))),
     )
+    _refuse_faults(file, check_shape(document.get("shape"), record, KINDS))
+    _check_columns(file, record, names)
+    _refuse_faults(file, check_needs(record))
+    return record
+
+
+def _refuse_faults(file: Document, faults: Iterable[Fault]) -> None:
+    told = [_describe(file, place, str(place[0]), what) for place, what in faults]
+    if told:
+        raise UserError("\n".join(told))
+
+
+def _check_head(file: Document, stem: str) -> None:
+    """Refuse a name that is not the file's, an unknown kind, and a title or grain that lacks a language."""
+    document = file.content
+    name, kind = document["record"], document.get("kind")
+    if name != stem:
+        _refuse(file, ("record",), "record", f"it is {cut_short(name)}, but the file is named {stem}")
+    is_known = kind is None or (kind == name and kind in KINDS)
+    if not is_known:
+        told = f"{cut_short(str(kind))} is none; write null or, in a record of its name, one of {', '.join(KINDS)}"
+        _refuse(file, ("kind",), "kind", told)
+    for part in ("title", "grain"):
+        _check_keys(file, (part,), part, document[part], _LANGUAGES)
+
+
+def _read_fields(file: Document, part: str) -> tuple[ModelField, ...]:
+    entries = file.content.get(part, [])
+    return tuple(_read_field(file, (part, index), entry) for index, entry in enumerate(entries))
+
+
+def _check_columns(file: Document, record: Record, names: list[str]) -> None:
+    """Refuse a name that is given twice or that every table of the shape has, and a key of unknown columns."""
+    head = {ENTITY: ["entity_id"], RELATION: [*ENDS], FACT: ["system"]}[record.shape]
+    counted = [] if record.shape == FACT else ["mention_count"]
+    for name in names:
+        if name in (*head, *counted):
+            _refuse(file, ("fields",), f"field {name}", "every table has one")
+        if names.count(name) > 1:
+            _refuse(file, ("fields",), f"field {name}", "the name is given twice")
+    known = [*FACT_KEY, *(field.name for field in record.fields)] if record.shape == FACT else head
+    for index, part in enumerate(record.key):
+        if part not in known:
+            told = f"{cut_short(str(part))} is no column of the key. {suggest(part, known)}"
+            _refuse(file, ("key", index), "key", told)
+    if not record.key:
+        _refuse(file, ("key",), "key", f"it is empty; a row is known by {', '.join(head)}")
 
 
 def _read_field(file: Document, at: Place, entry: Any) -> ModelField:
@@ -276,5 +342,9 @@ def _check_keys(file: Document, at: Place, place: str, entry: Any, keys: Mapping
 
 
 def _refuse(file: Document, at: Place, place: str, what: str) -> NoReturn:
+    raise UserError(_describe(file, at, place, what))
+
+
+def _describe(file: Document, at: Place, place: str, what: str) -> str:
     line = file.line(at)
-    raise UserError(f"{file.file}: {place}: {what}" + (f" (line {line})" if line else ""))
+    return f"{file.file}: {place}: {what}" + (f" (line {line})" if line else "")

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from jobs.common.model.records import ENDS, Pair
 
 End = tuple[str, str, str, str]  # system, object, kind, role
-MEMBER, SPOUSE, PARENT = "member", "spouse", "parent"
+SPOUSE, PARENT = "spouse", "parent"
 SOURCE_ROW = ["system", "object", "source_key"]
 HEAD = "02"
 _SPOUSES = ("10", "11", "12")

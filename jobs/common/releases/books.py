@@ -4,8 +4,8 @@ Per file: read = landed + quarantined + skipped. Per file and record: landed = n
 quarantined + not_applicable + late + held (a reopened row is among the changed); the same of rows that stand from earlier nights
 where the rules of an object have changed: standing = … Per record: current = previous + new +
 reopened - ended. Per kind: mentions = links, and entities = candidate = refined. Of relations: pairs = supporting + self +
-other_household, and candidate = stated + derived; of statuses: records = candidate + repeated; of appeals: records =
-candidate. All of them: candidate = refined.
+other_household, and candidate = stated + derived. Of facts: records = candidate, and if they are deduplicated records =
+candidate + repeated. All of them: candidate = refined.
 """
 
 from collections import defaultdict

@@ -10,6 +10,7 @@ from typing import Any
 from jobs.common.base.errors import UserError
 from jobs.common.base.suggestions import list_words
 from jobs.common.model.records import Record
+from jobs.common.model.shapes import FACT
 from jobs.common.run.conf import Conf
 
 _FILE = "conf/authority.yml"
@@ -43,7 +44,7 @@ def load_authority(conf: Conf, record: Record) -> Authority:
 
 
 def _check_orders(conf: Conf, record: Record, orders: Mapping[str, Any]) -> None:
-    chosen = {field.name for field in record.fields} if record.kind or record.pairs else set()
+    chosen = {field.name for field in record.fields} if record.shape != FACT else set()
     if unknown := set(orders) - {"default"} - chosen:
         why = f"has no field {list_words(unknown)}" if chosen else "is chosen by the row, not by the field"
         raise UserError(f"{_FILE}: {record.name} {why}")

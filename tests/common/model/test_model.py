@@ -9,6 +9,7 @@ import yaml
 from jobs.common.base.errors import UserError
 from jobs.common.model.codes import load_codes
 from jobs.common.model.records import KINDS, load_model, table_fields
+from jobs.common.model.shapes import check_derived
 from jobs.common.model.types import TYPE_OF
 from jobs.common.run.conf import Conf
 
@@ -194,3 +195,103 @@ def test_the_shipped_model_is_whole(conf: Conf) -> None:
                 assert found.level >= 3, f"{record.name}.{found.name}"
     assert conf.records["resident"].field("id_number").level == 4
     assert conf.records["resident_status"].field("status_code").level == 4
+
+
+# --- shapes -----------------------------------------------------------------------------------------------------------
+
+VISIT: dict[str, Any] = {
+    "record": "service_visit", "shape": "fact", "title": {"zh": "走访", "en": "visits"},
+    "grain": {"zh": "每次一行", "en": "one row per visit"}, "key": ["system", "number"],
+    "speaks_of": {"resident_id": "resident"},
+    "fields": [
+        {"name": "number", "type": "number", "level": 1, "zh": "编号", "en": "number"},
+        {"name": "visit_date", "type": "date", "level": 2, "zh": "日期", "en": "day"},
+    ],
+}  # fmt: skip
+SHAPES = {
+    "an unknown shape": (changed(VISIT, shape="event"), "shape: event is no shape."),
+    "a misspelt shape": (changed(VISIT, shape="fcat"), "shape: fcat is no shape. Did you mean `fact`?"),
+    "an entity without its kind": (
+        changed(without(RESIDENT, "kind"), shape="entity"), "kind: an entity needs its kind; write kind: resident",
+    ),
+    "an entity of a new kind": (
+        changed(VISIT, shape="entity"), "kind: match has no rules for the kind service_visit, only for resident, household",
+    ),
+    "a fact with a kind": (changed(RESIDENT, shape="fact"), "kind: a fact has no kind"),
+    "a relation without pairs": (changed(VISIT, shape="relation"), "pairs: a relation needs `pairs:`"),
+    "a fact with pairs": (changed(RELATION, shape="fact"), "pairs: only a relation has pairs"),
+    "a fact without a key": (changed(VISIT, key=[]), "key: it is empty; a row is known by system"),
+    "a fact with another key": (changed(VISIT, key=["system", "visit_date"]), "key: the key of a fact is [system, number]"),
+    "a fact without a number": (
+        changed(VISIT, fields=VISIT["fields"][1:]), "fields: a fact needs the field `number`",
+    ),
+    "a number that is a date": (
+        changed(VISIT, fields=[{**VISIT["fields"][0], "type": "date"}]), "field number: its type is date; write number or text",
+    ),
+    "an unknown column to deduplicate by": (
+        changed(VISIT, deduplicate_by=["resident_id", "visit_day"]),
+        "deduplicate_by: visit_day is no column of the record. Did you mean `visit_date`?",
+    ),
+    "a column to deduplicate by twice": (
+        changed(VISIT, deduplicate_by=["visit_date", "visit_date"]), "deduplicate_by: visit_date is named twice",
+    ),
+    "a word to deduplicate by": (changed(VISIT, deduplicate_by="visit_date"), "deduplicate_by must be a list"),
+    "entities that are deduplicated": (
+        changed(RESIDENT, deduplicate_by=["name"]), "deduplicate_by: only a fact is deduplicated, and this is an entity",
+    ),
+    "neither shape nor kind": (without(VISIT, "shape"), "the file does not describe a record: kind missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SHAPES)
+def test_a_record_has_what_its_shape_needs(tmp_path: Path, case: str) -> None:
+    document, sentence = SHAPES[case]
+    others = [other for other in (RESIDENT,) if other["record"] != document["record"]]
+    with pytest.raises(UserError) as refused:
+        load_model(write(tmp_path, *others, document))
+    lines = str(refused.value).splitlines()
+    assert sentence in lines[0]
+    assert all(line.startswith(f"{tmp_path / document['record']}.yml: ") for line in lines)
+
+
+def test_each_file_with_a_fault_has_its_line(tmp_path: Path) -> None:
+    bad = [changed(VISIT, shape="event"), changed(STATUS, key=["number"])]
+    with pytest.raises(UserError) as refused:
+        load_model(write(tmp_path, RESIDENT, *bad))
+    assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == [
+        f"{tmp_path}/resident_status.yml",
+        f"{tmp_path}/service_visit.yml",
+    ]
+
+
+def test_the_shape_of_a_file_without_the_word_follows_from_kind_and_pairs(tmp_path: Path) -> None:
+    model = load_model(write(tmp_path, RESIDENT, STATUS, RELATION, VISIT))
+    assert {name: record.shape for name, record in model.items()} == {
+        "relation": "relation",
+        "resident": "entity",
+        "resident_status": "fact",
+        "service_visit": "fact",
+    }
+
+
+def test_a_file_from_before_the_word_is_deduplicated_as_it_was(tmp_path: Path) -> None:
+    """Statuses that count their systems were deduplicated by three columns before a record could say so."""
+    more = [
+        {"name": "status_code", "type": "text", "level": 4, "zh": "类别", "en": "status"},
+        {"name": "start_date", "type": "date", "level": 3, "zh": "开始", "en": "first day"},
+    ]
+    count = {"name": "system_count", "type": "integer", "level": 1, "zh": "系统数", "en": "systems"}
+    counted = changed(STATUS, fields=STATUS["fields"] + more, derived=[count])
+    former = load_model(write(tmp_path, RESIDENT, counted))["resident_status"]
+    assert former.deduplicate_by == ("resident_id", "status_code", "start_date")
+    assert load_model(write(tmp_path, RESIDENT, STATUS))["resident_status"].deduplicate_by == ()
+    by_one = load_model(write(tmp_path, RESIDENT, changed(counted, deduplicate_by=["number"])))["resident_status"]
+    assert by_one.deduplicate_by == ("number",)
+
+
+def test_what_no_code_derives_is_told(tmp_path: Path) -> None:
+    derived = [{"name": "days", "type": "integer", "level": 1, "zh": "天数", "en": "days"}]
+    record = load_model(write(tmp_path, RESIDENT, changed(VISIT, derived=derived)))["service_visit"]
+    [(place, told)] = check_derived(record)
+    assert place == ("derived", 0, "name")
+    assert told.startswith("no code derives days;")

@@ -1,0 +1,24 @@
+"""What entities are derived from beside their own records."""
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """`dwellings`: mentions of dwellings. `heads`: `to_id`, `head_id`, `member_count`, unique by household."""
+
+    dwellings: DataFrame
+    heads: DataFrame
+
+
+def add_dwelling(chosen: DataFrame, dwellings: DataFrame) -> DataFrame:
+    """Adds `dwelling_id`, the dwelling that the row names whose address was chosen; keeps every row.
+
+    `dwellings`: mentions of dwellings.
+    """
+    named = dwellings.select(F.col("mention_id").alias("_mention"), F.col("entity_id").alias("dwelling_id"))
+    mention = F.md5(F.concat(F.lit("dwelling|"), F.col("row_of_address"), F.lit("|dwelling")))
+    return chosen.withColumn("_mention", mention).join(named, "_mention", "left")
