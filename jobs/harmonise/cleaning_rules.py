@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from jobs.common.base.code import code_hash
-from jobs.common.contracts.sources import SourceObject
+from jobs.common.contracts.sources import Column, SourceObject
 from jobs.common.intake.file_decisions import READ, withdrawn_files
 from jobs.common.intake.keyed_rows import fed_records
 from jobs.common.lake.tables import Lake
 from jobs.common.model.records import Record
 from jobs.common.run.conf import Conf
+
+FedPlace = tuple[str, str, str, str]  # system, object, record, role
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,16 @@ class RuleState:
 
 def rule_states(lake: Lake, conf: Conf, night: date) -> list[RuleState]:
     """The rules of every record and role that an object feeds, or has fed; objects of invalid contracts are left alone."""
-    before: dict[tuple[str, str, str, str], str | None] = {}
+    before, tried = _known_rules(lake, night)
+    now = _rules_now(lake, conf)
+    declared = {place[:2] for place in now}
+    former = {place for place, hash in before.items() if hash and place[:2] in declared}
+    return [RuleState(*place, before.get(place), now.get(place), place in tried) for place in sorted(former.union(now))]
+
+
+def _known_rules(lake: Lake, night: date) -> tuple[dict[FedPlace, str | None], set[FedPlace]]:
+    """The hash of each place before the night, and the places for which a run of the night has written another."""
+    before: dict[FedPlace, str | None] = {}
     tried = set()
     for row in sorted(lake.rows("ops.rules").to_pylist(), key=lambda row: row["night"]):
         place = row["system"], row["object"], row["record"], row["role"]
@@ -52,6 +63,10 @@ def rule_states(lake: Lake, conf: Conf, night: date) -> list[RuleState]:
             before[place] = row["rules_hash"]
         else:
             tried.add(place)
+    return before, tried
+
+
+def _rules_now(lake: Lake, conf: Conf) -> dict[FedPlace, str]:
     now = {}
     withdrawn, read = withdrawn_files(lake), _readings(lake)
     for obj in (obj for source in conf.sources.values() for obj in source.objects):
@@ -59,9 +74,7 @@ def rule_states(lake: Lake, conf: Conf, night: date) -> list[RuleState]:
         for record, role in fed_records(obj):
             if record in conf.records:
                 now[obj.system, obj.name, record, role] = rules_hash(conf, obj, conf.records[record], role, gone)
-    declared = {place[:2] for place in now}
-    places = {*now, *(place for place, hash in before.items() if hash and place[:2] in declared)}
-    return [RuleState(*place, before.get(place), now.get(place), place in tried) for place in sorted(places)]
+    return now
 
 
 def _readings(lake: Lake) -> dict[tuple[str, str], list[str]]:
@@ -74,19 +87,23 @@ def _readings(lake: Lake) -> dict[tuple[str, str], list[str]]:
 
 def rules_hash(conf: Conf, obj: SourceObject, record: Record, role: str, files: Collection[str] = ()) -> str:
     """Hash of all that decides how the object's rows become this record; `files` tells which were withdrawn or read anew."""
-    columns = [column for column in obj.columns if any((f.record, f.role) == (record.name, role) for f in column.feeds)]
-    fields = sorted({f.field for column in columns for f in column.feeds if (f.record, f.role) == (record.name, role)})
-    lists = sorted({name for field in record.fields if field.name in fields for name in field.code_lists})
+    columns = [column for column in obj.columns if _fields_fed(column, record, role)]
+    fields = {field for column in columns for field in _fields_fed(column, record, role)}
+    lists = {name for field in record.fields if field.name in fields for name in field.code_lists}
     parts = [
         obj.timezone,
         [[column.name, column.null_words] for column in obj.columns if column.primary_key],
         [repr(column) for column in columns],
         [repr(field) for field in record.fields],
-        [[name, hashlib.sha256(conf.path(f"codes/{name}.csv").read_bytes()).hexdigest()] for name in lists],
+        [[name, hashlib.sha256(conf.path(f"codes/{name}.csv").read_bytes()).hexdigest()] for name in sorted(lists)],
         code_hash("jobs.harmonise.stage"),  # whoever changes it may have changed what any value becomes
         *sorted(files),
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def _fields_fed(column: Column, record: Record, role: str) -> list[str]:
+    return [feed.field for feed in column.feeds if (feed.record, feed.role) == (record.name, role)]
 
 
 def write_rules(

@@ -6,6 +6,7 @@ Reads: `raw.*`, `ops.*`, and of objects under changed rules `harmonised.*`. Writ
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -17,7 +18,9 @@ from jobs.common.intake.keyed_rows import CELL, keyed_rows
 from jobs.common.intake.reprocessing import rows_to_reprocess
 from jobs.common.intake.whole import is_whole
 from jobs.common.lake.engine import run_concurrently
+from jobs.common.lake.tables import Lake
 from jobs.common.lake.versions import union_all
+from jobs.common.run.conf import Conf
 from jobs.common.run.stage import Context
 from jobs.harmonise.cleaning_rules import RuleState
 
@@ -43,26 +46,38 @@ class ObjectBatch:
 
 def batches_of_night(context: Context, rules: Sequence[RuleState]) -> list[ObjectBatch]:
     """The batch of every object that received a file tonight or whose rules have changed."""
-    lake, conf = context.lake, context.conf
-    delivered = {night.obj.raw_table: night for night in objects_of_night(lake, conf, context.run.night) if night.files}
-    landed = {place[:2] for place, file in known_files(lake).items() if file["night"] < context.run.night}
-    again = {(r.system, r.object) for r in rules if r.has_changed or r.was_tried} & landed
-    again |= {(row["system"], row["object"]) for row in fresh_decisions(lake, context.run.night, WITHDRAW, READ)}
+    night = context.run.night
+    delivered = {
+        found.obj.raw_table: found for found in objects_of_night(context.lake, context.conf, night) if found.files
+    }
+    again = _objects_to_clean_again(context, rules)
 
     def batch(obj: SourceObject) -> ObjectBatch | None:
-        own = [rule for rule in rules if (rule.system, rule.object) == (obj.system, obj.name)]
-        is_again = (obj.system, obj.name) in again
-        return batch_of_object(context, obj, delivered.get(obj.raw_table), [r.record for r in own] if is_again else [])
+        place = (obj.system, obj.name)
+        own = [rule.record for rule in rules if (rule.system, rule.object) == place]
+        return batch_of_object(context, obj, delivered.get(obj.raw_table), own if place in again else [])
 
-    objects = [obj for source in conf.sources.values() for obj in source.objects]
-    concerned = [obj for obj in objects if obj.raw_table in delivered or (obj.system, obj.name) in again]
+    concerned = [obj for obj in _objects(context.conf) if obj.raw_table in delivered or (obj.system, obj.name) in again]
     return [found for found in run_concurrently(batch, concerned) if found is not None]
+
+
+def _objects(conf: Conf) -> list[SourceObject]:
+    return [obj for source in conf.sources.values() for obj in source.objects]
+
+
+def _objects_to_clean_again(context: Context, rules: Sequence[RuleState]) -> set[tuple[str, str]]:
+    """Objects whose rows of earlier nights are cleaned anew: for other rules, or for decisions about their files."""
+    lake, night = context.lake, context.run.night
+    landed = {place[:2] for place, file in known_files(lake).items() if file["night"] < night}
+    under_new_rules = {(rule.system, rule.object) for rule in rules if rule.has_changed or rule.was_tried}
+    decided = {(row["system"], row["object"]) for row in fresh_decisions(lake, night, WITHDRAW, READ)}
+    return (under_new_rules & landed) | decided
 
 
 def batch_of_object(
     context: Context, obj: SourceObject, night: ObjectNight | None, again: Sequence[str]
 ) -> ObjectBatch | None:
-    """The batch of one object; None where it has no rows.
+    """The batch of one object; None if it has no rows.
 
     Args:
         context: of the run.
@@ -70,29 +85,46 @@ def batch_of_object(
         night: what it received tonight.
         again: the records for which rows that stand are cleaned anew, all that the object feeds or has fed; or none.
     """
-    lake, run_id = context.lake, context.run.run_id
-    tonight, whole = None, False
-    if night is not None:
-        tonight = lake.scratch(run_id, f"keyed-{obj.raw_table}", keyed_rows(lake, obj, night.files))
-        set_aside(context, obj, [file.file_id for file in night.counting], tonight)
-        whole = is_whole(lake, night)
-        if obj.mode == "snapshot" and night.counting and not whole:
-            context.log(
-                "harmonise", f"{obj.system} {obj.name}: the snapshot is not whole, so nothing of it ends tonight"
-            )
-    rows = [] if tonight is None else [tonight]
-    count = None
+    tonight = None if night is None else _rows_of_tonight(context, obj, night)
+    whole = night is not None and is_whole(context.lake, night)
+    if night is not None and not whole:
+        _tell_if_not_whole(context, obj, night)
+    standing, count = None, None
     if again and not whole:
-        set_aside_anew(context, obj, set() if night is None else {file.file_id for file in night.counting})
-        standing, count = rows_to_reprocess(lake, run_id, obj, again, context.run.night, tonight), 0
-        if standing is not None:
-            set_aside(context, obj, standing[1], standing[0], adds=True)
-            rows.append(standing[0])
-            count = standing[0].count()
-            context.log(
-                "harmonise", f"{obj.system} {obj.name}: rules or files changed, standing rows cleaned anew", rows=count
-            )
+        settled = set() if night is None else {file.file_id for file in night.counting}
+        set_aside_anew(context, obj, settled)
+        standing, count = _rows_of_earlier_nights(context, obj, again, tonight)
+    rows = [part for part in (tonight, standing) if part is not None]
     return ObjectBatch(obj, union_all(rows), whole or bool(again), count) if rows else None
+
+
+def _rows_of_tonight(context: Context, obj: SourceObject, night: ObjectNight) -> DataFrame:
+    """The rows of tonight's files with their keys; those without a usable key are set aside."""
+    keyed = keyed_rows(context.lake, obj, night.files)
+    tonight = context.lake.scratch(context.run.run_id, f"keyed-{obj.raw_table}", keyed)
+    set_aside(context, obj, [file.file_id for file in night.counting], tonight)
+    return tonight
+
+
+def _tell_if_not_whole(context: Context, obj: SourceObject, night: ObjectNight) -> None:
+    if obj.mode == "snapshot" and night.counting:
+        told = f"{obj.system} {obj.name}: the snapshot is not whole, so nothing of it ends tonight"
+        context.log("harmonise", told)
+
+
+def _rows_of_earlier_nights(
+    context: Context, obj: SourceObject, again: Sequence[str], tonight: DataFrame | None
+) -> tuple[DataFrame | None, int]:
+    """The rows that stand and are cleaned anew, and how many they are."""
+    found = rows_to_reprocess(context.lake, context.run.run_id, obj, again, context.run.night, tonight)
+    if found is None:
+        return None, 0
+    standing, files = found
+    set_aside(context, obj, files, standing, adds=True)
+    count = standing.count()
+    told = f"{obj.system} {obj.name}: rules or files changed, standing rows cleaned anew"
+    context.log("harmonise", told, rows=count)
+    return standing, count
 
 
 def set_aside(context: Context, obj: SourceObject, files: Sequence[str], keyed: DataFrame, adds: bool = False) -> None:
@@ -100,25 +132,36 @@ def set_aside(context: Context, obj: SourceObject, files: Sequence[str], keyed: 
 
     `adds` keeps what a file has there already: then `keyed` is only a part of its rows.
     """
-    lake = context.lake
-    unusable = keyed.where(F.col("state").isin("key_missing", "key_conflict"))
-    place = {"system": obj.system, "object": obj.name, "sheet": obj.sheet, "stage": "harmonise"}
-    by_file: dict[str, list[dict[str, object]]] = {file_id: [] for file_id in files}
-    names = [f"{CELL}{column.name}" for column in obj.columns]
-    for row in unusable.toArrow().to_pylist():
-        raw = json.dumps([row[name] for name in names], ensure_ascii=False)
-        position = {name: row[name] for name in _POSITION}
-        by_file[row["file_id"]].append({**place, **position, "reason": row["state"], "raw": raw})
+    by_file: dict[str, list[dict[str, Any]]] = {file_id: [] for file_id in files}
+    for row in _quarantined_rows(obj, keyed):
+        by_file[row["file_id"]].append(row)
     for file_id, rows in by_file.items():
-        # The same bytes may lie under several objects: a workbook with a sheet for each.
-        part = {"system": obj.system, "object": obj.name, "file_id": file_id, "stage": "harmonise"}
-        if adds:
-            numbers = {row["row_number"] for row in rows}
-            rows += [row for row in lake.rows("ops.quarantine", part).to_pylist() if row["row_number"] not in numbers]
-        lake.replace_part("ops.quarantine", lake.table_of("ops.quarantine", rows), part)
-    count = sum(map(len, by_file.values()))
+        _quarantine(context.lake, obj, file_id, rows, adds)
+    count = sum(len(rows) for rows in by_file.values())
     if count and not adds:
         context.log("harmonise", f"{obj.system} {obj.name}: rows set aside", quarantined=count)
+
+
+def _quarantined_rows(obj: SourceObject, keyed: DataFrame) -> list[dict[str, Any]]:
+    """Rows for `ops.quarantine`, one for each row without a usable key."""
+    place = {"system": obj.system, "object": obj.name, "sheet": obj.sheet, "stage": "harmonise"}
+    cells = [f"{CELL}{column.name}" for column in obj.columns]
+    found = []
+    for row in keyed.where(F.col("state").isin("key_missing", "key_conflict")).toArrow().to_pylist():
+        raw = json.dumps([row[cell] for cell in cells], ensure_ascii=False)
+        position = {name: row[name] for name in _POSITION}
+        found.append({**place, **position, "reason": row["state"], "raw": raw})
+    return found
+
+
+def _quarantine(lake: Lake, obj: SourceObject, file_id: str, rows: list[dict[str, Any]], adds: bool) -> None:
+    # The same bytes may lie under several objects: a workbook with a sheet for each.
+    part = {"system": obj.system, "object": obj.name, "file_id": file_id, "stage": "harmonise"}
+    kept: list[dict[str, Any]] = []
+    if adds:
+        numbers = {row["row_number"] for row in rows}
+        kept = [row for row in lake.rows("ops.quarantine", part).to_pylist() if row["row_number"] not in numbers]
+    lake.replace_part("ops.quarantine", lake.table_of("ops.quarantine", rows + kept), part)
 
 
 def set_aside_anew(context: Context, obj: SourceObject, settled: set[str]) -> None:

@@ -5,12 +5,13 @@ Refuses nothing: a value that could not be understood is null and an issue.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.common.contracts.sources import SourceObject
 from jobs.common.intake.file_decisions import files_read_anew, mark_worked_out, withdrawn_files
 from jobs.common.intake.keyed_rows import RECORD_KEY, fed_records, record_rows
 from jobs.common.lake.engine import run_concurrently
@@ -25,6 +26,16 @@ from jobs.harmonise.records import clean_records, list_issues, record_texts
 
 _ISSUE_KEY = ["system", "object", "file_id", "row_number", "record", "role", "field", "code"]
 _PLACE = ["system", "object", "file_id", "row_number", "role"]
+_OBJECT = ("system", "object")
+
+
+@dataclass(frozen=True)
+class View:
+    """An object's rows as a record sees them in one role: `record_rows`."""
+
+    obj: SourceObject
+    role: str
+    rows: DataFrame
 
 
 @dataclass(frozen=True)
@@ -48,17 +59,24 @@ def run(context: Context) -> None:
     lake, run_id, night = context.lake, context.run.run_id, context.run.night
     rules = rule_states(lake, context.conf, night)
     batches = batches_of_night(context, rules)
-    fed = []
-    for record in context.conf.records.values():
+    feeding = {record.name: batches_of_record(record, batches, rules) for record in context.conf.records.values()}
+    fed = [record for record in context.conf.records.values() if feeding[record.name]]
+
+    def harmonise(record: Record) -> DataFrame:
         own = [rule for rule in rules if rule.record == record.name]
-        places = {(rule.system, rule.object) for rule in own}
-        if feeding := [batch for batch in batches if batch.place in places]:
-            fed.append((record, feeding, own))
-    issues = run_concurrently(lambda work: harmonise_record(context, *work), fed)
+        return harmonise_record(context, record, feeding[record.name], own)
+
+    issues = run_concurrently(harmonise, fed)
     if issues:
         lake.merge("ops.issue", union_all(issues), run_id, is_computed=True)
     write_rules(lake, rules, night, {batch.place: batch.standing for batch in batches})
     mark_worked_out(lake, night, context.conf.sources)
+
+
+def batches_of_record(record: Record, batches: Sequence[ObjectBatch], rules: Sequence[RuleState]) -> list[ObjectBatch]:
+    """The batches of objects that feed the record, or have fed it."""
+    places = {(rule.system, rule.object) for rule in rules if rule.record == record.name}
+    return [batch for batch in batches if batch.place in places]
 
 
 def harmonise_record(
@@ -88,9 +106,8 @@ def harmonise_record(
 
 
 def find_first(context: Context, record: Record, batches: list[ObjectBatch]) -> Findings:
-    """All rows are new where the table is empty: the same as `find_changed`, which would compare them with nothing."""
-    views = [(batch, role, view.where("applies")) for batch, role, view in _views(record, batches)]
-    texts = [record_texts(view, record, batch.obj, role) for batch, role, view in views]
+    """All rows are new if the table is empty: the same as `find_changed`, which would compare them with nothing."""
+    texts = _texts_of(record, _applying(_views(record, batches)))
     cleaned = clean_records(union_all(texts).withColumn("state", F.lit("new")), record, context.conf)
     cleaned = context.lake.scratch(context.run.run_id, f"cleaned-{record.name}", cleaned)
     return Findings(record, cleaned, cleaned.where(F.lit(False)).select(*RECORD_KEY), False)
@@ -101,39 +118,71 @@ def find_changed(
 ) -> Findings:
     """Compare the rows with the state before the night and clean those that are new, changed or under new rules."""
     lake, run_id = context.lake, context.run.run_id
-    every = _views(record, batches)
-    views = [(batch, role, view.where("applies")) for batch, role, view in every]
-    hashed = [*RECORD_KEY, "row_hash"]
-    nothing = before.where(F.lit(False)).select(*hashed)
-    now = union_all([nothing, *(view.select(*hashed) for _, _, view in views)])
+    views = _views(record, batches)
+    applying = _applying(views)
     changed = [rule for rule in rules if rule.has_changed]
-    anew = _in_scope(((rule.system, rule.object, rule.role) for rule in changed), ("system", "object", "role"))
-    states = compare_states(before, now, RECORD_KEY, "row_hash").where((F.col("state") != "unchanged") | anew)
+    states = compare_rows(before, applying, changed)
     states = lake.scratch(run_id, f"states-{record.name}", states)
-    absent = states.where(F.col("state") == "absent")
-    # A row that came and says nothing of the record any longer ends it, whatever the export's mode.
-    silent = union_all([nothing, *(view.where("not applies").select(*hashed) for _, _, view in every)])
-    whole = _in_scope(batch.place for batch in batches if batch.ends_absent)
-    closed = absent.where(whole).unionByName(absent.where(~whole).join(silent, RECORD_KEY, "left_semi"))
-    closed = closed.select(*RECORD_KEY)
-    texts = [record_texts(view, record, batch.obj, role) for batch, role, view in views]
+    closed = ended_keys(states, before, views, batches)
+    texts = _texts_of(record, applying)
     if not texts:  # an object has ceased to feed the record, and no other has anything tonight
-        empty = {f"{f.name}__{part}": F.lit(None).cast("string") for f in record.fields for part in ("text", "code")}
-        cleaned = before.where(F.lit(False)).withColumns({"state": F.lit("new"), **empty})
-        return Findings(record, cleaned, closed, False)
+        return Findings(record, _no_rows(record, before), closed, False)
     worked = union_all(texts).join(states.where(F.col("state") != "absent"), RECORD_KEY)
     worked = lake.scratch(run_id, f"texts-{record.name}", worked)
     cleaned = lake.scratch(run_id, f"cleaned-{record.name}", clean_records(worked, record, context.conf))
     if changed:
-        withdrawn = withdrawn_files(lake)
-        gone = {file_id for batch in batches for file_id in withdrawn[batch.place]}
-        read = files_read_anew(lake, context.run.night)
-        moved = _in_scope(batch.place for batch in batches if read[batch.place])
-        cleaned = lake.scratch(run_id, f"settled-{record.name}", settle_same(cleaned, record, before, gone, moved))
+        settled = settle_same(cleaned, record, before, *_no_longer_placed(context, batches))
+        cleaned = lake.scratch(run_id, f"settled-{record.name}", settled)
     closed = closed.unionByName(cleaned.where(F.col("state") == "changed").select(*RECORD_KEY))
     # Computed once: what follows reads it several times, and a deep plan would be planned as often.
     closed = lake.scratch(run_id, f"closed-{record.name}", closed)
     return Findings(record, cleaned, closed, bool(changed))
+
+
+def compare_rows(before: DataFrame, views: Sequence[View], changed: Sequence[RuleState]) -> DataFrame:
+    """`RECORD_KEY` and `state` of each row that is new, changed, absent, or under changed rules."""
+    now = _hashes(before, [view.rows for view in views])
+    under_new_rules = _in_scope(((rule.system, rule.object, rule.role) for rule in changed), (*_OBJECT, "role"))
+    states = compare_states(before, now, RECORD_KEY, "row_hash")
+    return states.where((F.col("state") != "unchanged") | under_new_rules)
+
+
+def ended_keys(
+    states: DataFrame, before: DataFrame, views: Sequence[View], batches: Sequence[ObjectBatch]
+) -> DataFrame:
+    """`RECORD_KEY` of the versions that end by absence.
+
+    A row that came and says nothing of the record any longer ends it, whatever the export's mode.
+    """
+    absent = states.where(F.col("state") == "absent")
+    silent = _hashes(before, [view.rows.where("not applies") for view in views])
+    is_whole = _in_scope(batch.place for batch in batches if batch.ends_absent)
+    fallen_silent = absent.where(~is_whole).join(silent, RECORD_KEY, "left_semi")
+    return absent.where(is_whole).unionByName(fallen_silent).select(*RECORD_KEY)
+
+
+def _hashes(before: DataFrame, frames: Sequence[DataFrame]) -> DataFrame:
+    """Key and hash of all rows; of none with the columns of `before`."""
+    hashed = [*RECORD_KEY, "row_hash"]
+    nothing = before.where(F.lit(False)).select(*hashed)
+    return union_all([nothing, *(frame.select(*hashed) for frame in frames)])
+
+
+def _no_rows(record: Record, before: DataFrame) -> DataFrame:
+    """What cleaning gives, without a row."""
+    nothing = {"state": F.lit("new")}
+    for field in record.fields:
+        nothing[f"{field.name}__text"] = F.lit(None).cast("string")
+        nothing[f"{field.name}__code"] = F.lit(None).cast("string")
+    return before.where(F.lit(False)).withColumns(nothing)
+
+
+def _no_longer_placed(context: Context, batches: Sequence[ObjectBatch]) -> tuple[set[str], Column]:
+    """Files that were withdrawn, and whether a row is of an object whose files were read anew."""
+    withdrawn = withdrawn_files(context.lake)
+    read_anew = files_read_anew(context.lake, context.run.night)
+    gone = {file_id for batch in batches for file_id in withdrawn[batch.place]}
+    return gone, _in_scope(batch.place for batch in batches if read_anew[batch.place])
 
 
 def settle_same(
@@ -200,18 +249,27 @@ def issue_changes(context: Context, found: Findings, before: DataFrame, scope: C
     return changes.withColumnsRenamed({"valid_from": "opened", "valid_to": "closed"})
 
 
-def _views(record: Record, batches: list[ObjectBatch]) -> list[tuple[ObjectBatch, str, DataFrame]]:
+def _views(record: Record, batches: list[ObjectBatch]) -> list[View]:
     """Rows that speak for their key, for each object and role that feeds the record."""
-    speaks = F.col("state") == "chosen"
-    return [
-        (batch, role, record_rows(batch.rows, batch.obj, record.name, role).where(speaks))
-        for batch in batches
-        for fed, role in fed_records(batch.obj)
-        if fed == record.name
-    ]
+    found = []
+    for batch in batches:
+        roles = [role for fed, role in fed_records(batch.obj) if fed == record.name]
+        for role in roles:
+            rows = record_rows(batch.rows, batch.obj, record.name, role)
+            found.append(View(batch.obj, role, rows.where(F.col("state") == "chosen")))
+    return found
 
 
-def _in_scope(places: Iterable[tuple[str, ...]], columns: Sequence[str] = ("system", "object")) -> Column:
+def _applying(views: Sequence[View]) -> list[View]:
+    """Those rows that say something of the record."""
+    return [replace(view, rows=view.rows.where("applies")) for view in views]
+
+
+def _texts_of(record: Record, views: Sequence[View]) -> list[DataFrame]:
+    return [record_texts(view.rows, record, view.obj, view.role) for view in views]
+
+
+def _in_scope(places: Iterable[tuple[str, ...]], columns: Sequence[str] = _OBJECT) -> Column:
     scope = F.lit(False)
     for place in places:
         test = F.lit(True)

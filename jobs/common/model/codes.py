@@ -4,6 +4,8 @@ Reads: CSV in UTF-8 with the columns code, label, synonyms (separated by `|`). W
 Refuses: another header, a ragged or empty row, a code given twice, a word that stands for two codes.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from jobs.common.base.csv_file import read_rows, refuse_faults
@@ -23,37 +25,51 @@ def load_codes(path: Path) -> list[Code]:
     meanings: dict[str, tuple[str, int]] = {}  # word -> code it stands for, line that said so
     codes_seen: dict[str, int] = {}
     for line, cells in read_rows(path, HEADER):
-        place = f"{path.name}:{line}"
-        if len(cells) != len(HEADER):
-            faults.append(
-                f"{place}: the row has {len(cells)} cells instead of {len(HEADER)}. "
-                "Separate synonyms by |, and put a text that contains a comma in double quotes."
-            )
-            continue
-        code, label, *_ = cells
-        synonyms = tuple(word.strip() for word in cells[2].split("|")) if cells[2] else ()
-        if not code or not label:
-            faults.append(f"{place}: the {'code' if not code else 'label'} is empty. Fill it in or remove the row.")
-        elif code in codes_seen:
-            faults.append(
-                f"{place}: the code {code} is given twice, first on line {codes_seen[code]}. Keep one of them."
-            )
-        elif "" in synonyms:
-            faults.append(f"{place}: a synonym is empty. Remove the | that separates nothing.")
-        else:
-            for word in (code, label, *synonyms):
-                other, other_line = meanings.setdefault(word, (code, line))
-                if other != code:
-                    faults.append(
-                        f"{place}: `{word}` stands for two codes, {code} and {other} (line {other_line}). "
-                        "Remove it from one of them."
-                    )
+        found = _fault_of_row(cells, codes_seen)
+        if not found:
+            code, label, synonyms = cells[0], cells[1], _synonyms(cells[2])
+            found = _faults_of_words(line, code, (code, label, *synonyms), meanings)
             codes.append((code, label, synonyms))
-        codes_seen.setdefault(code, line)
+        faults += [f"{path.name}:{line}: {fault}" for fault in found]
+        if len(cells) == len(HEADER):
+            codes_seen.setdefault(cells[0], line)
     if not codes and not faults:
         faults.append(f"{path.name}: the list has no codes. Add at least one row.")
     refuse_faults(faults)
     return codes
+
+
+def _synonyms(cell: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in cell.split("|")) if cell else ()
+
+
+def _fault_of_row(cells: list[str], codes_seen: dict[str, int]) -> list[str]:
+    """Why the row is no code; empty if it is one."""
+    if len(cells) != len(HEADER):
+        return [
+            f"the row has {len(cells)} cells instead of {len(HEADER)}. "
+            "Separate synonyms by |, and put a text that contains a comma in double quotes."
+        ]
+    code, label, synonyms = cells
+    if not code or not label:
+        return [f"the {'code' if not code else 'label'} is empty. Fill it in or remove the row."]
+    if code in codes_seen:
+        return [f"the code {code} is given twice, first on line {codes_seen[code]}. Keep one of them."]
+    if "" in _synonyms(synonyms):
+        return ["a synonym is empty. Remove the | that separates nothing."]
+    return []
+
+
+def _faults_of_words(line: int, code: str, words: Iterable[str], meanings: dict[str, tuple[str, int]]) -> list[str]:
+    """Words that stand for another code already; the others are added to `meanings`."""
+    faults = []
+    for word in words:
+        other, other_line = meanings.setdefault(word, (code, line))
+        if other != code:
+            faults.append(
+                f"`{word}` stands for two codes, {code} and {other} (line {other_line}). Remove it from one of them."
+            )
+    return faults
 
 
 def value_to_code(path: Path) -> dict[str, str]:
@@ -66,10 +82,11 @@ def value_to_code(path: Path) -> dict[str, str]:
     """
     codes = load_codes(path)
     mapping = {word: code for code, label, synonyms in codes for word in (code, label, *synonyms)}
-    unpadded: dict[str, list[str]] = {}
+    unpadded: dict[str, list[str]] = defaultdict(list)
     for code, _, _ in codes:
-        if code.isascii() and code.isdigit() and code.startswith("0"):
-            unpadded.setdefault(code.lstrip("0") or "0", []).append(code)
-    return mapping | {
-        short: padded[0] for short, padded in unpadded.items() if short not in mapping and len(padded) == 1
-    }
+        if code.startswith("0") and code.isascii() and code.isdigit():
+            unpadded[code.lstrip("0") or "0"].append(code)
+    for short, padded in unpadded.items():
+        if len(padded) == 1:
+            mapping.setdefault(short, padded[0])
+    return mapping

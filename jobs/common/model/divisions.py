@@ -8,8 +8,9 @@ an office may have a list of its own.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from jobs.common.base.csv_file import read_rows
@@ -24,6 +25,9 @@ _NO_PLACES = ("市辖区", "县", "省直辖县级行政区划", "自治区直�
 _LEAST = 2  # characters of a name without its ending: 赵县 is not understood as 赵
 _COUNTY, _TOWNSHIP = 3, 4
 _LEVELS = tuple("123456789")
+# Endings that stand for one another, by level.
+Endings = dict[int, list[list[str]]]
+Words = dict[str, set[str]]  # word -> codes of the divisions that it stands for
 
 
 @dataclass(frozen=True)
@@ -93,40 +97,57 @@ def division_words(divisions_csv: Path, endings_csv: Path, names_csv: Path) -> d
     A word that stands for several divisions means the one inside the office's own counties, if there is just one; an
     office's own counties are those whose townships the list has.
     """
-    divisions = {row.code: row for row in load_divisions(divisions_csv)}
-    own = {row.code[:6] for row in divisions.values() if row.level >= _TOWNSHIP}
-    endings = _read_endings(endings_csv)
-    present: dict[str, set[str]] = defaultdict(set)
-    former: dict[str, set[str]] = defaultdict(set)
-    names = {row.code: _forms(row.name, endings[row.level]) for row in divisions.values() if row.name not in _NO_PLACES}
-    earlier: dict[str, list[str]] = defaultdict(list)
-    for value, code, kind in _read_names(names_csv):
-        if code not in names:
-            continue
-        if kind == "short":
-            names[code].append(value)
-        elif kind == "alias":
-            present[value].add(code)
-        elif kind == "former_name":
-            earlier[code] += _forms(value, endings[divisions[code].level])
-        else:
-            for word in _short_codes(value.ljust(12, "0")):
-                former[word].add(code)
-    for code in divisions:
-        for word in _short_codes(code):
-            present[word].add(code)
-    for code, forms in names.items():
-        before = ["", *_paths(divisions[code], divisions, names)]
-        for words, found in ((forms, present), (earlier[code], former)):
-            for word in words:
-                for path in before:
-                    found[path + word].add(code)
+    tree = {row.code: row for row in load_divisions(divisions_csv)}
+    named = _names_of(tree, _read_endings(endings_csv), _read_names(names_csv))
+    present: Words = defaultdict(set)
+    _add(present, named.aliases)
+    _add(present, ((word, code) for code in tree for word in _short_codes(code)))
+    former: Words = defaultdict(set)
+    _add(former, ((word, code) for value, code in named.former_codes for word in _short_codes(value.ljust(12, "0"))))
+    for code, forms in named.now.items():
+        paths = ["", *_paths(tree[code], tree, named.now)]
+        _add(present, ((path + form, code) for form, path in product(forms, paths)))
+        _add(former, ((path + form, code) for form, path in product(named.earlier[code], paths)))
+    own = {row.code[:6] for row in tree.values() if row.level >= _TOWNSHIP}
     return {word: _meaning(word, present, former, own) for word in {**present, **former}}
 
 
-def _read_endings(path: Path) -> dict[int, list[list[str]]]:
+@dataclass(frozen=True)
+class _Names:
+    """Names of divisions: the forms of those of now and of earlier, by code, and what is no part of a path, as (word, code)."""
+
+    now: dict[str, list[str]]
+    earlier: dict[str, list[str]]
+    aliases: list[tuple[str, str]]
+    former_codes: list[tuple[str, str]]
+
+
+def _names_of(tree: dict[str, Division], endings: Endings, listed: list[tuple[str, str, str]]) -> _Names:
+    """All names of the divisions that are places; those listed for others are left out."""
+    places = [row for row in tree.values() if row.name not in _NO_PLACES]
+    found = _Names({row.code: _forms(row.name, endings[row.level]) for row in places}, defaultdict(list), [], [])
+    for value, code, kind in listed:
+        if code not in found.now:
+            continue
+        if kind == "short":
+            found.now[code].append(value)
+        elif kind == "alias":
+            found.aliases.append((value, code))
+        elif kind == "former_name":
+            found.earlier[code] += _forms(value, endings[tree[code].level])
+        else:
+            found.former_codes.append((value, code))
+    return found
+
+
+def _add(found: Words, words: Iterable[tuple[str, str]]) -> None:
+    for word, code in words:
+        found[word].add(code)
+
+
+def _read_endings(path: Path) -> Endings:
     """Endings that stand for one another, by level."""
-    endings: dict[int, list[list[str]]] = defaultdict(list)
+    endings: Endings = defaultdict(list)
     for row in _parse(path, ["level", "endings"]):
         endings[_level(path, row)].append(row["endings"].split("|"))
     return endings
@@ -143,7 +164,7 @@ def _read_names(path: Path) -> list[tuple[str, str, str]]:
     return [(row["value"], row["code"], row["kind"]) for row in rows]
 
 
-def _meaning(word: str, present: dict[str, set[str]], former: dict[str, set[str]], own: set[str]) -> Meaning:
+def _meaning(word: str, present: Words, former: Words, own: set[str]) -> Meaning:
     now = present.get(word, set())
     # A code that is given anew means what it means now; a name may well be written by one who knows the old one.
     codes = now if now and word.isdigit() else now | former.get(word, set())
