@@ -54,7 +54,7 @@ with DAG("nightly", catchup=False, max_active_runs=1, max_active_tasks=2,
         chain(*(named.override(task_id=stage)(stage, run, source=source) for stage in ("extract", "land")))
 
     with TaskGroup("refine", prefix_group_id=False) as refine:
-        chain(*(run_stage.override(task_id=stage)(stage, run) for stage in ("harmonise", "match", "merge")))
+        chain(*(run_stage.override(task_id=stage)(stage, run) for stage in ("harmonise", "match", "merge", "analyse")))
     with TaskGroup("publish", prefix_group_id=False) as publish:
         approve = ApprovalOperator(
             task_id="approve",

@@ -11,6 +11,7 @@ import pyarrow.dataset as ds
 from jobs.audit.entity_books import entity_terms
 from jobs.audit.entries import FILE, entry
 from jobs.audit.held_books import held_terms
+from jobs.audit.product_books import product_terms
 from jobs.audit.row_books import row_terms
 from jobs.audit.state_books import state_terms
 from jobs.common.intake.deliveries import file_key, objects_of_night
@@ -29,6 +30,7 @@ def books_of_night(context: Context) -> list[dict[str, Any]]:
     states, records = state_terms(context, entries)
     entries += states
     entries += entity_terms(context, records)
+    entries += product_terms(context)
     head = {"run_id": context.run.run_id, "night": context.run.night}
     return [{**head, **row} for row in entries]
 

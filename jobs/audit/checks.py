@@ -4,6 +4,7 @@ Reads: `candidate.*`, `expectations/`. Writes nothing but scratch. Refuses nothi
 """
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.audit.flags import add_flags
+from jobs.audit.flags import add_flags, table_references
 from jobs.audit.rules import EXPECTATIONS
 from jobs.audit.suites import TOTALS, Rule, build_suite, is_about_rows, lets_nothing_through, load_suite
 from jobs.common.lake.engine import session
@@ -45,7 +46,9 @@ def audit_tables(context: Context) -> list[dict[str, Any]]:
     last = {name: entry["rows"] for name, entry in before.tables.items()} if before else {}
     verdicts = []
     for table in tables.values():
-        frame = add_flags(lake.read(f"candidate.{table.name}", versions[table.name]), table, entities, context.conf)
+        targets = {target: _values_of(context, target, versions) for target in table_references(table).values()}
+        frame = lake.read(f"candidate.{table.name}", versions[table.name])
+        frame = add_flags(frame, table, entities, context.conf, targets)
         # A suite asks its frame many times, of a table without rows for its columns and their number alone.
         if lake.is_empty(f"candidate.{table.name}"):
             frame = session().createDataFrame([], frame.schema)
@@ -59,6 +62,12 @@ def audit_tables(context: Context) -> list[dict[str, Any]]:
         }
         verdicts += [{**common, **verdict} for verdict in audit_table(context, table, frame, last.get(table.name))]
     return verdicts
+
+
+def _values_of(context: Context, target: str, versions: Mapping[str, int]) -> DataFrame:
+    """The values of a column, named as `table.column`, unique."""
+    table, _, column = target.partition(".")
+    return context.lake.read(f"candidate.{table}", versions[table]).select(column).distinct()
 
 
 def audit_table(

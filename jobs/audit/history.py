@@ -99,6 +99,8 @@ def measure(ledger: Entries, issues: Mapping[str, int]) -> dict[Metric, Figure]:
     records: Counter[tuple[str, str]] = Counter()
     held = {(row["system"], row["object"], row["file_id"]) for row in ledger if row["term"] == "held"}
     for row in ledger:
+        if row.get("equation"):
+            continue  # a product names its terms as it likes
         if row["record"] is None and (row["system"], row["object"], row["file_id"]) in held:
             continue  # what is held back says nothing of what is usual
         if row["record"] is None:

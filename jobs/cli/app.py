@@ -14,8 +14,7 @@ from jobs.common.base.workspace import Workspace, default_home, init_workspace, 
 from jobs.common.run.conf import current_conf
 from jobs.common.run.runs import parse_night
 from jobs.common.run.stage import guarded
-from jobs.read.books import COLUMNS as BOOK_COLUMNS
-from jobs.read.books import By, books_rows, print_books
+from jobs.read.books import By, books_rows, columns_of, print_books
 from jobs.read.output import Format, messages, print_rows
 
 app = typer.Typer(
@@ -91,7 +90,7 @@ def books(
     if format is Format.table:
         print_books(rows)
     else:
-        print_rows(rows, format, BOOK_COLUMNS)
+        print_rows(rows, format, columns_of(rows))
     if any(not row["closes"] for row in rows):
         raise typer.Exit(3)
 

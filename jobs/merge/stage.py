@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.lake.versions import current, difference, union_all
+from jobs.common.lake.versions import current, make_equal, union_all
 from jobs.common.model.records import Record
 from jobs.common.model.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
 from jobs.common.model.shapes import FACT, RELATION
@@ -173,10 +173,8 @@ def write_candidate(context: Context, record: Record, target: DataFrame, touched
     `touched` (`kind`, `entity_id`) are the entities that `target` is about, None where it is all of them.
     """
     lake, run_id, name = context.lake, context.run.run_id, f"candidate.{record.name}"
-    if lake.is_empty(name):
-        return lake.merge(name, target.withColumn("_op", F.lit("upsert")), run_id, is_computed=True)
-    declared, known = lake.declared[name], lake.read(name)
+    known = None
     if touched is not None:
         own = touched.where(F.col("kind") == record.name).select("entity_id")
-        known = known.join(own, "entity_id", "left_semi")
-    return lake.merge(name, difference(known, target, declared.key, declared.names), run_id)
+        known = lake.read(name).join(own, "entity_id", "left_semi")
+    return make_equal(lake, name, target, run_id, known)

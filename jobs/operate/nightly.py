@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from jobs import audit, extract, finish, harmonise, land, match, merge, release, start
+from jobs import analyse, audit, extract, finish, harmonise, land, match, merge, release, start
+from jobs.analyse.catalogue import product_faults
 from jobs.audit.rules import suite_faults
 from jobs.common.base.errors import UserError
 from jobs.common.base.workspace import Workspace
@@ -17,8 +18,19 @@ from jobs.common.lake.faults import heal
 from jobs.common.run.conf import current_conf
 from jobs.common.run.conf_check import check_conf
 from jobs.common.run.runs import CLI, all_runs, check_clock, close_run, lock, open_run, tonight
-from jobs.common.run.stage import Context, open_context, open_lake, timed
+from jobs.common.run.stage import PER_SOURCE, STAGES, Context, open_context, open_lake, timed
 from jobs.read.output import messages
+
+_WORK: dict[str, Callable[..., None]] = {
+    "extract": extract.run,
+    "land": land.run,
+    "harmonise": harmonise.run,
+    "match": match.run,
+    "merge": merge.run,
+    "analyse": analyse.run,
+    "audit": audit.run,
+    "release": release.run,
+}
 
 
 def run_night(workspace: Workspace, named: date | None = None) -> dict[str, Any]:
@@ -65,7 +77,7 @@ def _check_conf(workspace: Workspace) -> None:
     """Raise UserError before anything is written if a file of the configuration or a suite would be refused later."""
     conf = current_conf(workspace)
     check_conf(conf)
-    for fault in suite_faults(conf.tables):
+    for fault in (*product_faults(conf), *suite_faults(conf.tables)):
         raise UserError(fault)
 
 
@@ -118,16 +130,13 @@ def list_steps(context: Context) -> list[tuple[str, Callable[[], None]]]:
     """Stages of a run in their order, each with the label under which its seconds are kept."""
     sources = [] if context.plan["nothing_new"] else context.plan["sources"]
     steps: list[tuple[str, Callable[[], None]]] = []
-    for stage, work in (("extract", extract.run), ("land", land.run)):
-        steps += [(f"{stage}.{source}", _bind(work, context, source)) for source in sources]
-    whole: tuple[tuple[str, Callable[[Context], None]], ...] = (
-        ("harmonise", harmonise.run),
-        ("match", match.run),
-        ("merge", merge.run),
-        ("audit", audit.run),
-        ("release", release.run),
-    )
-    return steps + [(stage, _bind(work, context)) for stage, work in whole]
+    for stage in STAGES:
+        work = _WORK[stage]
+        if stage in PER_SOURCE:
+            steps += [(f"{stage}.{source}", _bind(work, context, source)) for source in sources]
+        else:
+            steps.append((stage, _bind(work, context)))
+    return steps
 
 
 def _bind(work: Callable[..., None], *arguments: object) -> Callable[[], None]:

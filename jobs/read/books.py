@@ -82,11 +82,17 @@ def balance_row(run_id: str, balance: Balance, names: dict[tuple[str, str, str],
         "file_id": balance.file_id,
         "record": balance.record,
         "equation": balance.equation,
-        **{term: balance.terms.get(term) for term in TERMS},
+        **{term: balance.terms.get(term) for term in dict.fromkeys((*TERMS, *balance.terms))},
         "left": balance.left,
         "right": balance.right,
         "closes": balance.closes,
     }
+
+
+def columns_of(rows: list[dict[str, Any]]) -> list[str]:
+    """`COLUMNS`, and before the sums the terms that only products have."""
+    more = sorted({name for row in rows for name in row} - set(COLUMNS))
+    return [*COLUMNS[:-3], *more, *COLUMNS[-3:]]
 
 
 def print_books(rows: list[dict[str, Any]]) -> None:

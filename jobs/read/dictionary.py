@@ -1,6 +1,6 @@
 """`jiceng dictionary`: what the released tables hold, for reading, as a page, and as data contracts of our own.
 
-Reads: `conf/model/`, `conf/codes/`. Writes: the files asked for. Refuses: a table that the model does not know.
+Reads: `conf/model/`, `conf/products/`, `conf/codes/`. Writes: the files asked for. Refuses: a table that the model does not know.
 """
 
 from collections.abc import Iterable, Sequence
@@ -53,7 +53,7 @@ def dictionary_rows(conf: Conf, table: str | None = None) -> list[dict[str, Any]
                     "type": field.sql_type,
                     "level": field.level,
                     "codes": f"{name} ({sizes[name]})" if name else None,
-                    "refers": field.refers and f"{field.refers}.entity_id",
+                    "refers": field.target,
                     "required": field.required,
                     "zh": field.zh,
                     "en": field.en,
@@ -145,6 +145,6 @@ def _property(table: ModelTable, field: ModelField, lists: dict[str, list[Code]]
         described |= {"primaryKey": True, "primaryKeyPosition": table.key.index(field.name) + 1}
     if name and len(lists[name]) <= _FEW:
         described["enum"] = [{"value": code, "label": label} for code, label, _ in lists[name]]
-    if field.refers:
-        described["relationships"] = [{"type": "foreignKey", "to": f"{field.refers}.entity_id"}]
+    if field.target:
+        described["relationships"] = [{"type": "foreignKey", "to": field.target}]
     return described

@@ -162,8 +162,9 @@ def _values(table: ModelTable, field: ModelField, shown: set[str]) -> str:
     if name:
         told.append(f'<a href="#codes-{name}">代码表 {name}</a>')
     if field.refers:
-        words = f"{KINDS[field.refers]} {field.refers}"
-        told.append(f'<a href="#{field.refers}">{words}</a>' if field.refers in shown else words)
+        name = field.refers.partition(".")[0]
+        words = f"{KINDS[name]} {name}" if name in KINDS else field.refers
+        told.append(f'<a href="#{name}">{words}</a>' if name in shown else words)
     if table.has_pairs and field.name in ENDS and field.name.endswith("_id"):
         told.append(_both("该类别的主体", "entity of that kind"))
     if field.required:

@@ -12,10 +12,12 @@ is said.
 
 from typing import Any
 
+from jobs.analyse.catalogue import read_module
 from jobs.common.base.errors import UserError
 from jobs.common.base.file_names import MASK, shown
 from jobs.common.base.workspace import Workspace
 from jobs.common.lake.tables import Lake
+from jobs.common.model.model_table import ModelTable
 from jobs.common.model.records import ModelField, Record, table_fields
 from jobs.common.model.shapes import ENTITY, FACT, RELATION, RELATION_KEY
 from jobs.common.releases.releases import Release, find_release
@@ -60,15 +62,18 @@ def explain(
     run = next(run for run in all_runs(lake) if run.run_id == release.run_id)
     conf = snapshot_conf(workspace, run.config_hash)
     lake = open_lake(workspace, conf)
-    if kind not in conf.records:
-        raise UserError(f"{kind!r} is no table; there are {', '.join(conf.records)}")
-    record = conf.records[kind]
-    known = explained_fields(record)
+    if kind not in conf.tables:
+        raise UserError(f"{kind!r} is no table; there are {', '.join(conf.tables)}")
+    table = conf.tables[kind]
+    known = explained_fields(table.record) if table.record else table.columns
     fields = [f for f in known if field in (None, f.name)]
     if not fields:
         raise UserError(f"{kind} has no field {field}; it has {', '.join(f.name for f in known)}")
-    released = _released_row(lake, release, record, identifier)
-    found = explain_rows(lake, conf, release, record, fields, [released])
+    released = _released_row(lake, release, table, identifier)
+    if table.record:
+        found = explain_rows(lake, conf, release, table.record, fields, [released])
+    else:
+        found = explain_product(table, fields, released)
     # By place: the same bytes may have come under another name elsewhere.
     names = {file_place(row): shown(row["name"], row["file_id"]) for row in lake.rows("ops.file").to_pylist()}
     levels = {f.name: f.level for f in fields}
@@ -99,27 +104,41 @@ def explain_rows(
     return explain_them(lake, conf, release, record, fields, released)
 
 
-def _released_row(lake: Lake, release: Release, record: Record, identifier: str) -> dict[str, Any]:
-    key = RELATION_KEY if record.shape == RELATION else record.key
+def explain_product(table: ModelTable, fields: list[ModelField], released: dict[str, Any]) -> list[dict[str, Any]]:
+    """The fields of a row that is computed: from which tables and files of `conf/`."""
+    reads = read_module(table.name)
+    files = [f"conf/{pattern}" for pattern in reads.patterns]
+    rule = f"computed from {', '.join([*reads.tables, *files])}"
+    found = []
+    for field in fields:
+        value = released[field.name]
+        state = "empty" if value is None else "derived"
+        found.append({"field": field.name, "value": value, "state": state, "rule": rule})
+    return found
+
+
+def _released_row(lake: Lake, release: Release, table: ModelTable, identifier: str) -> dict[str, Any]:
+    key = RELATION_KEY if table.has_pairs else table.key
     values = tuple(identifier.split("/", len(key) - 1))
     if len(values) != len(key):
-        example = "member/R1/H1" if record.shape == RELATION else "police/123"
-        raise UserError(f"name a {record.name} as {'/'.join(key)}, for example {example}")
+        example = "member/R1/H1" if table.has_pairs else "police/123"
+        told = f", for example {example}" if table.record else ""
+        raise UserError(f"name a {table.name} as {'/'.join(key)}{told}")
     where = dict(zip(key, values, strict=True))
-    rows = lake.arrow(f"refined.{record.name}", release.tables[record.name]["version"], where).to_pylist()
+    rows = lake.arrow(f"refined.{table.name}", release.tables[table.name]["version"], where).to_pylist()
     if not rows:
         raise UserError(
-            f"release {release.release_id} has no {record.name} {identifier}{_redirect(lake, record, identifier)}"
+            f"release {release.release_id} has no {table.name} {identifier}{_redirect(lake, table, identifier)}"
         )
     row: dict[str, Any] = rows[0]
     return row
 
 
-def _redirect(lake: Lake, record: Record, identifier: str) -> str:
+def _redirect(lake: Lake, table: ModelTable, identifier: str) -> str:
     """What became of an id that is no longer there: where it goes on, over any number of merges, or when it ended."""
-    if record.shape != ENTITY:
+    if not table.kind:
         return ""
-    events = lake.rows("links.identity_event", {"kind": record.kind, "event": ["merge", "end"]}).to_pylist()
+    events = lake.rows("links.identity_event", {"kind": table.kind, "event": ["merge", "end"]}).to_pylist()
     fates = {event["entity_id"]: event for event in sorted(events, key=lambda event: event["night"])}
     if identifier not in fates:
         return ""

@@ -60,6 +60,7 @@ def close_books(context: Context, release: Release) -> None:
             "record": name,
             "term": "refined",
             "rows": lake.count_rows(f"refined.{name}", entry["version"]),
+            "equation": None,
         }
         for name, entry in sorted(release.tables.items())
     ]

@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame
 from jobs import audit, release
 from jobs.audit import checks
 from jobs.audit.checks import check_rules
-from jobs.audit.flags import add_flags, flag_names
+from jobs.audit.flags import add_flags, flag_names, table_references
 from jobs.audit.loading import put_off
 from jobs.audit.rules import EXPECTATIONS
 from jobs.audit.suites import Rule, build_suite, load_suite
@@ -80,6 +80,8 @@ CLEAN: dict[str, dict[str, Any]] = {
         "system": "forum", "number": "1", "user": "A1", "subject": "灯", "text": "灯坏了", "asked_at": NOON, "likes": 0,
         "dislikes": 0, "replied_at": LATER, "reply": "已修", "label": "城建", "days_to_reply": 1, "is_repeated_text": False,
     },
+    "code": {"list": "sex", "code": "1", "zh": "男", "en": None},
+    "division": {"code": "320000000000", "name": "江苏省", "level": 1, "parent": None, "path": "江苏省"},
 }  # fmt: skip
 # What a second row has in the place of a clean value that is its own; nothing else may repeat the first.
 SECOND: dict[str, dict[str, Any]] = {
@@ -92,6 +94,8 @@ SECOND: dict[str, dict[str, Any]] = {
     "relation": {"relation_code": "owner", "to_kind": "dwelling", "to_id": D1, "family_code": None, "end_date": None},
     "resident_status": {"number": "2", "start_date": None, "end_date": None, "amount_yuan": None},
     "appeal": {"number": "2", "replied_at": None, "days_to_reply": None, "likes": None, "label": None},
+    "code": {"code": "2"},
+    "division": {"code": "320100000000", "name": "南京市", "level": 2, "parent": "320000000000", "path": "江苏省/南京市"},
 }  # fmt: skip
 # What a third one has, before it is spoilt.
 THIRD: dict[str, dict[str, Any]] = {
@@ -102,6 +106,8 @@ THIRD: dict[str, dict[str, Any]] = {
     "relation": {"relation_code": "spouse", "to_kind": "resident", "to_id": R2},
     "resident_status": {"number": "3", "status_code": "31"},
     "appeal": {"number": "3"},
+    "code": {"list": "marital"},
+    "division": {"code": "320102000000", "parent": "320100000000"},
 }
 # Rule -> how the third row differs from a clean one of its own.
 UNIQUE, SET, REGEX = (
@@ -196,6 +202,20 @@ BAD: dict[str, dict[str, dict[str, Any]]] = {
         "expect_column_values_to_be_between(likes)": {"likes": -1},
         "expect_column_values_to_be_between(dislikes)": {"dislikes": -1},
     },
+    "code": {
+        f"{TOGETHER}(list, code)": {"list": "sex"},
+        f"{FILLED}(list)": {"list": None},
+        f"{FILLED}(code)": {"code": None},
+        f"{FILLED}(zh)": {"zh": None},
+    },
+    "division": {
+        f"{UNIQUE}(code)": {"code": "320000000000"},
+        f"{FILLED}(code)": {"code": None},
+        f"{FILLED}(name)": {"name": None},
+        f"{BETWEEN}(level)": {"level": 0},
+        f"{FILLED}(path)": {"path": None},
+        f"{SET}(parent_exists)": {"parent": "320199000000"},
+    },
 }  # fmt: skip
 
 
@@ -216,7 +236,9 @@ def table_of(spark: Any, table: str, *changes: dict[str, Any]) -> DataFrame:
     schema = ", ".join(f"{column.name} {column.type}" for column in declared.columns)
     frame = spark.createDataFrame([tuple(row[name] for name in declared.names) for row in rows], schema)
     entities = spark.createDataFrame(ENTITIES, "kind string, entity_id string")
-    flagged = add_flags(frame, CONF.tables[table], entities, CONF)
+    own = {f"{table}.{column.name}": frame.select(column.name).distinct() for column in declared.columns}
+    targets = {target: own[target] for target in table_references(CONF.tables[table]).values()}
+    flagged = add_flags(frame, CONF.tables[table], entities, CONF, targets)
     assert sorted(flagged.columns) == sorted(columns_of(table))
     return flagged
 

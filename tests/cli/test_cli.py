@@ -28,7 +28,9 @@ pytestmark = [pytest.mark.xdist_group("town"), pytest.mark.nights]
 pytest_plugins = ["tests.support.town_fixtures"]
 
 FIRST, LAST = "2026-01-01.1", "2026-01-03.1"
-TABLES = ["appeal", "dwelling", "household", "organisation", "relation", "resident", "resident_status"]
+TABLES = [
+    "appeal", "code", "division", "dwelling", "household", "organisation", "relation", "resident", "resident_status",
+]  # fmt: skip
 
 
 def paths_of(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

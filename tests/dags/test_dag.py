@@ -8,11 +8,13 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobs.common.run.stage import STAGES
 from tests.support.constants import REPOSITORY
 
 FILES = sorted((REPOSITORY / "dags").glob("*.py"))
@@ -96,7 +98,8 @@ def test_nightly_tasks_follow_the_way_of_the_data(nightly: dict[str, Any]) -> No
         "deliver.land": ["harmonise"],
         "harmonise": ["match"],
         "match": ["merge"],
-        "merge": ["audit"],
+        "merge": ["analyse"],
+        "analyse": ["audit"],
         "audit": ["gate"],
         "gate": ["approve"],
         "approve": ["release"],
@@ -107,6 +110,15 @@ def test_nightly_tasks_follow_the_way_of_the_data(nightly: dict[str, Any]) -> No
     downstream = {name: task["downstream"] for name, task in nightly["tasks"].items()}
     assert {"deliver.extract", "finish"} <= set(downstream.pop("start"))
     assert downstream == expected
+
+
+def test_nightly_has_the_stages_of_a_night_in_their_order(nightly: dict[str, Any]) -> None:
+    """The DAG cannot import the list that `jiceng run` goes by."""
+    after = {name.removeprefix("deliver."): task["downstream"] for name, task in nightly["tasks"].items()}
+    beside = {"start", "gate", "approve", "finish"}
+    assert {name for name in after if not name.startswith("announce_")} - beside == set(STAGES)
+    for stage, following in pairwise(STAGES[:-1]):
+        assert [name.removeprefix("deliver.") for name in after[stage]] == [following]
 
 
 def test_release_waits_for_the_answer_where_somebody_is_asked(nightly: dict[str, Any]) -> None:
@@ -120,7 +132,7 @@ def test_each_part_of_the_night_is_a_group(nightly: dict[str, Any]) -> None:
     assert {name: group for name, group in groups.items() if not name.startswith("announce_")} == {
         "start": None, "finish": None,
         "deliver.extract": "deliver", "deliver.land": "deliver",
-        "harmonise": "refine", "match": "refine", "merge": "refine",
+        "harmonise": "refine", "match": "refine", "merge": "refine", "analyse": "refine",
         "audit": "publish", "gate": "publish", "approve": "publish", "release": "publish",
     }  # fmt: skip
     assert {group for name, group in groups.items() if name.startswith("announce_")} == {"tell"}

@@ -36,7 +36,9 @@ FIRST, SECOND = date(2026, 1, 1), date(2026, 1, 2)
 RESIDENTS, SEED = 60, 1  # night 2 of it has changed, ended and new rows, rows set aside and a refused file
 INSTANTS = 20
 _PAUSE = 0.3  # seconds between two looks of a reader: enough of the machine is left for the run
-TABLES = sorted(path.stem for path in (REPOSITORY / "conf" / "model").glob("*.yml"))  # all that are released
+TABLES = sorted(
+    path.stem for part in ("model", "products") for path in (REPOSITORY / "conf" / part).glob("*.yml")
+)  # all
 NOTHING = None
 
 Say = Callable[[str], None]

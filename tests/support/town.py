@@ -21,7 +21,7 @@ import openpyxl
 import polars as pl
 from openpyxl.utils.escape import unescape
 
-from jobs import extract, harmonise, land, match, merge, start
+from jobs import start
 from jobs.cli import main
 from jobs.common.base.workspace import Workspace
 from jobs.common.contracts.sources import SourceObject
@@ -29,6 +29,7 @@ from jobs.common.lake.tables import Lake
 from jobs.common.run.conf import Conf, current_conf
 from jobs.common.run.runs import CLI
 from jobs.common.run.stage import open_lake
+from jobs.operate.nightly import list_steps
 
 
 @dataclass(frozen=True)
@@ -191,11 +192,10 @@ def work_until_audit(town: Town, night: date) -> None:
     """Hand a night over and run its stages up to the candidates, as `jiceng run` would, and stop there."""
     shutil.copytree(town.samples / str(night), town.workspace.inbox, dirs_exist_ok=True)
     context = start.run(town.workspace, night, CLI)
-    for stage in (extract, land):
-        for source in context.plan["sources"]:
-            stage.run(context, source)
-    for work in (harmonise.run, match.run, merge.run):
-        work(context)
+    for stage, work in list_steps(context):
+        if stage == "audit":
+            return
+        work()
 
 
 def build_town(base: Path, residents: int, seed: int, nights: int) -> Town:

@@ -123,6 +123,8 @@ _STATIC = (
         Column("sheet", "string", "sheet of the file"),
         Column("record", "string", "record (with @role where it is not the person); null for a file's own terms"),
         _key("term", "term of the books"), _key("rows", "count", "bigint"),
+        # Nothing that the key does not tell; left out, so that books of before have the fingerprint that they had.
+        Column("equation", "string", "of a product's term: the equation it stands in", volatile=True),
     )),
     Table("ops.profile", "How the columns of the candidates are filled; counts only.",
           ("run_id", "table_name", "field", "code"), (

@@ -10,7 +10,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.lake.tables import row_hash
+from jobs.common.lake.tables import Lake, row_hash
 
 
 def union_all(frames: Sequence[DataFrame]) -> DataFrame:
@@ -85,6 +85,18 @@ def difference(actual: DataFrame, target: DataFrame, key: Sequence[str], columns
     upserts = target.join(known, same_key & (F.col("a._hash") == F.col("b._hash")), "left_anti").drop("_hash")
     deletes = known.join(target, same_key, "left_anti").drop("_hash")
     return upserts.withColumn("_op", F.lit("upsert")).unionByName(deletes.withColumn("_op", F.lit("delete")))
+
+
+def make_equal(lake: Lake, name: str, target: DataFrame, run_id: str, known: DataFrame | None = None) -> int:
+    """Bring a table to `target`, which is cheap to read twice, in one commit; returns the rows that differed.
+
+    `known` are the rows of the table that `target` is about, None if it is about all of them.
+    """
+    if lake.is_empty(name):
+        return lake.merge(name, target.withColumn("_op", F.lit("upsert")), run_id, is_computed=True)
+    declared = lake.declared[name]
+    actual = lake.read(name) if known is None else known
+    return lake.merge(name, difference(actual, target, declared.key, declared.names), run_id)
 
 
 def _same(tests: list[Column]) -> Column:

@@ -48,6 +48,11 @@ class Meaning:
     issue: str | None  # a code of conf/reasons.yml
 
 
+def list_names(files: Iterable[str]) -> list[str]:
+    """Names of the code lists among the files of conf/codes; those of divisions have another form."""
+    return sorted({file.removesuffix(".csv") for file in files} - set(LISTS))
+
+
 def load_divisions(path: Path) -> list[Division]:
     """The tree, in the order of the file.
 

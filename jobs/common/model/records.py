@@ -52,7 +52,8 @@ _END = re.compile("([a-z][a-z0-9_]*)@([a-z][a-z0-9_]*)")
 class ModelField:
     """One field of a record: semantic type, classification level 1-4, meaning in two languages.
 
-    `codes` names its list of codes, `refers` the kind whose entity its value is; a required one is never null.
+    `codes` names its list of codes, `refers` the kind whose entity its value is, or of a product a `table.column`; a
+    required one is never null.
     """
 
     name: str
@@ -67,6 +68,11 @@ class ModelField:
     @property
     def semantic(self) -> SemanticType:
         return TYPE_OF[self.type]
+
+    @property
+    def target(self) -> str | None:
+        """Table and column that hold all its values, such as `resident.entity_id`; None if nothing promises that."""
+        return f"{self.refers}.entity_id" if self.refers and "." not in self.refers else self.refers
 
     @property
     def sql_type(self) -> str:

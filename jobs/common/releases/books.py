@@ -5,7 +5,8 @@ quarantined + not_applicable + late + held (a reopened row is among the changed)
 where the rules of an object have changed: standing = … Per record: current = previous + new +
 reopened - ended. Per kind: mentions = links, and entities = candidate = refined. Of relations: pairs = supporting + self +
 other_household, and candidate = stated + derived. Of facts: records = candidate, and if they are deduplicated records =
-candidate + repeated. All of them: candidate = refined.
+candidate + repeated. Of a product the equation that it declares, which stands beside its terms. All of them: candidate =
+refined.
 """
 
 from collections import defaultdict
@@ -19,6 +20,7 @@ FILE_TERMS = ("landed", "quarantined", "skipped")
 ROW_TERMS = ("new", "changed", "unchanged", "duplicate", "quarantined", "not_applicable", "late", "held")
 PAIR_TERMS = ("supporting", "self", "other_household")
 RELATION_TERMS = ("stated", "derived")
+_RELEASED = ("candidate", ("refined",))
 # Of a record or kind: each holds where the ledger has all its terms, and of those with the same left side the first.
 _EQUATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("mentions", ("links",)),
@@ -27,7 +29,7 @@ _EQUATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("candidate", RELATION_TERMS),
     ("records", ("candidate", "repeated")),
     ("records", ("candidate",)),
-    ("candidate", ("refined",)),
+    _RELEASED,
 )
 ENTITY_TERMS = tuple(dict.fromkeys(term for left, right in _EQUATIONS for term in (left, *right)))
 
@@ -60,12 +62,15 @@ def balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:
     rows: dict[tuple[_Place, str], dict[str, int]] = defaultdict(dict)
     standing: dict[tuple[_Place, str], dict[str, int]] = defaultdict(dict)
     totals: dict[str, dict[str, int]] = defaultdict(dict)
+    declared: dict[str, str] = {}
     for entry in ledger:
         place = (entry["system"], entry["object"], entry["sheet"], entry["file_id"])
         if entry["file_id"] is None and entry["system"] is not None:
             standing[place, entry["record"]][entry["term"]] = entry["rows"]
         elif entry["file_id"] is None:
             totals[entry["record"]][entry["term"]] = entry["rows"]
+            if entry.get("equation"):
+                declared[entry["record"]] = entry["equation"]
         elif entry["record"] is None:
             files[place][entry["term"]] = entry["rows"]
         else:
@@ -80,8 +85,8 @@ def balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:
         found.append(_rows_of("landed", place, record, {"landed": files[place].get("landed", 0), **terms}))
     for (place, record), terms in sorted(standing.items(), key=str):
         found.append(_rows_of("standing", place, record, terms))
-    for kind, terms in sorted(totals.items()):
-        found += _totals(kind, terms)
+    for name, terms in sorted(totals.items()):
+        found += _of_product(name, terms, declared[name]) if name in declared else _totals(name, terms)
     return found
 
 
@@ -103,10 +108,23 @@ def _totals(record: str, terms: dict[str, int]) -> list[Balance]:
     for left, right in _EQUATIONS:
         if {left, *right} <= set(terms) and (left, right[0]) not in told:
             told.add((left, right[0]))
-            named = {term: terms[term] for term in (left, *right)}
-            equation = f"{left} = {' + '.join(right)}"
-            found.append(Balance(None, None, None, record, equation, terms[left], sum(terms[t] for t in right), named))
+            found.append(_sum(record, terms, left, right))
     return found
+
+
+def _of_product(product: str, terms: dict[str, int], equation: str) -> list[Balance]:
+    """The equation that a product declares, and once it is released that its rows are the candidate's."""
+    left, right = equation.split(" = ")
+    found = [_sum(product, terms, left, tuple(right.split(" + ")))]
+    if "refined" in terms:
+        found.append(_sum(product, terms, *_RELEASED))
+    return found
+
+
+def _sum(record: str, terms: dict[str, int], left: str, right: tuple[str, ...]) -> Balance:
+    named = {term: terms[term] for term in (left, *right)}
+    total = sum(terms[term] for term in right)
+    return Balance(None, None, None, record, f"{left} = {' + '.join(right)}", terms[left], total, named)
 
 
 def open_balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:

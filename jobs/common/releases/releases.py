@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyspark.sql import functions as F
 
 from jobs.common.base.errors import Fault, UserError
 from jobs.common.base.workspace import open_workspace
 from jobs.common.lake.delta_files import why_unreadable
 from jobs.common.lake.schemas import declared_tables
 from jobs.common.lake.tables import Lake
-from jobs.common.lake.versions import difference
+from jobs.common.lake.versions import make_equal
 from jobs.common.run.conf import current_conf
 from jobs.common.run.runs import Run
 
@@ -148,11 +147,7 @@ def recover_release(lake: Lake) -> Release | None:
 def _promote(lake: Lake, name: str, entry: dict[str, Any], run_id: str) -> None:
     refined = f"refined.{name}"
     candidate = lake.read(f"candidate.{name}", entry["candidate_version"])
-    if lake.is_empty(refined):
-        lake.merge(refined, candidate.withColumn("_op", F.lit("upsert")), run_id, is_computed=True)
-    else:
-        declared = lake.declared[refined]
-        lake.merge(refined, difference(lake.read(refined), candidate, declared.key, declared.names), run_id)
+    make_equal(lake, refined, candidate, run_id)
 
 
 def write_release(lake: Lake, release: Release) -> None:

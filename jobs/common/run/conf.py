@@ -21,6 +21,7 @@ from jobs.common.contracts.null_words import FILE as NULL_WORDS
 from jobs.common.contracts.null_words import load_null_words, with_null_words
 from jobs.common.contracts.sources import ContractError, Source, load_sources
 from jobs.common.model.model_table import ModelTable, table_of
+from jobs.common.model.products import Product, load_products
 from jobs.common.model.records import Record, load_model
 from jobs.common.run.conf_files import is_document, list_files
 from jobs.common.run.conf_schemas import SCHEMAS
@@ -30,6 +31,7 @@ Loaded = TypeVar("Loaded")
 # A process that meets many configurations keeps the last ones only.
 _KEPT = 8
 _RECORDS: dict[str, dict[str, Record]] = {}
+_PRODUCTS: dict[str, dict[str, Product]] = {}
 _SOURCES: dict[str, tuple[list[Source], dict[str, ContractError]]] = {}
 
 
@@ -99,7 +101,16 @@ class Conf:
     @property
     def tables(self) -> dict[str, ModelTable]:
         """What is audited and released: each is `candidate.<table>` and `refined.<table>`."""
-        return {name: table_of(record) for name, record in self.records.items()}
+        of_records = {name: table_of(record) for name, record in self.records.items()}
+        of_products = {name: product.table for name, product in self.products.items()}
+        return dict(sorted({**of_records, **of_products}.items()))
+
+    @property
+    def products(self) -> dict[str, Product]:
+        """Tables that are computed; none in a configuration from before there were any."""
+        files = self.below("products", ".yml")
+        shown = {path: self.shown(f"products/{name}") for name, path in files.items()}
+        return self._once(_PRODUCTS, lambda: load_products(files, shown, self.records))
 
     @property
     def null_words(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from jobs.common.base.document import ConfError
 from jobs.common.base.errors import UserError
 from jobs.common.contracts.null_words import FILE as NULL_WORDS
 from jobs.common.model.codes import load_codes
-from jobs.common.model.divisions import LISTS, check_lists
+from jobs.common.model.divisions import LISTS, check_lists, list_names
 from jobs.common.run.authority import load_authority
 from jobs.common.run.conf import Conf
 from jobs.common.run.conf_schemas import SCHEMAS
@@ -43,15 +43,16 @@ def _checks(conf: Conf) -> Iterator[tuple[str, Callable[[], object]]]:
         yield name, partial(conf.document, name)
     yield NULL_WORDS, lambda: conf.null_words
     yield "model", lambda: conf.records
+    yield "products", lambda: conf.products
     try:
-        records = list(conf.records.values())
+        records, tables = list(conf.records.values()), list(conf.tables.values())
         conf.document("authority.yml")
     except UserError:
         return
     for record in records:
         yield "authority.yml", partial(load_authority, conf, record)
-    used = {field.codes for record in records for field in record.fields + record.derived if field.codes}
-    for name in sorted(used):
+    used = {field.codes for table in tables for field in table.columns if field.codes}
+    for name in sorted({*used, *list_names(conf.below("codes", ".csv"))}):
         yield f"codes/{name}.csv", partial(_read_codes, conf, name)
     yield "codes/divisions.csv", lambda: check_lists(*(conf.path(f"codes/{name}.csv") for name in LISTS))
 

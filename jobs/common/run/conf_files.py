@@ -16,7 +16,7 @@ from jobs.common.base.suggestions import nearest_word
 from jobs.common.contracts.null_words import FILE as NULL_WORDS
 from jobs.common.run.conf_schemas import SCHEMAS
 
-ENDINGS = {"model": ".yml", "sources": ".odcs.yaml", "codes": ".csv"}
+ENDINGS = {"model": ".yml", "products": ".yml", "sources": ".odcs.yaml", "codes": ".csv"}
 _ODD = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 )  # what a terminal acts on, and bytes that are not UTF-8

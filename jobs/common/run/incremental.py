@@ -21,11 +21,15 @@ from jobs.common.run.stage import Context
 
 @dataclass(frozen=True)
 class IncrementalState:
-    """The records of a stage: it leaves `tables` as a function of the configuration and of its code."""
+    """The records of a stage: it leaves `tables` as a function of the configuration and of its code.
+
+    `rules` is a hash of what decides them, if that is not the whole configuration and the code of the stage.
+    """
 
     context: Context
     stage: str
     tables: Sequence[str]
+    rules: str | None = None
 
     def last(self) -> dict[str, Any] | None:
         """What the stage recorded last, where a night can build on it; else None.
@@ -61,6 +65,7 @@ class IncrementalState:
         """Record that the tables are as they should be, and what else the next night is to know."""
         record = {"rules": self._rules, "tables": self._versions(), "found": found}
         path = self._path(self.context.run.run_id)
+        path.parent.mkdir(exist_ok=True)
         partial = path.with_suffix(".tmp")
         partial.write_text(json.dumps(record), encoding="utf-8")
         partial.rename(path)
@@ -82,5 +87,7 @@ class IncrementalState:
     @cached_property
     def _rules(self) -> str:
         """Hash of the configuration and of the code: whoever changes it may have changed any row."""
+        if self.rules is not None:
+            return self.rules
         code = code_hash(f"jobs.{self.stage}.stage")
         return hashlib.sha256(f"{self.context.conf.hash} {code}".encode()).hexdigest()[:16]

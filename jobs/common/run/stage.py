@@ -26,7 +26,9 @@ from jobs.common.lake.tables import Lake
 from jobs.common.run.conf import Conf, current_conf, snapshot_conf
 from jobs.common.run.runs import Run, find_run, lock, open_run
 
-STAGES = ("extract", "land", "harmonise", "match", "merge", "audit", "release")  # of which a summary tells the seconds
+# The work of a night in its order: `jiceng run`, the summary, the pages and the tests read it, and the DAG has the same.
+STAGES = ("extract", "land", "harmonise", "match", "merge", "analyse", "audit", "release")
+PER_SOURCE = STAGES[:2]  # the others work on all sources at once
 
 _LINES = 20  # about things of one kind on stderr
 

@@ -24,7 +24,16 @@ from jobs.portal.verdicts import describe_rule
 from jobs.read.books import By, add_up, balance_row, fill_in
 from jobs.read.status import find_remedy, measure_shortcoming
 
-STAGE_NAMES = dict(zip(STAGES, ("取件", "入库", "统一口径", "归并", "合并", "审计", "发布"), strict=True))
+STAGE_NAMES = {
+    "extract": "取件",
+    "land": "入库",
+    "harmonise": "统一口径",
+    "match": "归并",
+    "merge": "合并",
+    "analyse": "分析",
+    "audit": "审计",
+    "release": "发布",
+}
 NO_RUN = "no_run.html"
 
 
@@ -111,7 +120,7 @@ def _stages(view: View, runs: list[Run]) -> dict[str, Any]:
     rows = [
         {
             "stage": name,
-            "zh": STAGE_NAMES[name],
+            "zh": STAGE_NAMES.get(name, name),
             "seconds": stage["seconds"],
             "share": round(100 * stage["seconds"] / longest),
             "memory": stage["peak_memory_mb"],
@@ -123,7 +132,7 @@ def _stages(view: View, runs: list[Run]) -> dict[str, Any]:
     series = {name: [used[run.run_id].get(name, {}).get("seconds") for run in shown] for name in STAGES}
     labels = [f"{run.night:%m-%d}" + (f".{run.number}" if run.number > 1 else "") for run in shown]
     chart = stacked_bars(labels, series, 560, 250, "s") if len(shown) > 1 else Markup("")
-    return {"stages": rows, "seconds": sum(row["seconds"] for row in rows), "chart": chart}
+    return {"stages": rows, "seconds": sum(row["seconds"] for row in rows), "chart": chart, "legend": STAGES}
 
 
 def _books(view: View, run: Run) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from jobs.common.contracts import null_words
 from jobs.common.contracts.sources import load_source
 from jobs.common.model.codes import load_codes
 from jobs.common.model.divisions import LISTS, check_lists
+from jobs.common.model.products import load_products
 from jobs.common.model.records import load_model
 from jobs.common.run.conf import Conf, current_conf
 from jobs.common.run.conf_check import conf_faults
@@ -91,6 +92,8 @@ def test_a_changed_file_is_read_or_refused_by_its_name(tmp_path: Path, name: str
                 load_source(path, fields)
             elif name.startswith("model/"):
                 load_model(conf.below("model", ".yml"))
+            elif name.startswith("products/"):
+                load_products({base: path}, {}, shipped.records)
             elif Path(name).stem in LISTS:
                 check_lists(*(conf.path(f"codes/{part}.csv") for part in LISTS))
             elif name.startswith("codes/"):
