@@ -65,8 +65,8 @@ from tests.support.office import open_office, rows_of, simple_contract
 office = open_office(Path(sys.argv[1]))
 office.declare("small", simple_contract("small"))
 found = {"jobs": jobs.__file__}
-for night, line in (("2026-01-01", "1,灯坏了,2026-01-01 08:00:00"), ("2026-01-02", "2,路坏了,2026-01-02 08:00:00")):
-    office.hand_in(f"small/{night}.csv", [line])
+for night, line in (("2026-01-01", "1 灯坏了"), ("2026-01-02", "2 路坏了")):
+    office.hand_in(f"small/x_{night.replace('-', '')}.csv", [line])
     answer = office.run(night)
     found[night] = [answer.code, answer.err, office.summary(f"{night}.1")]
 for name, command in {
@@ -103,7 +103,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_it_is_released_with_its_fingerprint(found: dict[str, Any]) -> None:
     code, err, summary = found["2026-01-01"]
     assert code == 0, err
-    assert summary["verdict"] == "complete"
+    assert summary["release_id"] == "2026-01-01.1"
     candidate, refined = (summary["tables"][f"{layer}.code_list"] for layer in ("candidate", "refined"))
     assert refined["fingerprint"] == candidate["fingerprint"]
     assert (refined["rows"], refined["version"]) == (13, 1)
@@ -162,7 +162,7 @@ def test_a_wrong_product_leaves_the_books_open_and_nothing_is_released(
     monkeypatch.setattr(division, "build", wrong)
     office = open_office(tmp_path / "office")
     office.declare("small", simple_contract("small"))
-    office.hand_in("small/1.csv", ["1,灯坏了,2026-01-01 08:00:00"])
+    office.hand_in("small/x_20260101.csv", ["1 灯坏了"])
     answer = office.run("2026-01-01")
     assert answer.code == 3, answer.err
     assert "division: listed = candidate, but 3417 and 3416" in answer.err
