@@ -81,6 +81,13 @@ def test_a_block_that_nobody_executes_is_named(block: str) -> None:
     assert len(unread(f"## Read\n\n```{block}```\n")) == 1
 
 
+def test_a_block_in_a_list_is_a_block() -> None:
+    text = "1. Ask:\n\n   ```console\n   $ jiceng status\n   kind  rows\n   ```\n\n2. Read [it](x.md).\n"
+    assert unread(text) == [":    $ jiceng status"]
+    assert links(text) == ["x.md"]
+    assert "jiceng" not in prose(text)
+
+
 def test_the_examples_show_what_is_printed(town: Town, tmp_path: Path) -> None:
     for document, block, outputs in print_examples(DOCUMENTS, town.home, tmp_path):
         for (command, promised), printed in zip(block.steps, outputs, strict=True):

@@ -24,7 +24,7 @@ SILENT = ("bash", "python", "yaml", "sql")  # languages of blocks that show no o
 DRAWING = re.compile(r"▶|^dags/|^land: ")  # what is in the blocks without a language: ways of data, folders, a commit
 LEFT_OUT = "…"
 SECONDS = re.compile(r"\d+\.\d")  # the one thing that differs from run to run
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
@@ -61,7 +61,7 @@ def blocks(text: str) -> list[Block]:
     found = []
     for fence in _FENCE.finditer(text):
         section = next((title for start, title in reversed(sections) if start < fence.start()), "")
-        found.append(Block(section, fence[1], fence[2], fence.start(2)))
+        found.append(Block(section, fence[2], fence[3], fence.start(3)))
     return found
 
 
