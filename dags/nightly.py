@@ -4,6 +4,7 @@ rows, verdict and release id. **Night**: the parameter `night` (`YYYY-MM-DD`), e
 
 | failed task | what it means | what to do |
 |---|---|---|
+| `fetch` | crashed, or the workspace is not usable. A *source* that fails is none: the night is `incomplete` | clear this run |
 | `start` | another run is live or open, or the workspace is not usable: its last line says which | `jiceng status` |
 | `deliver` | crashed for one source; others go on. A refused *file* is no failure: the night is `incomplete` | clear this run |
 | `harmonise` … `audit` | the stage crashed; readers see the last release | clear this run |
@@ -32,7 +33,7 @@ from airflow.sdk import (
     chain,
     task_group,
 )
-from stages import announce, gate, release, run_stage, start, tell_delay
+from stages import announce, fetch, gate, release, run_stage, start, tell_delay
 
 SCHEDULE = os.environ.get("JICENG_SCHEDULE", "0 2 * * *")  # empty: by hand only
 LATE, PATIENCE = float(os.environ.get("JICENG_LATE_HOURS", "4") or 0), timedelta(hours=14)  # 0 or empty: nobody is told
@@ -45,8 +46,9 @@ with DAG("nightly", catchup=False, max_active_runs=1, max_active_tasks=2,
          params={"night": Param(None, type=["null", "string"], format="date")}, tags=["nightly"],
          default_args={"owner": "data-engineering", "retries": 1, "retry_delay": 30.0}, doc_md=__doc__,
          deadline=ALERT if LATE else None):  # fmt: skip
-    sources = start()
+    fetched, sources = fetch(), start()
     run = sources["run"]
+    fetched >> sources  # what is fetched lies in the inbox by the time that the night is planned
 
     @task_group
     def deliver(source: str) -> None:

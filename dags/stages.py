@@ -35,10 +35,20 @@ def call(stage: str, *arguments: str) -> str:
     return answer
 
 
+def night_of(params: dict, dag_run) -> tuple[str, str]:
+    if params["night"]:
+        return "--night", params["night"]
+    return "--by-clock", str((dag_run.logical_date or dag_run.run_after).astimezone(ZoneInfo("Asia/Shanghai")).date())
+
+
+@task
+def fetch(params: dict, dag_run) -> None:
+    call("fetch", *night_of(params, dag_run))
+
+
 @task
 def start(params: dict, dag_run, ti) -> list[str]:
-    date = (dag_run.logical_date or dag_run.run_after).astimezone(ZoneInfo("Asia/Shanghai")).date()
-    run = json.loads(call("start", "--night" if params["night"] else "--by-clock", params["night"] or str(date)))
+    run = json.loads(call("start", *night_of(params, dag_run)))
     ti.xcom_push("run", run["run_id"])
     return run["sources"]
 

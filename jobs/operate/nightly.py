@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from jobs import analyse, audit, extract, finish, harmonise, land, match, merge, release, start
+from jobs import analyse, audit, extract, fetch, finish, harmonise, land, match, merge, release, start
 from jobs.analyse.catalogue import product_faults
 from jobs.audit.rules import suite_faults
 from jobs.common.base.errors import UserError
@@ -46,13 +46,25 @@ def run_night(workspace: Workspace, named: date | None = None) -> dict[str, Any]
         _check_conf(workspace)
         if not named:
             check_clock(open_lake(workspace), night)
-        left = open_run(open_lake(workspace))
-        if left is not None and left.driver == CLI:
-            messages.print(f"run {left.run_id} was stopped in the middle; finishing it first")
-            summary = work_run(start.run(workspace, left.night, CLI))
-            if left.night == night and not start.is_anything_new(workspace, night):
-                return summary
+        summary = _finish_open_run(workspace)
+        fetch.run(workspace, night)
+        if summary is not None and summary["night"] == str(night) and not start.is_anything_new(workspace, night):
+            return summary
         return work_run(start.run(workspace, night, CLI))
+
+
+def _finish_open_run(workspace: Workspace) -> dict[str, Any] | None:
+    """Work through a run that was stopped in the middle; returns its summary.
+
+    Raises:
+        Busy: the open run is Airflow's.
+    """
+    left = open_run(open_lake(workspace))
+    if left is None:
+        return None
+    if left.driver == CLI:
+        messages.print(f"run {left.run_id} was stopped in the middle; finishing it first")
+    return work_run(start.run(workspace, left.night, CLI))
 
 
 def run_again(workspace: Workspace) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from jobs.common.base.file_names import shown
 from jobs.common.base.workspace import Workspace
 from jobs.common.contracts.sources import OWN_ROLES
 from jobs.common.intake.deliveries import deliveries_with_status, file_key, known_files, still_refused
+from jobs.common.intake.fetched import Failure
 from jobs.common.intake.inbox import explain_waiting, inbox_files, left_behind
 from jobs.common.intake.source_states import judge_sources
 from jobs.common.lake.tables import Lake
@@ -143,7 +144,9 @@ def _source_rows(sources: dict[str, Any], conf: Conf) -> list[dict[str, Any]]:
     """
     rows = []
     for system, source in sources.items():
-        if source["state"] == "missing":
+        for failure in source.get("not_fetched", ()):
+            rows.append(_row("source", f"{system} {failure['object']}", "missing", Failure(**failure).sentence(conf)))
+        if source["state"] == "missing" and not source.get("not_fetched"):
             rows.append(_row("source", system, "missing", "nothing was taken, and it is expected every night"))
         if source.get("contract"):
             rows.append(_row("source", system, "refused", f"its contract is invalid: {source['contract'][0]}"))

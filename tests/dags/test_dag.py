@@ -94,6 +94,7 @@ def test_nightly_runs_once_a_night_in_shanghai(nightly: dict[str, Any]) -> None:
 def test_nightly_tasks_follow_the_way_of_the_data(nightly: dict[str, Any]) -> None:
     news = [f"announce_{table}" for table in REFINED]
     expected = {
+        "fetch": ["start"],
         "deliver.extract": ["deliver.land"],
         "deliver.land": ["harmonise"],
         "harmonise": ["match"],
@@ -130,7 +131,7 @@ def test_release_waits_for_the_answer_where_somebody_is_asked(nightly: dict[str,
 def test_each_part_of_the_night_is_a_group(nightly: dict[str, Any]) -> None:
     groups = {name: task["group"] for name, task in nightly["tasks"].items()}
     assert {name: group for name, group in groups.items() if not name.startswith("announce_")} == {
-        "start": None, "finish": None,
+        "fetch": None, "start": None, "finish": None,
         "deliver.extract": "deliver", "deliver.land": "deliver",
         "harmonise": "refine", "match": "refine", "merge": "refine", "analyse": "refine",
         "audit": "publish", "gate": "publish", "approve": "publish", "release": "publish",

@@ -46,6 +46,7 @@ def test_a_crashed_source_stops_the_release_not_the_other_sources(stand_in: dict
     night = Night(stand_in | {"FAIL": '{"stage": "extract", "source": "police", "code": 1}'}, tmp_path)
     assert not night.succeeded
     assert night.states == {
+        "fetch": "success",
         "start": "success",
         "deliver.extract grid": "success",
         "deliver.extract police": "failed",

@@ -14,7 +14,7 @@ from tests.support.constants import REPOSITORY
 
 JOBS = sorted((REPOSITORY / "jobs").rglob("*.py"))
 DAGS = sorted((REPOSITORY / "dags").rglob("*.py"))
-STAGES = {"start", *NIGHT, "finish", "maintain"}
+STAGES = {"fetch", "start", *NIGHT, "finish", "maintain"}
 # Room -> the rooms it may import beside itself. A stage has none of another stage: they meet at tables.
 MAY_IMPORT = {
     "cli": {"portal", "operate", "read", "sample", "common"} | STAGES,

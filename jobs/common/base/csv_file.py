@@ -28,20 +28,15 @@ def read_rows(path: Path, header: Sequence[str]) -> list[tuple[int, list[str]]]:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise UserError(f"{path.name}:{line}: the line holds a NUL. Remove that character.")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[tuple[int, list[str]]] = []
     try:
-        for cells in reader:
-            if cells:
-                rows.append((reader.line_num, [cell.strip() for cell in cells]))
-            if len(rows) == 1 and rows[0][1] != list(header):
-                break
+        found = next((row for row in reader if row), [])
+        if [cell.strip() for cell in found] != list(header):
+            raise UserError(f"{path.name}:1: the header is not `{','.join(header)}`. Write it as the first line.")
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as error:
-        raise UserError(
-            f"{path.name}:{reader.line_num}: the line is not valid CSV ({error}). Check its quotes."
-        ) from error
-    if not rows or rows[0][1] != list(header):
-        raise UserError(f"{path.name}:1: the header is not `{','.join(header)}`. Write it as the first line.")
-    return [(line, cells) for line, cells in rows[1:] if any(cells)]
+        place = f"{path.name}:{reader.line_num}"
+        raise UserError(f"{place}: the line is not valid CSV ({error}). Check its quotes.") from error
+    return [(line, cells) for line, cells in rows if any(cells)]
 
 
 def refuse_faults(faults: Sequence[str]) -> None:

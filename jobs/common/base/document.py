@@ -201,15 +201,20 @@ def _odd_value(event: yaml.Event) -> tuple[str, str] | None:
         line = event.start_mark.line + 1 if event.start_mark else "?"
         message = f"YAML syntax error at line {line}: the tag `{cut_short(str(tag))}` is not allowed."
         return message, "Remove the tag; quotes make text of a value."
-    if isinstance(event, yaml.ScalarEvent):
-        text = event.value
-        if len(text) > _LONGEST_TEXT or ((event.implicit[0] or tag in _TYPED_TAGS) and _NUMBER.fullmatch(text)):
-            return f"The file is not valid YAML (a value of {len(text):,} characters).", "Shorten it."
-        if _NO_TEXT.search(text):  # written as an escape
-            return "The file is not valid YAML (a value with a NUL or half a character).", "Remove the escape."
-        if tag and not _is_written_as(tag, text):
-            message = f"The file is not valid YAML (`{cut_short(text)}` is not what its tag `{cut_short(tag)}` says)."
-            return message, "Remove the tag."
+    return _odd_scalar(event, tag) if isinstance(event, yaml.ScalarEvent) else None
+
+
+def _odd_scalar(event: yaml.ScalarEvent, tag: str | None) -> tuple[str, str] | None:
+    text = event.value
+    may_be_number = event.implicit[0] or tag in _TYPED_TAGS
+    is_long_number = may_be_number and _NUMBER.fullmatch(text) is not None
+    if len(text) > _LONGEST_TEXT or is_long_number:
+        return f"The file is not valid YAML (a value of {len(text):,} characters).", "Shorten it."
+    if _NO_TEXT.search(text):  # written as an escape
+        return "The file is not valid YAML (a value with a NUL or half a character).", "Remove the escape."
+    if tag and not _is_written_as(tag, text):
+        message = f"The file is not valid YAML (`{cut_short(text)}` is not what its tag `{cut_short(tag)}` says)."
+        return message, "Remove the tag."
     return None
 
 
@@ -240,24 +245,11 @@ class _Tally:
 
     def add(self, event: yaml.Event) -> tuple[str, str] | None:
         """What is too much from this event on, and the remedy."""
-        values, levels = 0, 1
-        if isinstance(event, yaml.CollectionStartEvent):
-            self._open.append(_Opened(event.anchor))
-            self._values += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            closed = self._open.pop()
-            values, levels = closed.values, closed.levels
-            self._note(closed.anchor, values, levels)
-        elif isinstance(event, yaml.AliasEvent):
-            values, levels = self._anchored.get(event.anchor or "", (1, 1))
-            self._values += values
-        elif isinstance(event, yaml.ScalarEvent):
-            values = 1
-            self._values += 1
-            self._note(event.anchor, 1, 1)
+        values, levels = self._count(event)
         if self._open:
-            self._open[-1].values += values
-            self._open[-1].levels = max(self._open[-1].levels, levels + (values > 0))
+            around = self._open[-1]
+            around.values += values
+            around.levels = max(around.levels, levels + (values > 0))
         if len(self._open) + levels > _DEEPEST:
             return f"The file is not valid YAML (more than {_DEEPEST} levels deep).", "Write it with fewer levels."
         if self._values > _MOST_VALUES:
@@ -265,6 +257,25 @@ class _Tally:
             what = f"more than {_MOST_VALUES:,} values{aliases}"
             return f"The file is not valid YAML ({what}).", "Write fewer, and no aliases of aliases."
         return None
+
+    def _count(self, event: yaml.Event) -> tuple[int, int]:
+        """Values and levels that an event adds to the block around it; a block adds its own when it ends."""
+        if isinstance(event, yaml.CollectionStartEvent):
+            self._open.append(_Opened(event.anchor))
+            self._values += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            closed = self._open.pop()
+            self._note(closed.anchor, closed.values, closed.levels)
+            return closed.values, closed.levels
+        elif isinstance(event, yaml.AliasEvent):
+            values, levels = self._anchored.get(event.anchor or "", (1, 1))
+            self._values += values
+            return values, levels
+        elif isinstance(event, yaml.ScalarEvent):
+            self._values += 1
+            self._note(event.anchor, 1, 1)
+            return 1, 1
+        return 0, 1
 
     def _note(self, anchor: str | None, values: int, levels: int) -> None:
         if anchor:
@@ -316,32 +327,29 @@ def _walk(
     lines.setdefault(place, line)
     if id(node) in above:
         yield Finding(file, write_place(place), "An alias contains itself.", "Write the block out in full.", line)
-        return
-    above = (*above, id(node))
-    if isinstance(node, yaml.SequenceNode):
+    elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield from _walk(file, item, (*place, index), above, lines)
+            yield from _walk(file, item, (*place, index), (*above, id(node)), lines)
     elif isinstance(node, yaml.MappingNode):
-        first_lines: dict[str, int] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.tag == "tag:yaml.org,2002:merge":
-                continue
-            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
-            told = cut_short(name)
-            here = (*place, name)
-            if key.tag != "tag:yaml.org,2002:str":
-                yield Finding(file, write_place(here), "The key is not text.", f'Put it in quotes: "{told}".', line)
-                continue
-            if name in first_lines:
-                yield Finding(
-                    file,
-                    write_place(here),
-                    f"The key `{told}` is said twice, first on line {first_lines[name]}.",
-                    "Keep one of them.",
-                    line,
-                )
-                continue
+        yield from _walk_block(file, node, place, (*above, id(node)), lines)
+
+
+def _walk_block(
+    file: str, node: yaml.MappingNode, place: Place, above: tuple[int, ...], lines: dict[Place, int]
+) -> Iterator[Finding]:
+    first_lines: dict[str, int] = {}
+    for key, value in node.value:
+        if key.tag == _TAG + "merge":
+            continue
+        name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+        here, line = (*place, name), key.start_mark.line + 1
+        if key.tag != _TAG + "str":
+            remedy = f'Put it in quotes: "{cut_short(name)}".'
+            yield Finding(file, write_place(here), "The key is not text.", remedy, line)
+        elif name in first_lines:
+            message = f"The key `{cut_short(name)}` is said twice, first on line {first_lines[name]}."
+            yield Finding(file, write_place(here), message, "Keep one of them.", line)
+        else:
             first_lines[name] = line
             lines[here] = line
             yield from _walk(file, value, here, above, lines)

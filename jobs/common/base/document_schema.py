@@ -4,7 +4,7 @@ Reads: a `Document` and a schema. Writes: nothing. Refuses: what the schema does
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jsonschema_rs
 
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 _MISSING = "is missing"  # told after an unknown key of the same line, which is mostly the missing one misspelt
+_LIMITS = {"minimum": ("small", "more"), "maximum": ("large", "less")}
+_EMPTY = ("It is empty.", "Fill it in.")
+_OTHERS = {
+    "minLength": _EMPTY,
+    "minItems": _EMPTY,
+    "minProperties": _EMPTY,
+    "uniqueItems": ("The list names something twice.", "Name each once."),
+}
+_COMPARE = "Compare it with the file of the repository."
 _TYPE_NAMES = {
     "string": "text",
     "array": "a list",
@@ -46,47 +55,56 @@ def describe_fault(document: Document, error: "ValidationError") -> Iterator[Fin
     """A fault as the validator tells it; one finding for each key that is missing or unknown."""
     place: Place = tuple(error.absolute_path)
     wanted: Any = error.validator_value
-    value: Any = error.instance
     rule = str(error.validator)
+    told = shown(document, place, error.instance)
     if rule == "required":
-        for key in [key for key in wanted if key not in value]:
-            yield document.finding((*place, key), f"The key `{key}` {_MISSING}.", f"Add `{key}:` here.")
+        yield from _missing_keys(document, error)
     elif rule == "additionalProperties":
-        known = dict(error.schema).get("properties", {}) if isinstance(error.schema, Mapping) else {}
-        for key in [key for key in value if key not in known]:
-            message = f"The key `{cut_short(key)}` is not known here."
-            yield document.finding((*place, key), message, suggest(key, known))
+        yield from _unknown_keys(document, error)
     elif rule == "type":
-        yield _wrong_type(document, place, [wanted] if isinstance(wanted, str) else list(wanted), value)
+        yield _wrong_type(document, place, [wanted] if isinstance(wanted, str) else list(wanted), error.instance)
     elif rule in ("enum", "const"):
         options = wanted if rule == "enum" else [wanted]
-        message = f"`{shown(document, place, value)}` is none of the values that are known here."
-        yield document.finding(place, message, suggest(shown(document, place, value), map(str, options)))
+        message = f"`{told}` is none of the values that are known here."
+        yield document.finding(place, message, suggest(told, map(str, options)))
+    elif rule in _LIMITS:
+        size, direction = _LIMITS[rule]
+        yield document.finding(place, f"`{told}` is too {size}.", f"Write {wanted} or {direction}.")
     elif rule == "pattern":
-        message = f"`{shown(document, place, value)}` has the wrong shape."
-        yield document.finding(place, message, f"It must fit the pattern {wanted}.")
-    elif rule in ("minimum", "maximum"):
-        message = f"`{shown(document, place, value)}` is too {'small' if rule == 'minimum' else 'large'}."
-        yield document.finding(place, message, f"Write {wanted} or {'more' if rule == 'minimum' else 'less'}.")
-    elif rule in ("minLength", "minItems", "minProperties"):
-        yield document.finding(place, "It is empty.", "Fill it in.")
-    elif rule == "uniqueItems":
-        yield document.finding(place, "The list names something twice.", "Name each once.")
+        yield document.finding(place, f"`{told}` has the wrong shape.", f"It must fit the pattern {wanted}.")
     else:
-        yield document.finding(
-            place, f"The schema refuses this ({rule}).", "Compare it with the file of the repository."
-        )
+        yield document.finding(place, *_OTHERS.get(rule, (f"The schema refuses this ({rule}).", _COMPARE)))
+
+
+def _missing_keys(document: Document, error: "ValidationError") -> Iterator[Finding]:
+    place, value = tuple(error.absolute_path), cast("Mapping[str, Any]", error.instance)
+    for key in cast("list[str]", error.validator_value):
+        if key not in value:
+            yield document.finding((*place, key), f"The key `{key}` {_MISSING}.", f"Add `{key}:` here.")
+
+
+def _unknown_keys(document: Document, error: "ValidationError") -> Iterator[Finding]:
+    place, value = tuple(error.absolute_path), cast("Mapping[str, Any]", error.instance)
+    known = dict(error.schema).get("properties", {}) if isinstance(error.schema, Mapping) else {}
+    for key in value:
+        if key not in known:
+            message = f"The key `{cut_short(key)}` is not known here."
+            yield document.finding((*place, key), message, suggest(key, known))
 
 
 def shown(document: Document, place: Place, value: object) -> str:
     """A value as a message repeats it: as it is written, and cut short."""
     written = document.written(place)
-    return written if written is not None else cut_short(str(value)) if isinstance(value, str) else "this"
+    if written is not None:
+        return written
+    return cut_short(value) if isinstance(value, str) else "this"
 
 
 def _wrong_type(document: Document, place: Place, types: list[str], value: object) -> Finding:
     names = " or ".join(_TYPE_NAMES.get(name, name) for name in types)
     remedy = f"Write {names}."
-    if "string" in types and isinstance(value, int | float):
+    # YAML reads `no` as false, `010` as 8 and `null` as nothing; people meant what they wrote.
+    is_word = isinstance(value, int | float) or (value is None and document.written(place))
+    if "string" in types and is_word:
         remedy = f'Put it in quotes: "{shown(document, place, value)}".'
     return document.finding(place, f"The value must be {names}.", remedy)

@@ -112,9 +112,7 @@ def _escape(character: str) -> str:
 
 def mask_numbers(text: str) -> str:
     """Text without id numbers and telephone numbers: runs of seven digits and more that are no date or checksum."""
-    kept = [found.span() for found in _WRITTEN_DAY.finditer(text)]
-    kept += [found.span() for found in _CHECKSUM.finditer(text) if sum(map(str.isalpha, found[0])) >= 4]
-    groups = [found for found in _GROUP.finditer(text) if not any(start <= found.start() < end for start, end in kept)]
+    groups = _groups(text)
     spans = [group.span() for group in groups if _is_long(_digits(group[0]))]
     spans += [(chain[0].start(), chain[-1].end()) for chain in _chains(groups, text) if _is_somebodys(chain)]
     masked, end = [], 0
@@ -123,6 +121,17 @@ def mask_numbers(text: str) -> str:
             masked += [text[end:start], MASK]
         end = max(end, stop)
     return "".join([*masked, text[end:]])
+
+
+def _groups(text: str) -> list[re.Match[str]]:
+    """Runs of digits outside of days and checksums."""
+    checksums = [found for found in _CHECKSUM.finditer(text) if sum(map(str.isalpha, found[0])) >= 4]
+    kept = [found.span() for found in (*_WRITTEN_DAY.finditer(text), *checksums)]
+    return [found for found in _GROUP.finditer(text) if not _lies_in(found.start(), kept)]
+
+
+def _lies_in(place: int, spans: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= place < end for start, end in spans)
 
 
 def _digits(text: str) -> str:

@@ -6,26 +6,20 @@ documents that the standard's schema has refused: who mends a contract wants to 
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from jobs.common.base.document import Document, Finding, Place
 from jobs.common.base.suggestions import suggest
 from jobs.common.contracts.odcs import COLUMN_WORDS, CONTRACT_WORDS
-from jobs.common.contracts.servers import (
-    Setting,
-    blocks,
-    check_paths,
-    check_server,
-    check_words,
-    own_settings,
-    server_settings,
-    unknown_value,
-)
+from jobs.common.contracts.servers import check_paths, check_server, server_settings
+from jobs.common.contracts.settings import Setting, as_written, blocks, check_words, own_settings, unknown_value
 from jobs.common.model.records import ModelField
 from jobs.common.model.types import PARAMETERS, TYPES
 
 # The fields of each record of the model, by their names.
 Records = Mapping[str, Mapping[str, ModelField]]
+# Record, role and field -> the column that feeds it.
+Fed = dict[tuple[str, str, str], object]
 
 SUFFIX = ".odcs.yaml"
 DEFAULT_ROLE = "person"
@@ -102,59 +96,83 @@ def _check_head(document: Document) -> Iterator[Finding]:
         yield unknown_value(document, "expected", expected, EXPECTED)
 
 
+class _Named(NamedTuple):
+    """The name of a server or a schema object, and where it is written."""
+
+    name: str
+    place: Place
+
+
 def _check_pairs(document: Document) -> Iterator[Finding]:
     """Each schema object has exactly one server of its name, and each server an object."""
-    lists = {"schema": ("name", "export"), "servers": ("server", "place where files arrive")}
-    names: dict[str, list[tuple[str, Place]]] = {}
-    for key, (name_key, meaning) in lists.items():
-        found: list[tuple[str, Place]] = [
-            (item[name_key], (key, index, name_key))
-            for index, item in blocks(document.content, key)
-            if isinstance(item.get(name_key), str)
-        ]
-        if not document.content.get(key):
-            yield document.finding((key,), f"The contract declares no {meaning}.", f"Add a list `{key}:`.")
-        for position, (name, place) in enumerate(found):
-            if name in [earlier for earlier, _ in found[:position]]:
-                yield document.finding(place, f"The name `{name}` is given twice.", "Give each its own name.")
-        names[key] = found
-    for key, other, what in (("schema", "servers", "a server"), ("servers", "schema", "a schema object")):
-        others = [name for name, _ in names[other]]
-        for name, place in names[key]:
-            if others and name not in others:
-                free = [candidate for candidate in others if candidate not in [own for own, _ in names[key]]]
-                where = "servers[].server" if other == "servers" else "schema[].name"
-                yield document.finding(
-                    place,
-                    f"`{name}` has no counterpart: {what} with the same name is missing.",
-                    f"{suggest(name, free)} Both `{where}` and this one name the export.",
-                )
+    exports = _names_in(document, "schema", "name")
+    servers = _names_in(document, "servers", "server")
+    yield from _check_list(document, "schema", "export", exports)
+    yield from _check_list(document, "servers", "place where files arrive", servers)
+    yield from _check_counterparts(document, exports, servers, "a server", "servers[].server")
+    yield from _check_counterparts(document, servers, exports, "a schema object", "schema[].name")
+
+
+def _names_in(document: Document, key: str, name_key: str) -> list[_Named]:
+    return [
+        _Named(item[name_key], (key, index, name_key))
+        for index, item in blocks(document.content, key)
+        if isinstance(item.get(name_key), str)
+    ]
+
+
+def _check_list(document: Document, key: str, meaning: str, names: list[_Named]) -> Iterator[Finding]:
+    if not document.content.get(key):
+        yield document.finding((key,), f"The contract declares no {meaning}.", f"Add a list `{key}:`.")
+    seen: set[str] = set()
+    for name, place in names:
+        if name in seen:
+            yield document.finding(place, f"The name `{name}` is given twice.", "Give each its own name.")
+        seen.add(name)
+
+
+def _check_counterparts(
+    document: Document, names: list[_Named], others: list[_Named], what: str, where: str
+) -> Iterator[Finding]:
+    own = {named.name for named in names}
+    known = [named.name for named in others]
+    free = [name for name in known if name not in own]
+    for name, place in names:
+        if known and name not in known:
+            yield document.finding(
+                place,
+                f"`{name}` has no counterpart: {what} with the same name is missing.",
+                f"{suggest(name, free)} Both `{where}` and this one name the export.",
+            )
 
 
 def _check_groups(document: Document) -> Iterator[Finding]:
     """The headings between the rows of an export fill one of its columns, which is not all there is of the key."""
-    schemas = [schema for _, schema in blocks(document.content, "schema")]
     for index, server in blocks(document.content, "servers"):
         setting = server_settings(server, ("servers", index)).get("group_into")
-        own = [
-            c
-            for schema in schemas
-            if schema.get("name") == server.get("server")
-            for _, c in blocks(schema, "properties")
-        ]
-        if setting is None or not own:
-            continue
-        names = [str(column.get("name")) for column in own]
-        if setting.value not in names:
-            yield document.finding(
-                setting.place, f"`{setting.value}` is no column of the export.", suggest(setting.value, names)
-            )
-        elif [str(column.get("name")) for column in own if column.get("primaryKey") is True] == [setting.value]:
-            yield document.finding(
-                setting.place,
-                f"`{setting.value}` is the primary key, and all rows of a group would have the same.",
-                "Choose a column that is not the key, or add another one to the key.",
-            )
+        columns = _columns_of(document, server)
+        if setting is not None and columns:
+            yield from _check_group(document, setting, columns)
+
+
+def _columns_of(document: Document, server: Mapping[str, Any]) -> list[dict[str, Any]]:
+    schemas = [schema for _, schema in blocks(document.content, "schema")]
+    own = [schema for schema in schemas if schema.get("name") == server.get("server")]
+    return [column for schema in own for _, column in blocks(schema, "properties")]
+
+
+def _check_group(document: Document, setting: Setting, columns: list[dict[str, Any]]) -> Iterator[Finding]:
+    names = [str(column.get("name")) for column in columns]
+    key = [str(column.get("name")) for column in columns if column.get("primaryKey") is True]
+    told = as_written(document, setting)
+    if setting.value not in names:
+        yield document.finding(setting.place, f"`{told}` is no column of the export.", suggest(told, names))
+    elif key == [setting.value]:
+        yield document.finding(
+            setting.place,
+            f"`{told}` is the primary key, and all rows of a group would have the same.",
+            "Choose a column that is not the key, or add another one to the key.",
+        )
 
 
 def _check_object(document: Document, schema: Mapping[str, Any], place: Place, records: Records) -> Iterator[Finding]:
@@ -167,26 +185,33 @@ def _check_object(document: Document, schema: Mapping[str, Any], place: Place, r
         )
     names: set[str] = set()
     headers: set[str] = set()
-    fed: dict[tuple[str, str, str], object] = {}
+    fed: Fed = {}
     for index, column in columns:
         here = (*place, "properties", index)
+        name = column.get("name")
         yield from _check_column(document, column, here)
-        for seen, key, value, what in (
-            (names, "name", column.get("name"), "name"),
-            (headers, "physicalName", column.get("physicalName", column.get("name")), "header"),
-        ):
-            if not isinstance(value, str):
-                continue
-            if value in seen:
-                yield document.finding(
-                    (*here, key), f"The {what} `{value}` stands for two columns.", "Correct one of them."
-                )
-            seen.add(value)
+        yield from _check_distinct(document, (*here, "name"), "name", name, names)
+        header = column.get("physicalName", name)
+        yield from _check_distinct(document, (*here, "physicalName"), "header", header, headers)
         yield from _check_feeds(document, column, here, records, fed)
         yield from _check_parameters(document, column, here, records)
         yield from _check_place(document, column, here)
         yield from _check_null_words(document, column, here)
     yield from _check_key(document, columns, place)
+
+
+def _check_distinct(document: Document, place: Place, what: str, word: object, seen: set[str]) -> Iterator[Finding]:
+    """Refuse a name or header that an earlier column of the export has; `seen` are theirs, and this one joins them."""
+    if not isinstance(word, str):
+        return
+    if word in seen:
+        yield document.finding(place, f"The {what} `{word}` stands for two columns.", "Correct one of them.")
+    seen.add(word)
+
+
+def _name_of(document: Document, block: Mapping[str, Any], place: Place) -> str:
+    """The name of a column or an export as people wrote it, also where YAML reads it as no text."""
+    return as_written(document, Setting(block.get("name"), (*place, "name")))
 
 
 def _check_name(document: Document, block: Mapping[str, Any], place: Place) -> Iterator[Finding]:
@@ -200,7 +225,7 @@ def _check_name(document: Document, block: Mapping[str, Any], place: Place) -> I
 
 
 def _check_column(document: Document, column: Mapping[str, Any], place: Place) -> Iterator[Finding]:
-    name = column.get("name")
+    name = _name_of(document, column, place)
     yield from check_words(document, column, place, COLUMN_WORDS)
     yield from _check_name(document, column, place)
     if name in RESERVED_COLUMNS:
@@ -217,9 +242,9 @@ def _check_column(document: Document, column: Mapping[str, Any], place: Place) -
             'Add `classification: "1"` (open), "2" (internal), "3" (personal) or "4" (sensitive personal).',
         )
     elif level not in LEVELS:
-        yield document.finding(
-            (*place, "classification"), f"`{level}` is not a classification.", 'Write "1", "2", "3" or "4", in quotes.'
-        )
+        here = (*place, "classification")
+        told = as_written(document, Setting(level, here))
+        yield document.finding(here, f"`{told}` is not a classification.", 'Write "1", "2", "3" or "4", in quotes.')
     for key in ("properties", "items"):
         if key in column:
             yield document.finding(
@@ -247,11 +272,7 @@ def _check_key(document: Document, columns: list[tuple[int, dict[str, Any]]], pl
 
 
 def _check_feeds(
-    document: Document,
-    column: Mapping[str, Any],
-    place: Place,
-    records: Records,
-    fed: dict[tuple[str, str, str], object],
+    document: Document, column: Mapping[str, Any], place: Place, records: Records, fed: Fed
 ) -> Iterator[Finding]:
     setting = own_settings(column, place).get("feeds")
     if setting is None:
@@ -260,36 +281,44 @@ def _check_feeds(
     if not feeds:
         yield document.finding(
             setting.place,
-            f"`{setting.value}` does not say which field the column feeds.",
+            f"`{as_written(document, setting)}` does not say which field the column feeds.",
             "Write record.field or record@role.field, such as resident.name or resident@spouse.name, or a list of them.",
         )
-        return
-    for feed in feeds:
-        record, role, field = feed
-        if record not in records:
+    for record, role, field in feeds or ():
+        fields = records.get(record)
+        if fields is None:
             yield document.finding(setting.place, f"The model has no record `{record}`.", suggest(record, records))
-            continue
-        fields = records[record]
-        if field not in fields:
-            yield document.finding(
-                setting.place, f"The record `{record}` has no field `{field}`.", suggest(field, fields)
-            )
-            continue
-        if feed in fed:
-            yield document.finding(
-                setting.place,
-                f"`{record}@{role}.{field}` is already fed by the column `{fed[feed]}`.",
-                "One column of an export feeds a field; give the other another role, or remove its feed.",
-            )
-        fed.setdefault(feed, column.get("name"))
-        level, lowest = column.get("classification"), fields[field].level
-        if level in LEVELS and int(str(level)) < lowest:
-            yield document.finding(
-                (*place, "classification"),
-                f"The classification {level} is lower than that of the field it feeds "
-                f"(`{record}.{field}` has {lowest}).",
-                f'Write classification: "{lowest}".',
-            )
+        elif field not in fields:
+            message = f"The record `{record}` has no field `{field}`."
+            yield document.finding(setting.place, message, suggest(field, fields))
+        else:
+            yield from _check_fed_once(document, setting, (record, role, field), column, fed)
+            yield from _check_level(document, column, place, f"{record}.{field}", fields[field].level)
+
+
+def _check_fed_once(
+    document: Document, setting: Setting, feed: tuple[str, str, str], column: Mapping[str, Any], fed: Fed
+) -> Iterator[Finding]:
+    record, role, field = feed
+    if feed in fed:
+        yield document.finding(
+            setting.place,
+            f"`{record}@{role}.{field}` is already fed by the column `{fed[feed]}`.",
+            "One column of an export feeds a field; give the other another role, or remove its feed.",
+        )
+    fed.setdefault(feed, column.get("name"))
+
+
+def _check_level(
+    document: Document, column: Mapping[str, Any], place: Place, field: str, lowest: int
+) -> Iterator[Finding]:
+    level = column.get("classification")
+    if level in LEVELS and int(str(level)) < lowest:
+        yield document.finding(
+            (*place, "classification"),
+            f"The classification {level} is lower than that of the field it feeds (`{field}` has {lowest}).",
+            f'Write classification: "{lowest}".',
+        )
 
 
 def _check_parameters(
@@ -308,7 +337,7 @@ def _check_parameters(
         if fed is not None and not fed & {*takers}:
             yield document.finding(
                 setting.place,
-                f"The column `{column.get('name')}` feeds no {parameter.of}, so a {name} says nothing of it.",
+                f"The column `{_name_of(document, column, place)}` feeds no {parameter.of}, so a {name} says nothing of it.",
                 f"Remove `{name}`, or have the column feed a field of the type {' or '.join(takers)}.",
             )
 
@@ -327,19 +356,31 @@ def _fed_types(settings: Mapping[str, Setting], records: Records) -> set[str] | 
 
 def _check_place(document: Document, column: Mapping[str, Any], place: Place) -> Iterator[Finding]:
     settings = own_settings(column, place)
-    position, optional = settings.get("position"), settings.get("optional")
-    if position and not (isinstance(position.value, str) and _LETTERS.fullmatch(position.value)):
+    if "position" in settings:
+        yield from _check_position(document, settings["position"])
+    if "optional" in settings:
+        yield from _check_optional(document, settings["optional"], column, place)
+
+
+def _check_position(document: Document, position: Setting) -> Iterator[Finding]:
+    if not isinstance(position.value, str) or not _LETTERS.fullmatch(position.value):
         yield document.finding(
             position.place,
-            f"`{position.value}` is not the letter of a column.",
+            f"`{as_written(document, position)}` is not the letter of a column.",
             "Write A, B, … AA as a spreadsheet shows it, for a column whose header is empty.",
         )
-    if optional and not isinstance(optional.value, bool):
+
+
+def _check_optional(
+    document: Document, optional: Setting, column: Mapping[str, Any], place: Place
+) -> Iterator[Finding]:
+    is_needed = column.get("required") is True or column.get("primaryKey") is True
+    if not isinstance(optional.value, bool):
         yield document.finding(optional.place, "`optional` must be true or false.", "Write true without quotes.")
-    elif optional and optional.value and (column.get("required") is True or column.get("primaryKey") is True):
+    elif optional.value and is_needed:
         yield document.finding(
             optional.place,
-            f"The column `{column.get('name')}` is required or part of the key, so it cannot be absent.",
+            f"The column `{_name_of(document, column, place)}` is required or part of the key, so it cannot be absent.",
             "Remove `optional`, or `required` and `primaryKey`.",
         )
 

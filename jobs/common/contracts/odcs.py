@@ -40,8 +40,10 @@ SERVER_WORDS = (
     "max_loss_from",
     "ignore",
     "group_into",
+    "location",
 )
 COLUMN_WORDS = ("feeds", *PARAMETERS, "position", "optional", "null_words", "keep_words")
+_SEE_STANDARD = "See the ODCS documentation of this key."
 # Servers whose files lie in the inbox; the standard knows databases and clouds too.
 SERVER_TYPES = ("custom", "local")
 
@@ -92,46 +94,59 @@ def check_standard(document: Document) -> list[Finding]:
 
 
 def _schema_findings(document: Document, error: "ValidationError") -> Iterator[Finding]:
-    place: Place = tuple(error.absolute_path)
     rule = str(error.validator)
-    wanted: Any = error.validator_value
-    value: Any = error.instance
-    is_server = len(place) == 2 and place[0] == "servers"
     if rule in ("unevaluatedProperties", "additionalProperties"):
-        if is_server and value.get("type") not in SERVER_TYPES:
-            return  # which keys it may have depends on the type, which has a finding of its own
-        known = _known_keys(cast("Mapping[str, Any]", error.schema), value)
-        # The validator calls every key unknown once one of them is faulty: only keys the schema never names count.
-        for key in [key for key in value if key not in known]:
-            yield _unknown_key(document, place, key, known)
+        yield from _unknown_keys(document, error)
     elif rule == "required":
-        for key in [key for key in wanted if key not in value]:
-            # The schema asks for `map` wherever logicalType is not said; all columns are read as text anyway.
-            if key == "map" and "logicalType" not in value:
-                continue
-            instead = ", or write `type: custom`" if is_server and value.get("type") == "local" else ""
-            yield document.finding((*place, key), f"The key `{key}` is missing.", f"Add `{key}:` here{instead}.")
+        yield from _missing_keys(document, error)
     elif rule in ("enum", "const"):
-        options = wanted if rule == "enum" else [wanted]
-        if place[0] == "servers" and place[-1] == "type":
-            options = SERVER_TYPES
-        yield document.finding(
-            place,
-            f"`{shown(document, place, value)}` is not a value the standard knows here.",
-            suggest(shown(document, place, value), map(str, options)),
-        )
+        yield _unknown_word(document, error)
     elif rule in ("type", "pattern"):
         yield from describe_fault(document, error)
     elif rule in ("oneOf", "anyOf"):
-        yield document.finding(
-            place,
-            "The value has none of the shapes the standard allows here.",
-            "See the ODCS documentation of this key.",
-        )
+        message = "The value has none of the shapes the standard allows here."
+        yield document.finding(tuple(error.absolute_path), message, _SEE_STANDARD)
     else:
-        yield document.finding(
-            place, f"The standard's schema refuses this ({rule} {wanted}).", "See the ODCS documentation of this key."
-        )
+        message = f"The standard's schema refuses this ({rule} {error.validator_value})."
+        yield document.finding(tuple(error.absolute_path), message, _SEE_STANDARD)
+
+
+def _is_server(place: Place) -> bool:
+    return len(place) == 2 and place[0] == "servers"
+
+
+def _unknown_keys(document: Document, error: "ValidationError") -> Iterator[Finding]:
+    place, value = tuple(error.absolute_path), cast("Mapping[str, Any]", error.instance)
+    if _is_server(place) and value.get("type") not in SERVER_TYPES:
+        return  # which keys it may have depends on the type, which has a finding of its own
+    known = _known_keys(cast("Mapping[str, Any]", error.schema), value)
+    # The validator calls every key unknown once one of them is faulty: only keys the schema never names count.
+    for key in value:
+        if key not in known:
+            yield _unknown_key(document, place, key, known)
+
+
+def _missing_keys(document: Document, error: "ValidationError") -> Iterator[Finding]:
+    place, value = tuple(error.absolute_path), cast("Mapping[str, Any]", error.instance)
+    is_local = _is_server(place) and value.get("type") == "local"
+    instead = ", or write `type: custom`" if is_local else ""
+    for key in cast("list[str]", error.validator_value):
+        # The schema asks for `map` wherever logicalType is not said; all columns are read as text anyway.
+        is_needless = key == "map" and "logicalType" not in value
+        if key not in value and not is_needless:
+            yield document.finding((*place, key), f"The key `{key}` is missing.", f"Add `{key}:` here{instead}.")
+
+
+def _unknown_word(document: Document, error: "ValidationError") -> Finding:
+    place: Place = tuple(error.absolute_path)
+    wanted: Any = error.validator_value
+    options = wanted if error.validator == "enum" else [wanted]
+    if place[:1] == ("servers",) and place[-1] == "type":
+        options = SERVER_TYPES
+    told = shown(document, place, error.instance)
+    return document.finding(
+        place, f"`{told}` is not a value the standard knows here.", suggest(told, map(str, options))
+    )
 
 
 def _unknown_key(document: Document, place: Place, key: str, known: set[str]) -> Finding:

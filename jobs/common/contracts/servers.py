@@ -7,12 +7,14 @@ setting of another format, two exports that would take the same files.
 import codecs
 import re
 import zoneinfo
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from jobs.common.base.document import Document, Finding, Place
 from jobs.common.base.suggestions import suggest
+from jobs.common.contracts.location import check_location, file_settings
 from jobs.common.contracts.odcs import SERVER_TYPES, SERVER_WORDS
+from jobs.common.contracts.settings import Setting, as_written, blocks, check_words, own_settings, unknown_value
 
 FORMATS = ("csv", "jsonl", "xlsx")
 MODES = ("snapshot", "incremental", "log")
@@ -37,42 +39,41 @@ FORMAT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "jsonl": {"delimiter": "", "header_rows": 0},
     "xlsx": {"delimiter": "", "header_rows": 1},
 }
+Settings = Mapping[str, Setting]
 
-
-class Setting(NamedTuple):
-    """A value and where it is written."""
-
-    value: Any
-    place: Place
-
-
-def blocks(parent: Mapping[str, Any], key: str) -> list[tuple[int, dict[str, Any]]]:
-    """Return the blocks of a list with their index; whatever is not a block has been refused by the standard."""
-    items = parent.get(key)
-    return [(i, item) for i, item in enumerate(items) if isinstance(item, dict)] if isinstance(items, list) else []
-
-
-def own_settings(block: Mapping[str, Any], place: Place = ()) -> dict[str, Setting]:
-    """Return the custom properties that are ours: those of other vendors are theirs to read."""
-    return {
-        str(item.get("property")): Setting(item.get("value"), (*place, "customProperties", index, "value"))
-        for index, item in blocks(block, "customProperties")
-        if item.get("vendor", "jiceng") == "jiceng"
-    }
+_REQUIRED = ("path", "format", "mode")
+_CLOSED: Mapping[str, Collection[str]] = {"format": FORMATS, "mode": MODES, "ready": READY}
+# Words of the standard that may also be ours.
+_IN_BOTH = ("format", "encoding", "delimiter")
+# Words about files that people hand over, which `fetch` writes as it likes.
+_HANDED_OVER = ("path", "format", "ready", "as_of", "encoding", "delimiter", "sheet", "header_rows", "skip_rows")
+_ONLY_FOR = {"sheet": "xlsx", "delimiter": "csv"}
 
 
 def server_settings(server: Mapping[str, Any], place: Place = ()) -> dict[str, Setting]:
     """Return what a server says of its files, from our custom properties, else from the standard's own keys.
 
     The standard has `format`, `path`, `encoding` and (custom servers) `delimiter`; saying one of them there is enough.
-    A format that is not said follows from the ending of the path.
+    A format that is not said follows from the ending of the path. A `location` says all of its files.
     """
-    settings = {word: Setting(server[word], (*place, word)) for word in SERVER_WORDS if word in server}
-    settings |= {word: setting for word, setting in own_settings(server, place).items() if word in SERVER_WORDS}
-    path = settings.get("path")
-    if "format" not in settings and path and (ending := path_format(path.value)):
-        settings["format"] = Setting(ending, path.place)
+    settings = _said(server, place)
+    if "location" in settings:
+        fetched = file_settings(str(server.get("server")))
+        return settings | {word: Setting(value, settings["location"].place) for word, value in fetched.items()}
+    if "format" not in settings and "path" in settings:
+        path = settings["path"]
+        ending = path_format(path.value)
+        if ending:
+            settings["format"] = Setting(ending, path.place)
     return settings
+
+
+def _said(server: Mapping[str, Any], place: Place) -> dict[str, Setting]:
+    """What is written at a server, ours before the standard's; its `location` is an address, and another idea."""
+    words = [word for word in SERVER_WORDS if word in server and word != "location"]
+    of_standard = {word: Setting(server[word], (*place, word)) for word in words}
+    own = own_settings(server, place)
+    return of_standard | {word: own[word] for word in own if word in SERVER_WORDS}
 
 
 def path_format(path: object) -> str | None:
@@ -90,123 +91,173 @@ def read_encoding(value: object) -> str | None:
     return name if name in ENCODINGS else None
 
 
-def check_words(
-    document: Document, block: Mapping[str, Any], place: Place, known: Collection[str]
-) -> Iterator[Finding]:
-    """Refuse custom properties of ours that nobody reads, and those said twice."""
-    seen: set[str] = set()
-    for index, item in blocks(block, "customProperties"):
-        word, here = item.get("property"), (*place, "customProperties", index, "property")
-        if item.get("vendor", "jiceng") != "jiceng" or not isinstance(word, str):
-            continue
-        if word not in known:
-            yield document.finding(here, f"The custom property `{word}` is not known here.", suggest(word, known))
-        elif word in seen:
-            yield document.finding(here, f"The custom property `{word}` is said twice.", "Keep one of them.")
-        seen.add(word)
-
-
-def unknown_value(document: Document, word: str, setting: Setting, known: Collection[str]) -> Finding:
-    return document.finding(
-        setting.place, f"`{setting.value}` is not a value of `{word}`.", suggest(setting.value, known)
-    )
-
-
 def check_server(document: Document, server: Mapping[str, Any], place: Place) -> Iterator[Finding]:
     yield from check_words(document, server, place, SERVER_WORDS)
+    yield from _check_type(document, server, place)
+    yield from _check_twice(document, server, place)
+    said, settings = _said(server, place), server_settings(server, place)
+    yield from _check_absent(document, settings, place)
+    if "location" in said:
+        yield from _check_fetched(document, said)
+        settings = {word: settings[word] for word in settings if word not in said or word not in _HANDED_OVER}
+    yield from _check_closed(document, settings)
+    yield from _check_values(document, settings)
+    yield from _check_format(document, settings, place)
+
+
+def _check_type(document: Document, server: Mapping[str, Any], place: Place) -> Iterator[Finding]:
     if isinstance(server.get("type"), str) and server["type"] not in SERVER_TYPES:
         yield document.finding(
             (*place, "type"),
             f"Exports of the type `{server['type']}` cannot be fetched; only files in the inbox are read.",
             "Write `type: custom` and let the department hand over files.",
         )
-    own, settings = own_settings(server, place), server_settings(server, place)
-    for word in ("format", "encoding", "delimiter"):
+
+
+def _check_twice(document: Document, server: Mapping[str, Any], place: Place) -> Iterator[Finding]:
+    own = own_settings(server, place)
+    for word in _IN_BOTH:
         if word in own and word in server and own[word].value != server[word]:
             yield document.finding(
                 own[word].place, f"`{word}` is said twice, with different values.", "Keep one of them."
             )
-    for word in ("path", "format", "mode"):
+
+
+def _check_absent(document: Document, settings: Settings, place: Place) -> Iterator[Finding]:
+    for word in _REQUIRED:
         if word not in settings:
             yield document.finding(
                 (*place, "customProperties"),
                 f"The setting `{word}` is missing.",
                 f"Add `- {{property: {word}, value: ...}}` to customProperties.",
             )
-    for word, known in (("format", FORMATS), ("mode", MODES), ("ready", READY)):
+
+
+def _check_fetched(document: Document, said: Settings) -> Iterator[Finding]:
+    yield from check_location(document, said["location"])
+    for word in _HANDED_OVER:
+        if word in said:
+            message = f"`{word}` speaks of files that are handed over, but this export is fetched from its location."
+            yield document.finding(said[word].place, message, f"Remove `{word}`, or `location`.")
+
+
+def _check_closed(document: Document, settings: Settings) -> Iterator[Finding]:
+    for word, known in _CLOSED.items():
         if word in settings and settings[word].value not in known:
             yield unknown_value(document, word, settings[word], known)
-    yield from _check_values(document, settings)
-    yield from _check_format(document, settings, place)
 
 
-def _check_values(document: Document, settings: Mapping[str, Setting]) -> Iterator[Finding]:
-    """Check each setting by itself."""
-    for word in ("skip_rows", "header_rows"):
-        if word in settings and (type(settings[word].value) is not int or settings[word].value < 0):
-            yield document.finding(
-                settings[word].place,
-                f"`{word}` must be a whole number of rows, not `{settings[word].value}`.",
-                "Write 0, 1, 2, … without quotes.",
-            )
-    if (loss := settings.get("max_loss")) and (
-        not isinstance(loss.value, int | float) or isinstance(loss.value, bool) or not 0 <= loss.value <= 1
-    ):
-        yield document.finding(
-            loss.place,
-            f"`max_loss` must be a share between 0 and 1, not `{loss.value}`.",
-            "Write 0.3 to hold a snapshot back that lacks more than three in ten of the keys that stand; 1 never does.",
-        )
-    if (least := settings.get("max_loss_from")) and (type(least.value) is not int or least.value < 1):
-        yield document.finding(
-            least.place,
-            f"`max_loss_from` must be a whole number of keys, not `{least.value}`.",
-            "Write 20 to leave snapshots alone while fewer than twenty keys stand; 1 judges every one.",
-        )
-    if (ignored := settings.get("ignore")) and not _is_list_of_text(ignored.value):
-        yield document.finding(
-            ignored.place,
-            "`ignore` must be a list of headers.",
-            'Write them as the file has them, the letter of a column without a header, or "*" for all undeclared ones.',
-        )
-    for word in ("path", "sheet", "as_of"):
-        if word in settings and (not isinstance(settings[word].value, str) or not settings[word].value):
-            yield document.finding(
-                settings[word].place, f"`{word}` must be text.", f'Put it in quotes: "{settings[word].value or "…"}".'
-            )
-    if (path := settings.get("path")) and _leaves_inbox(path.value):
-        yield document.finding(
-            path.place,
-            f"The path `{path.value}` leaves the inbox of the system.",
-            "Write a pattern below inbox/<system>/ with forward slashes, such as *.csv.",
-        )
-    if (encoding := settings.get("encoding")) and read_encoding(encoding.value) is None:
-        yield unknown_value(document, "encoding", encoding, ENCODINGS)
-    if (delimiter := settings.get("delimiter")) and (
-        not isinstance(delimiter.value, str) or len(delimiter.value) != 1 or delimiter.value in '"\r\n'
-    ):
-        yield document.finding(
-            delimiter.place,
-            "`delimiter` must be one character, and neither a quote nor a line break.",
-            'Write "," or ";" or "|", or "\\t" for a tab.',
-        )
-    if (zone := settings.get("timezone")) and not _is_timezone(zone.value):
-        yield document.finding(
-            zone.place,
-            f"`{zone.value}` is not a time zone.",
-            f"{suggest(zone.value, zoneinfo.available_timezones())} Zones have names such as Asia/Shanghai.",
-        )
-    if (as_of := settings.get("as_of")) and isinstance(as_of.value, str):
-        yield from _check_as_of(document, as_of)
+# --- each setting by itself -------------------------------------------------------------------------------------------
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _is_positive(value: object) -> bool:
+    return type(value) is int and value >= 1
 
 
 def _is_list_of_text(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
 
 
-def _leaves_inbox(path: object) -> bool:
-    text = str(path)
-    return text.startswith(("/", "~/")) or "\\" in text or ".." in text.split("/")
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _stays_in_inbox(value: object) -> bool:
+    text = str(value)
+    return not text.startswith(("/", "~/")) and "\\" not in text and ".." not in text.split("/")
+
+
+def _is_delimiter(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 1 and value not in '"\r\n'
+
+
+class Rule(NamedTuple):
+    """A test that the values of some settings must pass, and what is told of one that does not."""
+
+    words: tuple[str, ...]
+    is_right: Callable[[object], bool]
+    message: str  # {word} and {value} stand for the setting and what is written there
+    remedy: str
+
+
+_RULES = (
+    Rule(
+        ("skip_rows", "header_rows"),
+        _is_count,
+        "`{word}` must be a whole number of rows, not `{value}`.",
+        "Write 0, 1, 2, … without quotes.",
+    ),
+    Rule(
+        ("max_loss",),
+        _is_share,
+        "`max_loss` must be a share between 0 and 1, not `{value}`.",
+        "Write 0.3 to hold a snapshot back that lacks more than three in ten of the keys that stand; 1 never does.",
+    ),
+    Rule(
+        ("max_loss_from",),
+        _is_positive,
+        "`max_loss_from` must be a whole number of keys, not `{value}`.",
+        "Write 20 to leave snapshots alone while fewer than twenty keys stand; 1 judges every one.",
+    ),
+    Rule(
+        ("ignore",),
+        _is_list_of_text,
+        "`ignore` must be a list of headers.",
+        'Write them as the file has them, the letter of a column without a header, or "*" for all undeclared ones.',
+    ),
+    Rule(("path", "sheet", "as_of"), _is_text, "`{word}` must be text.", 'Put it in quotes: "{value}".'),
+    Rule(
+        ("path",),
+        _stays_in_inbox,
+        "The path `{value}` leaves the inbox of the system.",
+        "Write a pattern below inbox/<system>/ with forward slashes, such as *.csv.",
+    ),
+    Rule(
+        ("delimiter",),
+        _is_delimiter,
+        "`delimiter` must be one character, and neither a quote nor a line break.",
+        'Write "," or ";" or "|", or "\\t" for a tab.',
+    ),
+)
+
+
+def _check_values(document: Document, settings: Settings) -> Iterator[Finding]:
+    for rule in _RULES:
+        for word in rule.words:
+            if word in settings and not rule.is_right(settings[word].value):
+                yield _refuse(document, rule, word, settings[word])
+    yield from _check_encoding(document, settings)
+    yield from _check_timezone(document, settings)
+    yield from _check_as_of(document, settings)
+
+
+def _refuse(document: Document, rule: Rule, word: str, setting: Setting) -> Finding:
+    told = as_written(document, setting) or "…"
+    message = rule.message.format(word=word, value=told)
+    return document.finding(setting.place, message, rule.remedy.format(value=told))
+
+
+def _check_encoding(document: Document, settings: Settings) -> Iterator[Finding]:
+    encoding = settings.get("encoding")
+    if encoding and read_encoding(encoding.value) is None:
+        yield unknown_value(document, "encoding", encoding, ENCODINGS)
+
+
+def _check_timezone(document: Document, settings: Settings) -> Iterator[Finding]:
+    zone = settings.get("timezone")
+    if zone and not _is_timezone(zone.value):
+        told = as_written(document, zone)
+        near = suggest(told, zoneinfo.available_timezones())
+        remedy = f"{near} Zones have names such as Asia/Shanghai."
+        yield document.finding(zone.place, f"`{told}` is not a time zone.", remedy)
 
 
 def _is_timezone(value: object) -> bool:
@@ -217,7 +268,10 @@ def _is_timezone(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _check_as_of(document: Document, as_of: Setting) -> Iterator[Finding]:
+def _check_as_of(document: Document, settings: Settings) -> Iterator[Finding]:
+    as_of = settings.get("as_of")
+    if as_of is None or not isinstance(as_of.value, str):
+        return
     remedy = r"Put the date, and only the date, in brackets, such as 'export_(\d{8})'."
     try:
         groups = re.compile(as_of.value).groups
@@ -228,19 +282,30 @@ def _check_as_of(document: Document, as_of: Setting) -> Iterator[Finding]:
         yield document.finding(as_of.place, f"`as_of` must have one group, the date; it has {groups}.", remedy)
 
 
-def _check_format(document: Document, settings: Mapping[str, Setting], place: Place) -> Iterator[Finding]:
-    """Check the settings that only some formats know."""
+# --- settings that only some formats know -----------------------------------------------------------------------------
+
+
+def _check_format(document: Document, settings: Settings, place: Place) -> Iterator[Finding]:
     file_format = settings["format"].value if "format" in settings else None
     if file_format not in FORMATS:
         return
+    yield from _check_ending(document, settings, file_format)
+    yield from _check_foreign(document, settings, file_format)
+    yield from _check_sheet(document, settings, file_format, place)
+    yield from _check_header_rows(document, settings, file_format)
+
+
+def _check_ending(document: Document, settings: Settings, file_format: str) -> Iterator[Finding]:
     path = settings.get("path")
-    if path and path_format(path.value) not in (None, file_format):
+    promised = path_format(path.value) if path else None
+    if path and promised and promised != file_format:
         yield document.finding(
-            path.place,
-            f"The path ends like {path_format(path.value)}, but the format is {file_format}.",
-            "Correct one of them.",
+            path.place, f"The path ends like {promised}, but the format is {file_format}.", "Correct one of them."
         )
-    for word, only in (("sheet", "xlsx"), ("delimiter", "csv")):
+
+
+def _check_foreign(document: Document, settings: Settings, file_format: str) -> Iterator[Finding]:
+    for word, only in _ONLY_FOR.items():
         if word in settings and file_format != only:
             yield document.finding(
                 settings[word].place, f"`{word}` is only for {only}; this export is {file_format}.", "Remove it."
@@ -249,24 +314,31 @@ def _check_format(document: Document, settings: Mapping[str, Setting], place: Pl
         yield document.finding(
             settings["group_into"].place, "JSON lines do not stand under headings of groups.", "Remove `group_into`."
         )
+
+
+def _check_sheet(document: Document, settings: Settings, file_format: str, place: Place) -> Iterator[Finding]:
     if file_format == "xlsx" and "sheet" not in settings:
         yield document.finding(
             (*place, "customProperties"),
             "The setting `sheet` is missing: a workbook can have several sheets.",
             "Add `- {property: sheet, value: ...}` with the sheet's name.",
         )
+
+
+def _check_header_rows(document: Document, settings: Settings, file_format: str) -> Iterator[Finding]:
     rows = settings.get("header_rows")
-    if rows and type(rows.value) is int:
-        if file_format == "jsonl" and rows.value > 0:
-            yield document.finding(
-                rows.place, "JSON lines have no header rows; the keys are the headers.", "Remove `header_rows`."
-            )
-        elif file_format != "jsonl" and rows.value == 0:
-            yield document.finding(
-                rows.place,
-                "`header_rows` must be at least 1: columns are found by their headers.",
-                "Have the export made with headers.",
-            )
+    if rows is None or type(rows.value) is not int:
+        return
+    if file_format == "jsonl" and rows.value > 0:
+        yield document.finding(
+            rows.place, "JSON lines have no header rows; the keys are the headers.", "Remove `header_rows`."
+        )
+    if file_format != "jsonl" and rows.value == 0:
+        yield document.finding(
+            rows.place,
+            "`header_rows` must be at least 1: columns are found by their headers.",
+            "Have the export made with headers.",
+        )
 
 
 def check_paths(document: Document) -> Iterator[Finding]:

@@ -3,13 +3,14 @@
 Reads: the configuration overlay. Refuses: a contract that the standard's JSON schema or our own rules do not accept.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jobs.common.base.document import Document, Finding
 from jobs.common.base.errors import UserError
+from jobs.common.base.passwords import find_passwords, withheld_finding
 from jobs.common.contracts.house_rules import (
     DEFAULT_ROLE,
     OWN_ROLES,
@@ -21,8 +22,10 @@ from jobs.common.contracts.house_rules import (
     read_feeds,
     read_words,
 )
+from jobs.common.contracts.location import Location, read_location
 from jobs.common.contracts.odcs import check_standard, read_contract
-from jobs.common.contracts.servers import FORMAT_DEFAULTS, SERVER_DEFAULTS, own_settings, read_encoding, server_settings
+from jobs.common.contracts.servers import FORMAT_DEFAULTS, SERVER_DEFAULTS, read_encoding, server_settings
+from jobs.common.contracts.settings import own_settings
 from jobs.common.model.types import PARAMETERS
 from jobs.common.model.types.semantic_type import Parameter
 
@@ -116,12 +119,16 @@ class SourceObject:
 
 @dataclass(frozen=True)
 class Source:
-    """One system with its exports; only a nightly one can be missing."""
+    """One system with its exports; only a nightly one can be missing.
+
+    `locations` are those of the exports that nobody hands over: `fetch` puts them into the inbox.
+    """
 
     system: str
     title: str
     expected: str  # "nightly" or "occasional"
     objects: tuple[SourceObject, ...]
+    locations: tuple[Location, ...] = ()
 
 
 class ContractError(UserError):
@@ -166,6 +173,10 @@ def load_sources(files: Mapping[str, Path], records: Records) -> tuple[list[Sour
 
 
 def _read(path: Path, records: Records) -> tuple[Document | None, list[Finding]]:
+    # Other findings would repeat what is written.
+    passwords = withheld_finding(path) or find_passwords(path)
+    if passwords:
+        return None, passwords
     document, findings = read_contract(path)
     if document is None:
         return None, findings
@@ -185,11 +196,19 @@ def _build_source(document: Document) -> Source:
         title=content.get("name") or content.get("description", {}).get("purpose") or system,
         expected=own_settings(content)["expected"].value,
         objects=tuple(_build_object(system, schema, servers[schema["name"]]) for schema in content["schema"]),
+        locations=tuple(_build_locations(content["servers"])),
     )
 
 
+def _build_locations(servers: Sequence[Mapping[str, Any]]) -> Iterator[Location]:
+    for server in servers:
+        location = own_settings(server).get("location")
+        if location is not None:
+            yield read_location(server["server"], location.value)
+
+
 def _build_object(system: str, schema: Mapping[str, Any], server: Mapping[str, Any]) -> SourceObject:
-    settings = {word: setting.value for word, setting in server_settings(server).items()}
+    settings = {word: setting.value for word, setting in server_settings(server).items() if word != "location"}
     settings = {**SERVER_DEFAULTS, **FORMAT_DEFAULTS[settings["format"]], **settings}
     settings["encoding"] = read_encoding(settings["encoding"])
     settings["ignore"] = tuple(settings["ignore"])

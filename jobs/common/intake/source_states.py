@@ -10,6 +10,7 @@ from typing import Any
 
 from jobs.common.base.file_names import shown
 from jobs.common.intake.deliveries import deliveries_with_status, file_key, known_files, still_refused
+from jobs.common.intake.fetched import failures_of
 from jobs.common.intake.file_decisions import ACCEPT, READ, fresh_decisions
 from jobs.common.intake.losses import count_ended
 from jobs.common.intake.readings import LANDED, judged_in
@@ -28,6 +29,7 @@ def judge_sources(context: Context) -> dict[str, Any]:
     tonight = [row for row in every if row["night"] == context.run.night]
     lacking = describe_shortcomings(context, every)
     ended = count_let_through(context)
+    failed = failures_of(context.workspace, context.run.night)
     left = still_refused(tonight)
     left_keys = {_delivery_key(row) for row in left}
     # The same file may have come twice tonight: as it was before its contract was mended, or once more.
@@ -41,9 +43,9 @@ def judge_sources(context: Context) -> dict[str, Any]:
         if refused or system in conf.refused_contracts:
             state = "refused"
         elif taken:
-            state = "partial" if lacking.get(system) else "delivered"
+            state = "partial" if lacking.get(system) or system in failed else "delivered"
         else:
-            state = "missing" if expected == "nightly" else "not expected"
+            state = "missing" if expected == "nightly" or system in failed else "not expected"
         described = [
             {
                 **_describe_delivery(row, files),
@@ -53,6 +55,8 @@ def judge_sources(context: Context) -> dict[str, Any]:
             for row in own
         ]
         found[system] = {"state": state, "files": described, "shortcomings": lacking.get(system, [])}
+        if system in failed:
+            found[system]["not_fetched"] = [asdict(failure) for failure in failed[system]]
         if system in conf.refused_contracts:
             found[system]["contract"] = str(conf.refused_contracts[system]).splitlines()
     for system, told in judge_readings(context).items():

@@ -6,7 +6,6 @@ A run works with the snapshot in `archive/conf/<hash>/`, so that an edit in the 
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from jobs.common.base.document import ConfError, Document, Finding, load_document
 from jobs.common.base.document_schema import check_schema
 from jobs.common.base.errors import UserError
+from jobs.common.base.passwords import without_passwords
 from jobs.common.base.workspace import REPOSITORY_CONF, Workspace
 from jobs.common.contracts.null_words import FILE as NULL_WORDS
 from jobs.common.contracts.null_words import load_null_words, with_null_words
@@ -52,12 +52,13 @@ class Conf:
     def hash(self) -> str:
         digest = hashlib.sha256()
         for name, path in sorted(self.files.items()):
-            digest.update(name.encode() + b"\0" + hashlib.sha256(self._content(name, path)).digest())
+            digest.update(name.encode() + b"\0" + hashlib.sha256(self.content(name, path)).digest())
         return digest.hexdigest()[:16]
 
-    def _content(self, name: str, path: Path) -> bytes:
+    def content(self, name: str, path: Path) -> bytes:
+        """What the archive keeps of a file."""
         try:
-            return path.read_bytes()
+            return without_passwords(path, path.read_bytes())
         except OSError as error:
             message = f"The file cannot be read ({error.strerror})."
             raise ConfError([Finding(self.shown(name), "", message, "Make it readable, or remove it.")]) from error
@@ -179,7 +180,7 @@ def take_snapshot(workspace: Workspace) -> Conf:
         for name, path in conf.files.items():
             copy = partial / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+            copy.write_bytes(conf.content(name, path))
         partial.rename(target)
     return snapshot_conf(workspace, conf.hash)
 

@@ -8,12 +8,15 @@ from functools import partial
 
 from jobs.common.base.document import ConfError
 from jobs.common.base.errors import UserError
+from jobs.common.base.passwords import find_passwords
 from jobs.common.contracts.null_words import FILE as NULL_WORDS
 from jobs.common.model.codes import load_codes
 from jobs.common.model.divisions import LISTS, check_lists, list_names
 from jobs.common.run.authority import load_authority
 from jobs.common.run.conf import Conf
 from jobs.common.run.conf_schemas import SCHEMAS
+
+CONTRACTS = "sources/"
 
 
 def check_conf(conf: Conf) -> None:
@@ -27,6 +30,9 @@ def check_conf(conf: Conf) -> None:
 def conf_faults(conf: Conf) -> dict[str, str]:
     """What is wrong with files other than contracts: a sentence with file, line and remedy, and the name of the file."""
     faults = {str(fault): fault.file for fault in conf.faults}
+    passwords = dict(_passwords(conf))
+    if passwords:  # other faults would repeat what is written
+        return faults | passwords
     for name, check in _checks(conf):
         try:
             check()
@@ -35,6 +41,14 @@ def conf_faults(conf: Conf) -> dict[str, str]:
         except UserError as error:
             faults |= {_with_path(conf, name, line): name for line in str(error).splitlines()}
     return faults
+
+
+def _passwords(conf: Conf) -> Iterator[tuple[str, str]]:
+    """What looks like a password in files other than contracts: a sentence, and the name of the file."""
+    for name, path in sorted(conf.files.items()):
+        if not name.startswith(CONTRACTS):
+            for finding in find_passwords(path, conf.shown(name)):
+                yield str(finding), name
 
 
 def _checks(conf: Conf) -> Iterator[tuple[str, Callable[[], object]]]:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from jobs.common.base.document import Finding
 from jobs.common.base.file_names import shown
+from jobs.common.base.passwords import is_secret_file
+from jobs.common.base.secrets import FILE as SECRETS
 from jobs.common.base.suggestions import nearest_word
 from jobs.common.contracts.null_words import FILE as NULL_WORDS
 from jobs.common.run.conf_schemas import SCHEMAS
@@ -21,6 +23,8 @@ _ODD = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 )  # what a terminal acts on, and bytes that are not UTF-8
 _MOST_BYTES = 64_000_000  # every village of the country is a list of 40 MB
+# What lies in conf/ is copied to the archive, and whoever may read a backup could read it.
+_MOVE = f"It is not read here and not archived. Move it out of conf/; secrets stand in {SECRETS} of the workspace."
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,9 @@ def list_files(folder: Path) -> ConfFiles:
     faults, unread = [], []
     for path, name, kind in sorted(_walk(folder)):
         fault = kind or _fault_of(path)
-        if fault is None and _ODD.search(name):
+        if is_secret_file(path.name):
+            unread.append(_finding(path, "A file of keys or passwords", _MOVE))
+        elif fault is None and _ODD.search(name):
             unread.append(_finding(path, "No file of such a name is read", _remedy(name)))
         elif fault is None:
             files[name] = path
@@ -80,7 +86,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str, str]]:
             elif is_read(relative):
                 yield path, relative, "This is a folder, where a file is wanted"
         for name in files:
-            if not name.startswith("."):
+            if not name.startswith(".") or is_secret_file(name):
                 yield inside / name, (inside / name).relative_to(folder).as_posix(), ""
     for error in unreadable:
         path = Path(error.filename)

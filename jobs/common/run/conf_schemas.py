@@ -43,7 +43,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "match.yml": _block({"organisation": _block({"no_names": {"type": "array", "items": _TEXT}})}),
     # where a code is used -> code -> its sentences; a file of the workspace may leave out what it does not change
     "reasons.yml": _block(
-        {}, dict.fromkeys(("file", "inbox", "shortcoming", "row", "skipped", "issue", "match"), _SENTENCES)
+        {}, dict.fromkeys(("file", "inbox", "fetch", "shortcoming", "row", "skipped", "issue", "match"), _SENTENCES)
     ),
     "retention.yml": _block({"raw_nights": _nights(1), "release_nights": _nights(1), "grace_hours": _nights(0)}),
 }

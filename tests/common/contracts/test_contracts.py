@@ -365,3 +365,39 @@ def test_what_is_asked_first_calls_nothing_sound_in_which_the_standard_finds_a_f
 def test_a_text_that_is_nested_without_end_is_a_finding(tmp_path: Path, text: str) -> None:
     (finding,) = check_contract(write_contract(tmp_path, text), RECORDS)
     assert finding.remedy
+
+
+@pytest.mark.parametrize(
+    "word", ["no", "yes", "on", "off", "No", "true", "010", "12", "1.5", "12:30", "2026_01_01", "null", "~"]
+)
+def test_a_word_that_yaml_reads_as_no_text_is_quoted_as_it_is_written(tmp_path: Path, word: str) -> None:
+    text = replace_once("{name: school_number,", f"{{name: {word},")
+    findings = check_contract(write_contract(tmp_path, text), RECORDS)
+    assert [(finding.key, finding.message, finding.remedy) for finding in findings] == [
+        ("schema[0].properties[0].name", "The value must be text.", f'Put it in quotes: "{word}".')
+    ]
+
+
+@pytest.mark.parametrize("word", ['"no"', '"010"', "1e3", "y", "2026_x"])
+def test_a_word_that_yaml_reads_as_text_is_a_name(tmp_path: Path, word: str) -> None:
+    text = replace_once("{name: school_number,", f"{{name: {word},")
+    source = load_source(write_contract(tmp_path, text), RECORDS)
+    assert source.objects[0].columns[0].name == word.strip('"')
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("value: nightly}", "value: no}", "`no` is not a value of `expected`."),
+        ("value: snapshot}", "value: off}", "`off` is not a value of `mode`."),
+        ("value: 教师}", "value: yes}", '`sheet` must be text. Put it in quotes: "yes".'),
+        ("value: 2}", "value: -010}", "`skip_rows` must be a whole number of rows, not `-010`."),
+        ("value: 万元}", "value: on}", "`on` is not a value of `unit`."),
+        ("value: resident.name}", "value: no}", "`no` does not say which field the column feeds."),
+    ],
+)
+def test_a_setting_that_yaml_reads_as_no_text_is_told_as_it_is_written(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    [finding] = check_contract(write_contract(tmp_path, replace_once(old, new)), RECORDS)
+    assert told in f"{finding.message} {finding.remedy}"
