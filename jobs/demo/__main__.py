@@ -145,7 +145,7 @@ def run(into: Path, residents: int, nights: int, messages: bool) -> None:
 
 def _console() -> Console:
     # Beyond a terminal nothing is wrapped, as that would depend on how many digits the seconds have.
-    return Console(width=None if sys.stdout.isatty() else 160)
+    return Console(width=None if sys.stdout.isatty() else 180)
 
 
 def report(console: Console, into: Path) -> None:
