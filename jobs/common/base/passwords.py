@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from jobs.common.base.document import Document, Finding, Place, read_document, read_text, write_place
+from jobs.common.base.document import Document, Finding, Place, read_document, read_text
 from jobs.common.base.secrets import FILE, NAME, PREFIX
 
 # What the archive keeps in place of a file that holds one.
@@ -29,12 +29,10 @@ _WORDS = (
 _CHINESE = "密码|口令|密钥"
 _KEY = re.compile(rf"(?:.*[_.])?(?:{_WORDS})|.*(?:{_CHINESE}).*")
 _CAMEL = re.compile("(?<=[a-z0-9])(?=[A-Z])")
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@")
+_ADDRESS = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@")
 # `password=:secret` and `password = ?` of a query hold none.
 _ASSIGNED = re.compile(rf"(?:password|passwd|pwd|{_CHINESE})\s*=\s*[^\s:?@$%{{]", re.I)
-_COMMENT = re.compile(
-    rf"(?m)(?:^|\s)#.*?(?:password|passwd|pwd|token|api_?key|{_CHINESE})[\"'`]?\s*[:=：]\s*[^\s…<]", re.I
-)
+_NOTED = re.compile(rf"(?:password|passwd|pwd|token|api_?key|{_CHINESE})[\"'`]?\s*[:=：]\s*[^\s…<]", re.I)
 _KEY_OF_LINE = re.compile(rf"(?:{_WORDS}|{_CHINESE})[\"']?[ \t]*:[ \t]*[\"']?[^\s\"'{{\[]", re.I)
 # Whatever one of the above finds has one of these, and they are looked for in no time.
 _SUSPECT = (
@@ -118,20 +116,21 @@ def _of_block(document: Document, node: yaml.MappingNode, place: Place) -> Itera
 
 
 def _of_comments(file: str, text: str) -> Iterator[Finding]:
-    for found in _COMMENT.finditer(text):
-        yield _at_line(file, text, found.end())
+    for number, line in enumerate(text.split("\n"), start=1):
+        _, _, comment = f" {line}".partition(" #")
+        if _NOTED.search(comment):
+            yield _of_line(file, number)
 
 
 def _of_lines(file: str, text: str) -> Iterator[Finding]:
     """Findings of a text that is no YAML."""
-    for pattern in (_ADDRESS, _ASSIGNED, _COMMENT, _KEY_OF_LINE):
-        for found in pattern.finditer(text):
-            yield _at_line(file, text, found.end())
+    for number, line in enumerate(text.split("\n"), start=1):
+        if any(pattern.search(line) for pattern in (_ADDRESS, _ASSIGNED, _NOTED, _KEY_OF_LINE)):
+            yield _of_line(file, number)
 
 
-def _at_line(file: str, text: str, end: int) -> Finding:
-    line = text.count("\n", 0, end) + 1
-    return Finding(file, write_place(()), "The line holds what looks like a password.", _REMEDY, line)
+def _of_line(file: str, number: int) -> Finding:
+    return Finding(file, "", "The line holds what looks like a password.", _REMEDY, number)
 
 
 def _names_password(name: object) -> bool:

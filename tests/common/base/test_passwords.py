@@ -39,6 +39,8 @@ HARMLESS = {
     "an address without a user": "a: https://example.com/a:b@c\n",
     "a mail": "a: mailto:office@example.com\n",
     "another word": "tokens_of_text: 3\nsecretary: 张三\npasswords_per_row: 1\n",
+    "a comment of many": "a: token\n#" + " # x" * 100_000,
+    "a text of letters": "[\n" + "x" * 500_000 + " token",
     "a comment that only speaks": "a: 1  # the password is handed in by hand\n",
 }
 
