@@ -9,7 +9,7 @@ Reads: conf, `ops.rules`, the code of the stage and of all that it imports. Writ
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,7 +18,7 @@ from jobs.common.contracts.sources import Column, SourceObject
 from jobs.common.intake.file_decisions import READ, withdrawn_files
 from jobs.common.intake.keyed_rows import fed_records
 from jobs.common.lake.tables import Lake
-from jobs.common.model.records import Record
+from jobs.common.model.records import ModelField, Record
 from jobs.common.run.conf import Conf
 
 FedPlace = tuple[str, str, str, str]  # system, object, record, role
@@ -69,7 +69,7 @@ def _known_rules(lake: Lake, night: date) -> tuple[dict[FedPlace, str | None], s
 def _rules_now(lake: Lake, conf: Conf) -> dict[FedPlace, str]:
     now = {}
     withdrawn, read = withdrawn_files(lake), _readings(lake)
-    for obj in (obj for source in conf.sources.values() for obj in source.objects):
+    for obj in conf.objects:
         gone = [*withdrawn[obj.system, obj.name], *read[obj.system, obj.name]]
         for record, role in fed_records(obj):
             if record in conf.records:
@@ -88,18 +88,28 @@ def _readings(lake: Lake) -> dict[tuple[str, str], list[str]]:
 def rules_hash(conf: Conf, obj: SourceObject, record: Record, role: str, files: Collection[str] = ()) -> str:
     """Hash of all that decides how the object's rows become this record; `files` tells which were withdrawn or read anew."""
     columns = [column for column in obj.columns if _fields_fed(column, record, role)]
-    fields = {field for column in columns for field in _fields_fed(column, record, role)}
-    lists = {name for field in record.fields if field.name in fields for name in field.code_lists}
+    fed = {field for column in columns for field in _fields_fed(column, record, role)}
+    fields = [field for field in record.fields if field.name in fed]
     parts = [
         obj.timezone,
         [[column.name, column.null_words] for column in obj.columns if column.primary_key],
         [repr(column) for column in columns],
         [repr(field) for field in record.fields],
-        [[name, hashlib.sha256(conf.path(f"codes/{name}.csv").read_bytes()).hexdigest()] for name in sorted(lists)],
+        _hashed_lists(conf, fields),
         code_hash("jobs.harmonise.stage"),  # whoever changes it may have changed what any value becomes
         *sorted(files),
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def _hashed_lists(conf: Conf, fields: Iterable[ModelField]) -> list[list[str]]:
+    """Name and hash of each list of conf/codes in which the fields are looked up."""
+    names = {name for field in fields for name in field.code_lists}
+    hashed = []
+    for name in sorted(names):
+        content = conf.path(f"codes/{name}.csv").read_bytes()
+        hashed.append([name, hashlib.sha256(content).hexdigest()])
+    return hashed
 
 
 def _fields_fed(column: Column, record: Record, role: str) -> list[str]:

@@ -20,7 +20,6 @@ from jobs.common.intake.whole import is_whole
 from jobs.common.lake.engine import run_concurrently
 from jobs.common.lake.tables import Lake
 from jobs.common.lake.versions import union_all
-from jobs.common.run.conf import Conf
 from jobs.common.run.stage import Context
 from jobs.harmonise.cleaning_rules import RuleState
 
@@ -57,12 +56,8 @@ def batches_of_night(context: Context, rules: Sequence[RuleState]) -> list[Objec
         own = [rule.record for rule in rules if (rule.system, rule.object) == place]
         return batch_of_object(context, obj, delivered.get(obj.raw_table), own if place in again else [])
 
-    concerned = [obj for obj in _objects(context.conf) if obj.raw_table in delivered or (obj.system, obj.name) in again]
+    concerned = [obj for obj in context.conf.objects if obj.raw_table in delivered or (obj.system, obj.name) in again]
     return [found for found in run_concurrently(batch, concerned) if found is not None]
-
-
-def _objects(conf: Conf) -> list[SourceObject]:
-    return [obj for source in conf.sources.values() for obj in source.objects]
 
 
 def _objects_to_clean_again(context: Context, rules: Sequence[RuleState]) -> set[tuple[str, str]]:

@@ -167,14 +167,13 @@ def _listed_values(type: str, *files: tuple[Path, bytes]) -> pa.Table:
 
 def list_issues(cleaned: DataFrame, record: Record) -> DataFrame:
     """One row per doubtful value: position, record, role, field, code, raw text."""
-    codes = {f"{field.name}__code": (field.name, F.col(f"{field.name}__code")) for field in record.fields}
-    for name, implied in record.implied_fields():
-        codes[f"_implied_{implied.field}"] = (name, _differs(name, implied))
+    implied = {f"_implied_{other.field}": (name, _differs(name, other)) for name, other in record.implied_fields()}
+    checked = cleaned.select("*", *[code.alias(column) for column, (_, code) in implied.items()])
+    code_columns = {f"{field.name}__code": field.name for field in record.fields}
+    code_columns |= {column: name for column, (name, _) in implied.items()}
     # Few rows have any: the others are left out before each row becomes as many as it has fields.
-    differing = [code.alias(column) for column, (_, code) in codes.items() if column.startswith("_implied_")]
-    doubtful = cleaned.select("*", *differing)
-    doubtful = doubtful.where(F.coalesce(*codes).isNotNull())
-    found = [_issue(name, F.col(column), F.col(f"{name}__text")) for column, (name, _) in codes.items()]
+    doubtful = checked.where(F.coalesce(*code_columns).isNotNull())
+    found = [_issue(name, F.col(column), F.col(f"{name}__text")) for column, name in code_columns.items()]
     position = ["system", "object", "sheet", "file_id", "row_number", "role"]
     issues = doubtful.select(*position, F.explode(F.array(*found)).alias("issue")).where("issue.code is not null")
     return issues.select(

@@ -59,23 +59,23 @@ def run(context: Context) -> None:
     lake, run_id, night = context.lake, context.run.run_id, context.run.night
     rules = rule_states(lake, context.conf, night)
     batches = batches_of_night(context, rules)
-    feeding = {record.name: batches_of_record(record, batches, rules) for record in context.conf.records.values()}
-    fed = [record for record in context.conf.records.values() if feeding[record.name]]
 
-    def harmonise(record: Record) -> DataFrame:
+    def harmonise(record: Record) -> DataFrame | None:
         own = [rule for rule in rules if rule.record == record.name]
-        return harmonise_record(context, record, feeding[record.name], own)
+        feeding = batches_of_record(batches, own)
+        return harmonise_record(context, record, feeding, own) if feeding else None
 
-    issues = run_concurrently(harmonise, fed)
+    found = run_concurrently(harmonise, context.conf.records.values())
+    issues = [changes for changes in found if changes is not None]
     if issues:
         lake.merge("ops.issue", union_all(issues), run_id, is_computed=True)
     write_rules(lake, rules, night, {batch.place: batch.standing for batch in batches})
     mark_worked_out(lake, night, context.conf.sources)
 
 
-def batches_of_record(record: Record, batches: Sequence[ObjectBatch], rules: Sequence[RuleState]) -> list[ObjectBatch]:
-    """The batches of objects that feed the record, or have fed it."""
-    places = {(rule.system, rule.object) for rule in rules if rule.record == record.name}
+def batches_of_record(batches: Sequence[ObjectBatch], rules: Sequence[RuleState]) -> list[ObjectBatch]:
+    """The batches of objects that feed the record of the rules, or have fed it."""
+    places = {(rule.system, rule.object) for rule in rules}
     return [batch for batch in batches if batch.place in places]
 
 

@@ -19,7 +19,7 @@ from jobs.common.base.passwords import without_passwords
 from jobs.common.base.workspace import REPOSITORY_CONF, Workspace
 from jobs.common.contracts.null_words import FILE as NULL_WORDS
 from jobs.common.contracts.null_words import load_null_words, with_null_words
-from jobs.common.contracts.sources import ContractError, Source, load_sources
+from jobs.common.contracts.sources import ContractError, Source, SourceObject, load_sources
 from jobs.common.model.model_table import ModelTable, table_of
 from jobs.common.model.products import Product, load_products
 from jobs.common.model.records import Record, load_model
@@ -141,6 +141,11 @@ class Conf:
     def sources(self) -> dict[str, Source]:
         """Sources with a valid contract, by system."""
         return {source.system: source for source in self._sources[0]}
+
+    @property
+    def objects(self) -> list[SourceObject]:
+        """The exports of all valid contracts."""
+        return [obj for source in self.sources.values() for obj in source.objects]
 
     @property
     def refused_contracts(self) -> dict[str, ContractError]:
