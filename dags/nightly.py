@@ -11,7 +11,7 @@ rows, verdict and release id. **Night**: the parameter `night` (`YYYY-MM-DD`), e
 | `approve` *waits* | only rules failed that a person may override: it shows them, and what readers would see change | answer it |
 | `approve` | rejected, or not answered for 14 hours; nothing is published | mend it; clear this run |
 | `release` | gate or books refused; nothing is published, and no retry changes that | `jiceng books`; mend it; clear this run |
-| `announce_…` | released, only the news failed. *Skipped*: the table was not released by this run | clear the task |
+| `announce` | released, only the news failed. *Skipped*: this run released nothing | clear the task |
 
 **Rerun**: always safe, by clearing this run or triggering the night again: each stage does only what is missing. `finish` closes
 the run whatever happened. **Late**: after four hours (`JICENG_LATE_HOURS`) the command `JICENG_ALERT` gets a note on its input.
@@ -23,7 +23,6 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import (
     DAG,
-    Asset,
     CronTriggerTimetable,
     DeadlineAlert,
     DeadlineReference,
@@ -73,6 +72,4 @@ with DAG("nightly", catchup=False, max_active_runs=1, max_active_tasks=2,
     finish = run_stage.override(task_id="finish", retries=0)("finish", run).as_teardown(setups=sources)
     chain(deliver.expand(source=sources), refine, publish, finish)
     with TaskGroup("tell", prefix_group_id=False):
-        for table in ("appeal", "dwelling", "household", "organisation", "relation", "resident", "resident_status"):
-            news = announce.override(task_id=f"announce_{table}", outlets=[Asset(f"refined.{table}")])
-            chain([released, finish], news(f"refined.{table}", run))  # finish alone also follows a failure
+        chain([released, finish], announce(run))  # finish alone also follows a failure

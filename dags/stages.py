@@ -7,12 +7,13 @@ import subprocess
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import Asset, Metadata, task
+from airflow.sdk import Asset, AssetAlias, Metadata, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HOME = REPOSITORY / os.environ.get("JICENG_HOME", ".jiceng")
 PYTHON = os.environ.get("JICENG_PYTHON", str(REPOSITORY / ".venv/bin/python"))
+RELEASED = AssetAlias("refined")  # stands for the assets refined.<table> of whatever tables a run releases
 # By exit code; 2 and 3 are the same however often a task is tried.
 WHAT_TO_DO = {
     1: "it crashed, and the lines above say where; readers see the last release. Clear this run",
@@ -71,12 +72,16 @@ def release(ti) -> None:
     call("release", "--run-id", run, *([f"--approved-by={who}", f"--because={why}"] if answer else []))
 
 
-@task
-def announce(table: str, run: str):
+@task(outlets=[RELEASED])
+def announce(run: str):
+    """One event for each table that the run released: an alias, as only the summary knows which tables there are."""
     summary = json.loads((HOME / "runs" / run / "summary.json").read_text())
-    if summary["release_id"] != run or not summary["tables"].get(table, {}).get("version"):  # version 0: never filled
-        raise AirflowSkipException(f"run {run} released no {table}")
-    yield Metadata(Asset(table), summary["tables"][table] | {key: summary[key] for key in ("verdict", "release_id")})
+    if summary["release_id"] != run:
+        raise AirflowSkipException(f"run {run} released nothing")
+    released = {key: summary[key] for key in ("verdict", "release_id")}
+    for name, table in summary["tables"].items():
+        if name.startswith("refined.") and table["version"]:  # version 0: never filled
+            yield Metadata(Asset(name), table | released, alias=RELEASED)
 
 
 def tell_delay(hours: float, context: dict, **_) -> None:

@@ -15,14 +15,15 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.audit.flags import add_flags, table_references
-from jobs.audit.rules import EXPECTATIONS
+from jobs.audit.flags import add_flags
 from jobs.audit.suites import TOTALS, Rule, build_suite, is_about_rows, lets_nothing_through, load_suite
 from jobs.common.lake.engine import session
 from jobs.common.lake.versions import union_all
 from jobs.common.model.model_table import ModelTable
 from jobs.common.releases.releases import release_before
+from jobs.common.run.flag_columns import table_references
 from jobs.common.run.stage import Context
+from jobs.common.run.suites import suite_path
 
 # Counts, but none of the values that break a rule; for each rule these are asked for all the same.
 _COUNTS = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
@@ -81,7 +82,7 @@ def audit_table(
         frame: the candidate with its flags.
         last_rows: of the table in the release that readers see; None where there is none.
     """
-    rules = load_suite(EXPECTATIONS / f"{table.name}.yml", frame.columns, context.conf, last_rows)
+    rules = load_suite(suite_path(context.conf, table.name), frame.columns, context.conf, last_rows)
     results = check_rules(frame, table.name, rules)
     return [
         {

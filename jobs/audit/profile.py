@@ -8,11 +8,11 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from jobs.audit.flags import MANY, code_lists, code_set
 from jobs.common.lake.engine import run_concurrently
 from jobs.common.model.model_table import ModelTable
 from jobs.common.model.records import ModelField
 from jobs.common.run.conf import Conf
+from jobs.common.run.flag_columns import MANY, code_lists, code_set
 from jobs.common.run.stage import Context
 
 

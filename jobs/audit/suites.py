@@ -12,10 +12,10 @@ from typing import Any
 import great_expectations as gx
 from great_expectations.expectations.registry import get_expectation_impl, list_registered_expectation_implementations
 
-from jobs.audit.flags import code_lists, code_set
-from jobs.audit.rules import OVERRIDABLE, columns_used, name_rule, place_of_rule, read_suite
 from jobs.common.base.errors import UserError
 from jobs.common.run.conf import Conf
+from jobs.common.run.flag_columns import code_lists, code_set
+from jobs.common.run.suites import OVERRIDABLE, columns_used, name_rule, place_of_rule, read_suite, told_as
 
 SEVERITIES = ("critical", "warning", "info")
 TOTALS = "expect_table_row_count_to_be_between"
@@ -46,7 +46,7 @@ def load_suite(path: Path, columns: list[str], conf: Conf, last_rows: int | None
         conf: whose code lists count.
         last_rows: of the table in the last release, against which totals are held; None: there is none.
     """
-    document = read_suite(path)
+    document = read_suite(path, told_as(conf, path))
     entries = document.content["rules"]
     rules = [
         _load_rule(place_of_rule(document, index), entry, columns, conf, last_rows)
@@ -55,7 +55,7 @@ def load_suite(path: Path, columns: list[str], conf: Conf, last_rows: int | None
     names = [rule.name for rule in rules]
     if len(set(names)) < len(entries):
         repeated = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"{path}: rule {repeated} is given twice; keep one")
+        raise UserError(f"{document.file}: rule {repeated} is given twice; keep one")
     return rules
 
 

@@ -11,7 +11,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from jobs import analyse, audit, extract, fetch, finish, harmonise, land, match, merge, release, start
 from jobs.analyse.catalogue import product_faults
-from jobs.audit.rules import suite_faults
 from jobs.common.base.errors import UserError
 from jobs.common.base.workspace import Workspace
 from jobs.common.lake.faults import heal
@@ -89,7 +88,7 @@ def _check_conf(workspace: Workspace) -> None:
     """Raise UserError before anything is written if a file of the configuration or a suite would be refused later."""
     conf = current_conf(workspace)
     check_conf(conf)
-    for fault in (*product_faults(conf), *suite_faults(conf.tables)):
+    for fault in product_faults(conf):
         raise UserError(fault)
 
 

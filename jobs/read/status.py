@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from jobs.analyse.catalogue import product_faults
-from jobs.audit.rules import suite_faults
 from jobs.common.base.code import code_version
 from jobs.common.base.errors import UserError
 from jobs.common.base.file_names import shown
@@ -297,7 +296,7 @@ def configuration_faults(conf: Conf) -> list[str]:
     """What is wrong with files other than contracts, suites among them; the next run would be refused."""
     faults = list(conf_faults(conf))
     try:
-        return [*faults, *product_faults(conf), *suite_faults(conf.tables)]
+        return [*faults, *product_faults(conf)]
     except UserError:
         return faults
 

@@ -19,14 +19,15 @@ from pyspark.sql import DataFrame
 from jobs import audit, release
 from jobs.audit import checks
 from jobs.audit.checks import check_rules
-from jobs.audit.flags import add_flags, flag_names, table_references
+from jobs.audit.flags import add_flags
 from jobs.audit.loading import put_off
-from jobs.audit.rules import EXPECTATIONS
 from jobs.audit.suites import Rule, build_suite, load_suite
 from jobs.common.base.errors import Refusal, UserError
 from jobs.common.base.workspace import REPOSITORY_CONF, Workspace
+from jobs.common.base.workspace import REPOSITORY_EXPECTATIONS as EXPECTATIONS
 from jobs.common.lake.schemas import declared_tables
 from jobs.common.run.conf import Conf, current_conf
+from jobs.common.run.flag_columns import flag_names, table_references
 from jobs.common.run.stage import open_context
 from tests.support.town import Town, jiceng
 

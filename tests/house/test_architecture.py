@@ -169,9 +169,12 @@ def test_rows_files_and_schemas_of_delta_have_a_module_each_and_one_knows_the_en
             assert "SparkSession.builder" not in path.read_text(encoding="utf-8"), path
 
 
-def test_only_audit_reads_expectations():
-    readers = {room_of(module_of(path)) for path in JOBS if '"expectations"' in path.read_text(encoding="utf-8")}
-    assert readers == {"audit"}
+def test_suites_are_a_folder_of_the_configuration_which_audit_judges_by_and_pages_quote():
+    """The ground floor overlays, keeps and checks them with all other files, so that a night is judged by its own."""
+    named = [path for path in JOBS if '"expectations"' in path.read_text(encoding="utf-8")]
+    assert [path.relative_to(REPOSITORY).as_posix() for path in named] == ["jobs/common/base/workspace.py"]
+    readers = {room_of(module_of(path)) for path in JOBS if "jobs.common.run.suites" in imports_of(path)}
+    assert readers == {"common", "audit", "portal"}
 
 
 @pytest.mark.parametrize("path", JOBS + DAGS, ids=lambda p: p.relative_to(REPOSITORY).as_posix())

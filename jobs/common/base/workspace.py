@@ -13,6 +13,8 @@ from jobs.common.base.errors import UserError
 
 FORMAT_VERSION = 1
 REPOSITORY_CONF = Path(__file__).resolve().parents[3] / "conf"
+SUITES = "expectations"
+REPOSITORY_EXPECTATIONS = REPOSITORY_CONF.with_name(SUITES)
 # The embedded engine finds no table below a path with a space or a character beyond ASCII, and quotes break its SQL.
 _READABLE_PATH = re.compile("[A-Za-z0-9/._~@:,=+-]+")
 
@@ -47,6 +49,10 @@ class Workspace:
         return self.home / "conf"
 
     @property
+    def expectations(self) -> Path:
+        return self.home / SUITES
+
+    @property
     def locks(self) -> Path:
         return self.runs / ".locks"
 
@@ -60,12 +66,21 @@ class Workspace:
     def scratch_dir(self, run_id: str) -> Path:
         return self.run_dir(run_id) / "scratch"
 
-    def conf_layers(self) -> list[Path]:
-        """Configuration folders, the weakest first: the repository's, the workspace's, `JICENG_CONF`."""
+    def conf_layers(self) -> list[tuple[Path, str]]:
+        """Folders of the configuration, the weakest first: the repository's, the workspace's, `JICENG_CONF`.
+
+        With each folder comes the folder of the configuration that it is: "" for all of it, `expectations` for suites.
+        """
         extra = os.environ.get("JICENG_CONF")
         if extra and not Path(extra).is_dir():
             raise UserError(f"JICENG_CONF is {extra}, which is no directory; correct it or unset it")
-        return [REPOSITORY_CONF, self.conf] + ([Path(extra)] if extra else [])
+        layers = [
+            (REPOSITORY_CONF, ""),
+            (REPOSITORY_EXPECTATIONS, SUITES),
+            (self.conf, ""),
+            (self.expectations, SUITES),
+        ]
+        return layers + ([(Path(extra), "")] if extra else [])
 
 
 def default_home() -> Path:
@@ -82,7 +97,8 @@ def init_workspace(home: Path) -> Workspace:
     try:
         home.mkdir(parents=True, exist_ok=True)
         home.chmod(0o700)
-        for folder in (workspace.inbox, workspace.archive, workspace.lake, workspace.locks, workspace.conf / "sources"):
+        data = (workspace.inbox, workspace.archive, workspace.lake, workspace.locks)
+        for folder in (*data, workspace.conf / "sources", workspace.expectations):
             folder.mkdir(parents=True, exist_ok=True)
         if not marker.exists():
             marker.write_text(json.dumps({"format": FORMAT_VERSION}) + "\n")

@@ -1,5 +1,8 @@
 """The configuration in force: three layers overlaid file by file, or the snapshot that a run has taken of them.
 
+`expectations/` of the repository and of the workspace is a folder of it, so that a night is judged by the suites that it
+started with; the suites of `JICENG_CONF` lie in its own `expectations/`.
+
 A run works with the snapshot in `archive/conf/<hash>/`, so that an edit in the middle of a night changes nothing, and
 `explain` and a later replay read what that night read. Refuses nothing by itself: `conf_check` judges, before a run begins.
 """
@@ -16,7 +19,7 @@ from jobs.common.base.document import ConfError, Document, Finding, load_documen
 from jobs.common.base.document_schema import check_schema
 from jobs.common.base.errors import UserError
 from jobs.common.base.passwords import without_passwords
-from jobs.common.base.workspace import REPOSITORY_CONF, Workspace
+from jobs.common.base.workspace import REPOSITORY_CONF, REPOSITORY_EXPECTATIONS, SUITES, Workspace
 from jobs.common.contracts.null_words import FILE as NULL_WORDS
 from jobs.common.contracts.null_words import load_null_words, with_null_words
 from jobs.common.contracts.sources import ContractError, Source, SourceObject, load_sources
@@ -37,7 +40,7 @@ _SOURCES: dict[str, tuple[list[Source], dict[str, ContractError]]] = {}
 
 @dataclass(frozen=True)
 class Conf:
-    """Configuration files by their name relative to `conf/`.
+    """Configuration files by their name relative to `conf/`; those of suites begin with `expectations/`.
 
     `told_as`: where people find a file that is read from a copy. `faults`: what lies in the place of a file and is none.
     `unread`: what lies there under a name that nothing reads.
@@ -114,6 +117,12 @@ class Conf:
         return self._once(_PRODUCTS, lambda: load_products(files, shown, self.records))
 
     @property
+    def suites(self) -> dict[str, Path]:
+        """Expectation suites by table; the repository's in a configuration from before there were suites in it."""
+        own = self.below(SUITES, ".yml")
+        return {file.removesuffix(".yml"): path for file, path in (own or _shipped_suites()).items()}
+
+    @property
     def null_words(self) -> dict[str, str]:
         """Words that stand for nothing, with their kinds; none in a configuration from before there was a list."""
         return load_null_words(self.path(NULL_WORDS)) if NULL_WORDS in self.files else {}
@@ -169,7 +178,7 @@ def _keep(kept: dict[str, Loaded], key: str, found: Loaded) -> None:
 
 def current_conf(workspace: Workspace) -> Conf:
     """The layers as they lie on disk now, without documents: a word changed in one of them changes no night."""
-    layers = [list_files(layer) for layer in workspace.conf_layers()]
+    layers = [list_files(*layer) for layer in workspace.conf_layers()]
     found = {name: path for layer in layers for name, path in layer.files.items()}
     files = {name: path for name, path in found.items() if not is_document(name)}
     faults = tuple(fault for layer in layers for fault in layer.faults)
@@ -198,12 +207,17 @@ def snapshot_conf(workspace: Workspace, config_hash: str) -> Conf:
     target = _snapshot_dir(workspace, config_hash)
     if not target.exists():
         raise UserError(f"the archive lacks the configuration {config_hash}; restore {target} from a backup")
-    told_as = {name: path for layer in workspace.conf_layers() for name, path in list_files(layer).files.items()}
+    told_as = {name: path for layer in workspace.conf_layers() for name, path in list_files(*layer).files.items()}
     return Conf(list_files(target).files, told_as)
 
 
 def _snapshot_dir(workspace: Workspace, config_hash: str) -> Path:
     return workspace.archive / "conf" / config_hash
+
+
+@cache
+def _shipped_suites() -> dict[str, Path]:
+    return Conf(list_files(REPOSITORY_EXPECTATIONS, SUITES).files).below(SUITES, ".yml")
 
 
 @cache

@@ -4,17 +4,20 @@ Reads: the configuration. Writes: nothing. Refuses: what the readers of the file
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
 from jobs.common.base.document import ConfError
 from jobs.common.base.errors import UserError
 from jobs.common.base.passwords import find_passwords
+from jobs.common.base.workspace import SUITES
 from jobs.common.contracts.null_words import FILE as NULL_WORDS
 from jobs.common.model.codes import load_codes
 from jobs.common.model.divisions import LISTS, check_lists, list_names
 from jobs.common.run.authority import load_authority
 from jobs.common.run.conf import Conf
 from jobs.common.run.conf_schemas import SCHEMAS
+from jobs.common.run.model_check import model_faults
 
 CONTRACTS = "sources/"
 
@@ -28,7 +31,7 @@ def check_conf(conf: Conf) -> None:
 
 
 def conf_faults(conf: Conf) -> dict[str, str]:
-    """What is wrong with files other than contracts: a sentence with file, line and remedy, and the name of the file."""
+    """What is wrong with files other than contracts, suites among them: a sentence each, and the name of the file."""
     faults = {str(fault): fault.file for fault in conf.faults}
     passwords = dict(_passwords(conf))
     if passwords:  # other faults would repeat what is written
@@ -40,6 +43,8 @@ def conf_faults(conf: Conf) -> dict[str, str]:
             faults |= {str(finding): name for finding in error.findings}
         except UserError as error:
             faults |= {_with_path(conf, name, line): name for line in str(error).splitlines()}
+    with suppress(UserError):  # if the model cannot be read, nothing is judged against it; why not is told above
+        faults |= dict.fromkeys(model_faults(conf), SUITES)
     return faults
 
 

@@ -15,10 +15,11 @@ from jobs.common.base.file_names import shown
 from jobs.common.base.passwords import is_secret_file
 from jobs.common.base.secrets import FILE as SECRETS
 from jobs.common.base.suggestions import nearest_word
+from jobs.common.base.workspace import SUITES
 from jobs.common.contracts.null_words import FILE as NULL_WORDS
 from jobs.common.run.conf_schemas import SCHEMAS
 
-ENDINGS = {"model": ".yml", "products": ".yml", "sources": ".odcs.yaml", "codes": ".csv"}
+ENDINGS = {"model": ".yml", "products": ".yml", "sources": ".odcs.yaml", "codes": ".csv", SUITES: ".yml"}
 _ODD = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 )  # what a terminal acts on, and bytes that are not UTF-8
@@ -47,11 +48,15 @@ def is_document(name: str) -> bool:
     return name.endswith(".md")
 
 
-def list_files(folder: Path) -> ConfFiles:
-    """All files below a folder, hidden ones left out; none where it does not exist."""
+def list_files(folder: Path, under: str = "") -> ConfFiles:
+    """All files below a folder, hidden ones left out; none where it does not exist.
+
+    `under`: the folder of the configuration that it is, if it is not all of it.
+    """
     files: dict[str, Path] = {}
     faults, unread = [], []
-    for path, name, kind in sorted(_walk(folder)):
+    for path, relative, kind in sorted(_walk(folder, under)):
+        name = "/".join(part for part in (under, relative) if part)
         fault = kind or _fault_of(path)
         if is_secret_file(path.name):
             unread.append(_finding(path, "A file of keys or passwords", _MOVE))
@@ -68,7 +73,7 @@ def list_files(folder: Path) -> ConfFiles:
     return ConfFiles(files, tuple(faults), tuple(unread))
 
 
-def _walk(folder: Path) -> Iterator[tuple[Path, str, str]]:
+def _walk(folder: Path, under: str) -> Iterator[tuple[Path, str, str]]:
     """Path and name of each entry that is no plain folder, and what is wrong with it, as far as its kind tells."""
     if not folder.exists() and not folder.is_symlink():
         return
@@ -83,7 +88,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str, str]]:
             relative = path.relative_to(folder).as_posix()
             if path.is_symlink():
                 yield path, relative, "Links to folders are not followed"
-            elif is_read(relative):
+            elif is_read("/".join(part for part in (under, relative) if part)):
                 yield path, relative, "This is a folder, where a file is wanted"
         for name in files:
             if not name.startswith(".") or is_secret_file(name):
@@ -113,7 +118,8 @@ def _fault_of(path: Path) -> str | None:
 def _remedy(name: str) -> str:
     folder, _, base = name.rpartition("/")
     if folder in ENDINGS:
-        return f"Those of conf/{folder} end in {ENDINGS[folder]}."
+        place = folder if folder == SUITES else f"conf/{folder}"
+        return f"Those of {place} end in {ENDINGS[folder]}."
     near = nearest_word(base, (*SCHEMAS, NULL_WORDS))
     return f"Did you mean {near}?" if near else "Remove it, or see conf/README.md for the names."
 

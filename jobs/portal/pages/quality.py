@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from jobs.audit.rules import reasons_of_rules
+from jobs.common.run.suites import reasons_of_rules
 from jobs.portal.charts import line
 from jobs.portal.frame import View, last_of_each_night, last_runs, render
 from jobs.portal.verdicts import describe_rule
@@ -37,7 +37,7 @@ def quality_page(view: View) -> str:
         return render("no_run.html", page="quality", waiting={})
     tables = {row["table_name"] for rows in verdicts.values() for row in rows}
     order = ["ledger", "history", *sorted(tables - {"ledger", "history"})]
-    reasons = {table: reasons_of_rules(table) for table in order}
+    reasons = {table: reasons_of_rules(view.conf, table) for table in order}
     groups = [_group(view, table, verdicts, reasons) for table in order if table in tables]
     failing = [rule | {"group": group} for group in groups for rule in group["failing"]]
     return render(

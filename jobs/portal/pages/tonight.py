@@ -9,7 +9,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from jobs.audit.rules import reasons_of_rules
 from jobs.common.intake.inbox import explain_waiting, inbox_files, left_behind
 from jobs.common.intake.source_states import judge_sources
 from jobs.common.releases.books import balances
@@ -18,6 +17,7 @@ from jobs.common.releases.releases import Release, all_releases, published_relea
 from jobs.common.run.conf import snapshot_conf
 from jobs.common.run.runs import CLI, REFUSED, Run, all_runs, holder
 from jobs.common.run.stage import STAGES, Context, describe_stages, open_lake, read_refusal
+from jobs.common.run.suites import reasons_of_rules
 from jobs.portal.charts import stacked_bars
 from jobs.portal.frame import View, last_runs, render
 from jobs.portal.verdicts import describe_rule
@@ -153,7 +153,7 @@ def _gate(view: View, run: Run) -> dict[str, Any]:
     rows.sort(
         key=lambda row: (row["severity"] != "critical", row["table_name"] == "history", row["table_name"], row["rule"])
     )
-    reasons = {table: reasons_of_rules(table) for table in {row["table_name"] for row in rows}}
+    reasons = {table: reasons_of_rules(view.conf, table) for table in {row["table_name"] for row in rows}}
     failed = [describe_rule(row, reasons) for row in rows if not row["success"]]
     kinds = Counter("critical" if row["severity"] == "critical" else "unusual" if row["table_name"] == "history" else "warning"
                     for row in rows if not row["success"])  # fmt: skip

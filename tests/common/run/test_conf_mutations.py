@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from jobs.audit.rules import EXPECTATIONS, read_suite
 from jobs.common.base.errors import UserError
 from jobs.common.base.workspace import REPOSITORY_CONF, Workspace
+from jobs.common.base.workspace import REPOSITORY_EXPECTATIONS as EXPECTATIONS
 from jobs.common.contracts import null_words
 from jobs.common.contracts.sources import load_source
 from jobs.common.model.codes import load_codes
@@ -23,6 +23,7 @@ from jobs.common.model.records import load_model
 from jobs.common.run.conf import Conf, current_conf
 from jobs.common.run.conf_check import conf_faults
 from jobs.common.run.conf_files import list_files
+from jobs.common.run.suites import read_suite
 from tests.fuzz.conf import mutate_text
 
 SHIPPED = list_files(REPOSITORY_CONF).files

@@ -3,15 +3,16 @@
 Refuses: a suite that is no list of rules of its table.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jobs.common.base.document import Document, load_document
 from jobs.common.base.errors import UserError
 from jobs.common.base.suggestions import cut_short, list_words
+from jobs.common.base.workspace import SUITES
+from jobs.common.run.conf import Conf
 
-EXPECTATIONS = Path(__file__).resolve().parents[2] / "expectations"
 OVERRIDABLE = "overridable"
 _KEYS = {"expectation", "arguments", "severity", "because"}
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B")
@@ -23,11 +24,27 @@ def columns_used(arguments: Mapping[str, Any]) -> list[str]:
     return named + (arguments.get("column_list") or [])
 
 
-def read_suite(path: Path) -> Document:
-    """A suite as a document with `table` and `rules`, each rule a block with texts; raises UserError naming file and line."""
+def suite_path(conf: Conf, table: str) -> Path:
+    """The suite of a table; raises UserError if it has none."""
+    if table not in conf.suites:
+        raise UserError(f"{SUITES}/{table}.yml is missing: a table without a suite is not released")
+    return conf.suites[table]
+
+
+def told_as(conf: Conf, path: Path) -> str:
+    """What messages call a suite: the path at which people mend it."""
+    name = f"{SUITES}/{path.name}"
+    return conf.shown(name) if conf.files.get(name) == path else str(path)
+
+
+def read_suite(path: Path, shown: str = "") -> Document:
+    """A suite as a document with `table` and `rules`, each rule a block with texts; raises UserError naming file and line.
+
+    `shown` is what messages call the file, if that is something else than its path.
+    """
     if not path.exists():
         raise UserError(f"{path} is missing: a table without a suite is not released")
-    document = load_document(path, str(path))
+    document = load_document(path, shown or str(path))
     content = document.content
     entries = content.get("rules") if isinstance(content, dict) else None
     if (
@@ -36,21 +53,12 @@ def read_suite(path: Path) -> Document:
         or set(content) != {"table", "rules"}
         or content["table"] != path.stem
     ):
-        raise UserError(f"{path}: needs `table: {path.stem}` and `rules:` with at least one rule, and nothing else")
+        raise UserError(
+            f"{document.file}: needs `table: {path.stem}` and `rules:` with at least one rule, and nothing else"
+        )
     for index, entry in enumerate(entries):
         _check_rule(place_of_rule(document, index), entry)
     return document
-
-
-def suite_faults(tables: Iterable[str]) -> list[str]:
-    """What is wrong with the suites of these tables, as far as can be told without Great Expectations."""
-    faults = []
-    for table in tables:
-        try:
-            read_suite(EXPECTATIONS / f"{table}.yml")
-        except UserError as error:
-            faults.append(str(error))
-    return faults
 
 
 def place_of_rule(document: Document, index: int) -> str:
@@ -81,10 +89,9 @@ def name_rule(expectation: str, columns: list[str]) -> str:
     return f"{expectation}({', '.join(columns)})"
 
 
-def reasons_of_rules(table: str) -> dict[str, str]:
+def reasons_of_rules(conf: Conf, table: str) -> dict[str, str]:
     """`because` of each rule of a table's suite as it is now, by the rule's name; the audit checks suites, this does not."""
-    path = EXPECTATIONS / f"{table}.yml"
-    if not path.exists():
+    if table not in conf.suites:
         return {}
-    rules = read_suite(path).content["rules"]
+    rules = read_suite(conf.suites[table]).content["rules"]
     return {name_rule(rule["expectation"], columns_used(rule["arguments"])): rule["because"] for rule in rules}
