@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from jobs.audit.entries import entry
 from jobs.common.intake.keyed_rows import RECORD_KEY, record_label
-from jobs.common.lake.versions import union_all
+from jobs.common.lake.versions import stood_before, touched, union_all
 from jobs.common.run.stage import Context
 
 _TERMS = ("previous", "new", "reopened", "ended", "current")
@@ -26,12 +26,11 @@ def state_terms(context: Context, entries: list[dict[str, Any]]) -> tuple[list[d
     night = F.lit(context.run.night)
     lake, names = context.lake, list(context.conf.records)
     versions = {name: lake.read(f"harmonised.{name}") for name in names if not lake.is_empty(f"harmonised.{name}")}
-    before = (F.col("valid_from") < night) & (F.col("valid_to").isNull() | (F.col("valid_to") >= night))
     sums = {
-        "previous": before,
+        "previous": stood_before(context.run.night),
         "current": F.col("valid_to").isNull(),
         "earlier": F.col("valid_from") < night,
-        "touched": (F.col("valid_from") == night) | (F.col("valid_to") == night),
+        "touched": touched(context.run.night),
     }
     tests = [F.sum(F.when(test, 1).otherwise(0)).alias(name) for name, test in sums.items()]
     frames = [

@@ -14,7 +14,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.common.lake.versions import union_all
+from jobs.common.lake.versions import stood_before, union_all
 
 
 def last_assignment(assignments: DataFrame, night: date) -> DataFrame:
@@ -28,9 +28,8 @@ def last_assignment(assignments: DataFrame, night: date) -> DataFrame:
     """
     before = assignments.where(F.col("valid_from") < F.lit(night))
     newest = Window.partitionBy("number").orderBy(F.col("valid_from").desc())
-    current = F.col("valid_to").isNull() | (F.col("valid_to") >= F.lit(night))
     ranked = before.withColumn("_rank", F.row_number().over(newest)).where(F.col("_rank") == 1)
-    return ranked.select("number", "kind", "entity_id", current.alias("was_current"))
+    return ranked.select("number", "kind", "entity_id", stood_before(night).alias("was_current"))
 
 
 def follow_redirects(last: DataFrame, redirects: DataFrame) -> DataFrame:

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from jobs.common.contracts.sources import default_role
 from jobs.common.intake.keyed_rows import mention_id
-from jobs.common.lake.versions import current, union_all
+from jobs.common.lake.versions import current, touched, union_all
 from jobs.common.run.stage import Context
 from jobs.match.identity import follow_redirects
 from jobs.match.mentions import EVIDENCE, evidence, kinds_there, nameless_words
@@ -119,8 +119,7 @@ def _list_changed(context: Context, kind: str) -> DataFrame:
     """`record`, `mention_id`, `key` of records that begin or end tonight, as they are and as they were: one row for each key, and
     one without.
     """
-    rows, night = context.lake.read(f"harmonised.{kind}"), F.lit(context.run.night)
-    rows = rows.where((F.col("valid_from") == night) | (F.col("valid_to") == night))
+    rows = context.lake.read(f"harmonised.{kind}").where(touched(context.run.night))
     keys = F.explode(F.array(F.lit(None).cast("bigint"), *_keys_of(context, kind))).alias("key")
     return rows.select(record_number(kind).alias("record"), mention_id(kind).alias("mention_id"), keys)
 

@@ -4,8 +4,6 @@ All other clusters go on as they were, without an event. What this finds is a fu
 now, so that it does not matter what earlier runs of the night have written.
 """
 
-from datetime import date
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -53,9 +51,3 @@ def list_scope(compared: DataFrame, tried: DataFrame, reopened: DataFrame) -> Da
     roots = union_all([changed, again, joined]).distinct()
     ended = compared.where(F.col("root").isNull()).select("number")
     return union_all([current.join(roots, "root", "left_semi").select("number"), ended, tried]).distinct()
-
-
-def standing(assignments: DataFrame, night: date) -> DataFrame:
-    """Assignments that stood when the night began, with the columns of `assignments`; one row per mention."""
-    ends = F.col("valid_to").isNull() | (F.col("valid_to") >= F.lit(night))
-    return assignments.where((F.col("valid_from") < F.lit(night)) & ends)

@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.lake.engine import run_concurrently, session
-from jobs.common.lake.versions import difference, union_all
+from jobs.common.lake.versions import difference, stood_before, touched, union_all
 from jobs.common.run.incremental import IncrementalState
 from jobs.common.run.stage import Context
 from jobs.common.run.workload import spare_memory_if_large
@@ -41,7 +41,7 @@ from jobs.match.mentions import (
 )
 from jobs.match.neighbourhood import find_neighbourhood, record_number
 from jobs.match.pairs import DECISION, accepted, as_edges
-from jobs.match.scope import compare_clusters, list_scope, standing
+from jobs.match.scope import compare_clusters, list_scope
 
 LINKS = ("links.edge", "links.assignment", "links.identity_event", "links.mention")
 
@@ -253,7 +253,7 @@ def write_identities(night: Night, mentions: DataFrame, clusters: DataFrame, red
     """Carry ids on for the clusters that are not what they were, and bring the three tables of identity to the night."""
     tonight, ids = night.context.run.night, mentions.select("number", "mention_id")
     assignments = night.numbered(night.links("assignment"))
-    before = standing(assignments, tonight).select("number", "kind", "entity_id")
+    before = assignments.where(stood_before(tonight)).select("number", "kind", "entity_id")
     compared = night.scratch("compared", compare_clusters(clusters, before))
     scope = night.scratch("scope", find_scope(night, compared, assignments, redirects))
     versions = night.scratch("versions", assignments.join(scope, "number", "left_semi"))
@@ -281,9 +281,7 @@ def write_identities(night: Night, mentions: DataFrame, clusters: DataFrame, red
 
 def find_scope(night: Night, compared: DataFrame, assignments: DataFrame, redirects: DataFrame) -> DataFrame:
     """`number` of the mentions whose entity must be found out, as `list_scope` has it."""
-    tonight = F.lit(night.context.run.night)
-    touched = (F.col("valid_from") == tonight) | (F.col("valid_to") == tonight)
-    tried = assignments.where(touched).select("number")
+    tried = assignments.where(touched(night.context.run.night)).select("number")
     new = compared.where(F.col("root").isNotNull() & F.col("entity_id").isNull()).select("number")
     past = last_assignment(assignments.join(new, "number", "left_semi"), night.context.run.night)
     reopened = follow_redirects(past, redirects).select(F.xxhash64("entity_id").alias("entity_key")).distinct()

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from jobs.common.intake.keyed_rows import RECORD_KEY
 from jobs.common.lake.engine import session
-from jobs.common.lake.versions import union_all
+from jobs.common.lake.versions import touched, union_all
+from jobs.common.model.links import Decision, EdgeReason
 from jobs.common.model.relations import SOURCE_ROW
 from jobs.common.model.shapes import DWELLING, ENTITY
 from jobs.common.run.incremental import IncrementalState
@@ -24,7 +25,7 @@ def incremental_state(context: Context) -> IncrementalState:
 
 def copied_mentions(context: Context) -> set[str]:
     """Mentions whose id number belongs to another."""
-    rejected = {"decision": "reject", "reason": "id_held_by_another"}
+    rejected = {"decision": Decision.REJECT, "reason": EdgeReason.ID_HELD_BY_ANOTHER}
     found = context.lake.rows("links.edge", rejected, ["mention_id"])
     return set(found.column("mention_id").to_pylist())
 
@@ -38,8 +39,7 @@ def touched_entities(context: Context, copied: set[str], households: DataFrame) 
         households: `entity_id` of households whose members are not who they were.
     """
     lake = context.lake
-    night = F.lit(context.run.night)
-    tonight = (F.col("valid_from") == night) | (F.col("valid_to") == night)
+    tonight = touched(context.run.night)
     model = context.conf.records.values()
     kinds = [record.name for record in model if record.shape == ENTITY]
     with_dwelling = [record.name for record in model if record.derives(DWELLING)]

@@ -6,7 +6,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.contracts.sources import OWN_ROLES
-from jobs.common.intake.keyed_rows import RECORD_KEY
+from jobs.common.intake.keyed_rows import RECORD_KEY, source_row
+from jobs.common.model.links import Decision, EdgeReason
 from jobs.common.model.records import ModelField, Record
 from jobs.common.model.shapes import DWELLING
 from jobs.common.run.authority import Authority
@@ -75,11 +76,6 @@ def choose_values(
     return placed.groupBy(*key).agg(*chosen, *more).withColumns(values)
 
 
-def source_row() -> Column:
-    """The row of a source that a record or mention is of, as one text."""
-    return F.concat_ws("|", "system", "object", "source_key")
-
-
 def choose_fields(mentioned: DataFrame, record: Record, authority: Authority) -> DataFrame:
     """One row per entity: each field from the mention that wins it, `mention_count`, and where the model derives the
     dwelling of the address `row_of_address`.
@@ -115,7 +111,8 @@ def mentioned_records(records: DataFrame, mentions: DataFrame, edges: DataFrame,
     joined = records.join(own, RECORD_KEY)
     if kind != "resident":
         return joined
-    rejected = edges.where((F.col("decision") == "reject") & (F.col("reason") == "id_held_by_another"))
+    is_rejected = F.col("decision") == Decision.REJECT
+    rejected = edges.where(is_rejected & (F.col("reason") == EdgeReason.ID_HELD_BY_ANOTHER))
     rejected = rejected.select("mention_id").distinct().withColumn("_copied", F.lit(True))
     joined = joined.join(rejected, "mention_id", "left")
     is_copied = F.col("_copied").isNotNull()

@@ -15,6 +15,7 @@ from jobs.common.contracts.sources import OWN_ROLES
 from jobs.common.intake.keyed_rows import mention_id
 from jobs.common.lake.tables import Lake
 from jobs.common.lake.versions import as_of
+from jobs.common.model.links import Decision
 from jobs.common.model.records import ModelField, Record
 from jobs.common.model.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
 from jobs.common.model.shapes import MEMBER
@@ -40,7 +41,9 @@ def explain_entities(
     edges = _version_of(lake, release, record, "links.edge")
     records = _as_released(lake, release, record)
     mentioned = mentioned_records(records, mentions, edges, record.name)
-    accepted = edges.where(F.col("decision") == "accept").groupBy("mention_id").agg(F.min("reason").alias("linked_by"))
+    accepted = (
+        edges.where(F.col("decision") == Decision.ACCEPT).groupBy("mention_id").agg(F.min("reason").alias("linked_by"))
+    )
     mentioned = mentioned.join(accepted, "mention_id", "left")
     spoken = [field for field in (*record.fields, *record.derived) if field.name not in _names(record.derived)]
     orders = [_place(authority.order(field.name)).alias(f"{field.name} order") for field in spoken]
@@ -108,7 +111,7 @@ def explain_relations(
     statements = list_statements(
         record.pairs, [(row["system"], row["object"], row["kind"], row["role"]) for row in counted]
     )
-    accepted = _version_of(lake, release, record, "links.edge").where(F.col("decision") == "accept")
+    accepted = _version_of(lake, release, record, "links.edge").where(F.col("decision") == Decision.ACCEPT)
     accepted = accepted.groupBy("mention_id").agg(F.min("reason").alias("linked_by"))
     records = _as_released(lake, release, record)
     pairs = detail_pairs(list_pairs(mentions, statements), records, record, ["file_id", "row_number"])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pyspark.sql import functions as F
 
+from jobs.common.lake.versions import stood_before
 from jobs.match import identity, scope
 from jobs.match.mentions import KINDS
 from tests.support.match_oracle import list_events
@@ -269,7 +270,7 @@ def test_the_last_entity_of_a_mention_is_that_of_before_tonight(spark: Any) -> N
     assert {(row["number"], row["entity_id"], row["was_current"]) for row in last} == {
         (1, "A", True), (2, "B", True), (3, "A", False), (4, "A", True), (6, "A", True),
     }  # fmt: skip
-    stood = scope.standing(frame, TONIGHT).toArrow().to_pylist()
+    stood = frame.where(stood_before(TONIGHT)).toArrow().to_pylist()
     assert {(row["number"], row["entity_id"]) for row in stood} == {(1, "A"), (2, "B"), (4, "A"), (6, "A")}
 
 

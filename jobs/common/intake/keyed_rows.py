@@ -171,9 +171,21 @@ def mention_id(kind: str, role: str | None = None) -> Column:
 
     `role` asks for the mention of `kind` in another role of the same row, whether there is one or not.
     """
-    return F.md5(
-        F.concat_ws("|", F.lit(kind), "system", "object", "source_key", F.lit(role) if role else F.col("role"))
-    )
+    return mention_id_of(source_row(), kind, F.lit(role) if role else F.col("role"))
+
+
+def mention_id_of(row_text: Column, kind: str, role: Column | None = None) -> Column:
+    """Id of the mention of `kind` that a source's row holds, in the kind's own role by default; null without a row.
+
+    `row_text` names the row as `source_row` does.
+    """
+    role = F.lit(default_role(kind)) if role is None else role
+    return F.md5(F.concat(F.lit(f"{kind}|"), row_text, F.lit("|"), role))
+
+
+def source_row() -> Column:
+    """The row of a source that a record or mention is of, as one text."""
+    return F.concat_ws("|", "system", "object", "source_key")
 
 
 def record_label(record: str, role: str) -> str:

@@ -21,10 +21,20 @@ def union_all(frames: Sequence[DataFrame]) -> DataFrame:
     return whole
 
 
+def stood_before(night: date) -> Column:
+    """Whether a version was current when `night` began, also if the night itself has ended it."""
+    is_open = F.col("valid_to").isNull() | (F.col("valid_to") >= F.lit(night))
+    return (F.col("valid_from") < F.lit(night)) & is_open
+
+
+def touched(night: date) -> Column:
+    """Whether `night` began or ended a version."""
+    return (F.col("valid_from") == F.lit(night)) | (F.col("valid_to") == F.lit(night))
+
+
 def state_before(versions: DataFrame, night: date) -> DataFrame:
     """Versions current before `night`, as they were then: a `valid_to` that the night itself set is taken back."""
-    before = (F.col("valid_from") < F.lit(night)) & (F.col("valid_to").isNull() | (F.col("valid_to") >= F.lit(night)))
-    return versions.where(before).withColumn("valid_to", F.lit(None).cast("date"))
+    return versions.where(stood_before(night)).withColumn("valid_to", F.lit(None).cast("date"))
 
 
 def current(versions: DataFrame) -> DataFrame:
@@ -68,13 +78,13 @@ def version_changes(
     """
     columns, tonight = versions.columns, F.lit(night)
     ending = closed.select(*keys).distinct()
-    tried = versions.where((F.col("valid_from") == tonight) | (F.col("valid_to") == tonight))
+    tried = versions.where(touched(night))
     standing = versions.where(F.col("valid_to").isNull() & (F.col("valid_from") < tonight))
-    touched = tried.unionByName(standing.join(ending, list(keys), "left_semi"))
+    concerned = tried.unionByName(standing.join(ending, list(keys), "left_semi"))
     ends = F.when(F.col("_ends").isNotNull(), tonight).cast("date")
-    kept = state_before(touched, night).join(ending.withColumn("_ends", F.lit(True)), list(keys), "left")
+    kept = state_before(concerned, night).join(ending.withColumn("_ends", F.lit(True)), list(keys), "left")
     kept = kept.withColumn("valid_to", ends).select(*columns)
-    return difference(touched, kept.unionByName(opened.select(*columns)), [*keys, "valid_from"], columns)
+    return difference(concerned, kept.unionByName(opened.select(*columns)), [*keys, "valid_from"], columns)
 
 
 def difference(actual: DataFrame, target: DataFrame, key: Sequence[str], columns: Sequence[str]) -> DataFrame:

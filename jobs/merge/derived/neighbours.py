@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.common.intake.keyed_rows import mention_id_of
+
 
 @dataclass(frozen=True)
 class Neighbours:
@@ -20,5 +22,5 @@ def add_dwelling(chosen: DataFrame, dwellings: DataFrame) -> DataFrame:
     `dwellings`: mentions of dwellings.
     """
     named = dwellings.select(F.col("mention_id").alias("_mention"), F.col("entity_id").alias("dwelling_id"))
-    mention = F.md5(F.concat(F.lit("dwelling|"), F.col("row_of_address"), F.lit("|dwelling")))
+    mention = mention_id_of(F.col("row_of_address"), "dwelling")
     return chosen.withColumn("_mention", mention).join(named, "_mention", "left")

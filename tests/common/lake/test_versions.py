@@ -11,7 +11,16 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.common.lake.versions import as_of, compare_states, current, difference, state_before, version_changes
+from jobs.common.lake.versions import (
+    as_of,
+    compare_states,
+    current,
+    difference,
+    state_before,
+    stood_before,
+    touched,
+    version_changes,
+)
 
 ONE, TWO, THREE = date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)
 Version = tuple[str, str, date, date | None]
@@ -193,3 +202,22 @@ def test_difference_compares_keys_and_rows_with_nulls(spark: SparkSession) -> No
         ("fresh", None, None, None, "upsert"),
         ("gone", None, None, None, "delete"),
     ]))  # fmt: skip
+
+
+# valid_from, valid_to   ->   stood before night 2, touched by night 2
+PREDICATES: dict[str, tuple[date, date | None, bool, bool]] = {
+    "stays": (ONE, None, True, False),
+    "ended by the night": (ONE, TWO, True, True),
+    "ended the night before": (ONE, ONE, False, False),
+    "ends later": (ONE, THREE, True, False),
+    "begun by the night": (TWO, None, False, True),
+    "begins later": (THREE, None, False, False),
+}
+
+
+def test_what_stood_before_a_night_and_what_the_night_touched(spark: SparkSession) -> None:
+    rows = [(case, begin, end) for case, (begin, end, *_) in PREDICATES.items()]
+    frame = spark.createDataFrame(rows, "key string, valid_from date, valid_to date")
+    told = frame.select("key", stood_before(TWO).alias("stood"), touched(TWO).alias("touched")).toArrow().to_pylist()
+    found = {row["key"]: (row["stood"], bool(row["touched"])) for row in told}
+    assert found == {case: (stood, is_touched) for case, (_, _, stood, is_touched) in PREDICATES.items()}

@@ -1,0 +1,28 @@
+"""Words of the tables of links that several rooms use: what was decided on a pair of mentions, and why."""
+
+from enum import StrEnum
+
+
+class Decision(StrEnum):
+    """What a matcher decides on a pair of mentions: `links.edge.decision`."""
+
+    ACCEPT = "accept"
+    REVIEW = "review"
+    REJECT = "reject"
+
+
+class EdgeReason(StrEnum):
+    """Reasons of `links.edge` that more than one matcher or room uses; the others are named where they are given."""
+
+    # The id number belongs to another resident, so that merge does not publish it.
+    ID_HELD_BY_ANOTHER = "id_held_by_another"
+    # Several entities have what a mention is recognised by: none of them is chosen.
+    NAMES_SEVERAL = "names_several"
+
+
+class Judgement(StrEnum):
+    """What a person decided on a pair of mentions: `links.judgement.decision`."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNSURE = "unsure"
