@@ -1,8 +1,7 @@
 """Mentions of all kinds in one frame, with what each is recognised by as whole numbers.
 
-Comparing numbers costs a third of comparing texts, and a night compares millions. A key is the hash of its parts, of 64
-bits: in three of a million towns with ten million keys two of them are the same. A mention's number is the beginning of its
-id, so that the least number is the least id; whoever uses numbers makes sure first that they are unique.
+A night compares millions of them, so that keys are hashes (see `keys`). A mention's number is the beginning of its id: the
+least number is the least id. Before numbers are used they are checked to be unique.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +17,8 @@ from jobs.common.lake.tables import Lake, row_hash
 from jobs.common.lake.versions import current
 from jobs.common.model.plain_text import WHITESPACE
 from jobs.common.run.conf import Conf
+from jobs.match.keys import all_there, key_of
+from jobs.match.matchers import MATCHERS
 
 # In the order of the evidence: who lives where is known before who is one household.
 KINDS = ("resident", "dwelling", "organisation", "household")
@@ -41,11 +42,6 @@ def mention_number(mention: Column, numbering: int = 0) -> Column:
     return F.conv(numbered_by(mention, numbering), 16, 10).cast("bigint")
 
 
-def key_of(*parts: str) -> Column:
-    """Hash of columns that must all be there; null where one is null."""
-    return F.when(_all_there(parts), F.xxhash64(*parts))
-
-
 def plain_name(text: Column) -> Column:
     """An organisation's name in capitals, half width, with one kind of brackets and without white space."""
     return F.upper(F.regexp_replace(F.translate(text, _FULL, _HALF), WHITESPACE, ""))
@@ -62,7 +58,7 @@ def kinds_there(lake: Lake) -> Sequence[str]:
 
 
 def list_mentions(records: DataFrame, kind: str, numbering: int, no_names: Sequence[str]) -> DataFrame:
-    """One row per current record of `kind`: `number`, the columns of `IDENTITY` and those of `EVIDENCE`.
+    """One row per current record of `kind`: `number`, the columns of `IDENTITY` and those of `evidence_types`.
 
     Args:
         records: `harmonised.<kind>`.
@@ -77,7 +73,7 @@ def list_mentions(records: DataFrame, kind: str, numbering: int, no_names: Seque
 
 
 def evidence(kind: str, numbering: int, no_names: Sequence[str]) -> list[Column]:
-    """The columns of `EVIDENCE` of a harmonised record; those of other kinds are null."""
+    """The columns of `evidence_types` of a harmonised record; those of other kinds are null."""
     by_kind: dict[str, Callable[[], dict[str, Column]]] = {
         "resident": _resident_evidence,
         "dwelling": _dwelling_evidence,
@@ -85,16 +81,25 @@ def evidence(kind: str, numbering: int, no_names: Sequence[str]) -> list[Column]
         "household": partial(_household_evidence, numbering),
     }
     own = by_kind[kind]()
-    return [own.get(name, F.lit(None)).cast(type).alias(name) for name, type in EVIDENCE.items()]
+    for matcher in MATCHERS:
+        if matcher.kind == kind:
+            own |= {name: further.column() for name, further in matcher.evidence.items()}
+    return [own.get(name, F.lit(None)).cast(type).alias(name) for name, type in evidence_types().items()]
 
 
-# What mentions are recognised by; each kind has its own and shares some.
+def evidence_types() -> dict[str, str]:
+    """Name and SQL type of all that mentions are recognised by: `EVIDENCE`, and what matchers declare for themselves."""
+    further = [matcher.evidence for matcher in MATCHERS]
+    return EVIDENCE | {name: found.type for evidence in further for name, found in evidence.items()}
+
+
+# What several matchers, or the mentions of several kinds, are recognised by.
 EVIDENCE = {
     "id_key": "bigint",  # resident: id number
     "name_key": "bigint",  # resident, organisation: name
     "birth_key": "bigint",  # resident: birth date
-    "three_key": "bigint",  # resident: name, birth date and phone
-    "two_key": "bigint",  # resident: name and phone
+    "name_birth_phone_key": "bigint",  # resident: name, birth date and phone
+    "name_phone_key": "bigint",  # resident: name and phone
     "fits": "boolean",  # resident: the birth date is the one inside the id number
     "county_key": "bigint",  # dwelling, household: county of the division
     "road_place": "bigint",  # dwelling: address by road and number, without the county
@@ -115,8 +120,8 @@ def _resident_evidence() -> dict[str, Column]:
         "id_key": key_of("id_number"),
         "name_key": key_of("name"),
         "birth_key": key_of("birth_date"),
-        "three_key": key_of("name", "birth_date", "phone"),
-        "two_key": key_of("name", "phone"),
+        "name_birth_phone_key": key_of("name", "birth_date", "phone"),
+        "name_phone_key": key_of("name", "phone"),
         "fits": F.date_format("birth_date", "yyyyMMdd") == F.substring("id_number", 7, 8),
     }
 
@@ -127,7 +132,7 @@ def _dwelling_evidence() -> dict[str, Column]:
     A road or a compound alone is where many dwellings are.
     """
     inside = ["building", "unit", "room"]
-    numbered = _all_there(["road", "road_number"])
+    numbered = all_there(["road", "road_number"])
     inhabited = F.col("compound").isNotNull() & (F.col("building").isNotNull() | F.col("room").isNotNull())
     return {
         "county_key": _county_key(),
@@ -165,10 +170,3 @@ def _household_evidence(numbering: int) -> dict[str, Column]:
 def _county_key() -> Column:
     """Key of the county: the first six digits of the division."""
     return F.when(F.col("division_code").isNotNull(), F.xxhash64(F.substring("division_code", 1, 6)))
-
-
-def _all_there(names: Sequence[str]) -> Column:
-    whole = F.col(names[0]).isNotNull()
-    for name in names[1:]:
-        whole = whole & F.col(name).isNotNull()
-    return whole

@@ -5,30 +5,28 @@ So all others are as the night before has left them. Of households it matters al
 takes in the households of residents and dwellings that may be other ones, and to decide on them the clusters of those who
 live there must be at hand. What they had in common the night before, their entities and open decisions tell.
 
-Keys that only some uses compare are taken for common ones all the same: a neighbourhood may be too large, never too small.
+The keys are those that matchers block on. A key that only some uses compare is taken for a common one all the same: a
+neighbourhood may be too large, never too small. A judgement of people on two mentions is a common key of both.
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import reduce
+from itertools import chain
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.contracts.sources import default_role
 from jobs.common.intake.keyed_rows import mention_id
+from jobs.common.lake.engine import session
 from jobs.common.lake.versions import current, touched, union_all
+from jobs.common.model.links import Decision
 from jobs.common.run.stage import Context
 from jobs.match.identity import follow_redirects
-from jobs.match.mentions import EVIDENCE, evidence, kinds_there, nameless_words
-from jobs.match.pairs import ACCEPT
+from jobs.match.matchers import blocking_keys
+from jobs.match.mentions import evidence, evidence_types, kinds_there, nameless_words
 
-# What brings mentions of a kind together; present and former names are compared with each other.
-_KEYS = {
-    "resident": ("id_key", "three_key", "two_key"),
-    "dwelling": ("road_place", "compound_place", "house_key"),
-    "organisation": ("code_key", "name_key", "former_key"),
-    "household": ("register_key", "household_key"),
-}
 _HOME = ("resident", "dwelling")  # a household's row may name one of each
 # Where more than one record in so many is another, all are looked at: that takes less time.
 _FEW = 8
@@ -50,12 +48,16 @@ def record_number(kind: str | Column, role: str | None = None) -> Column:
     return F.xxhash64(of_kind, "system", "object", "source_key", F.lit(role) if role else F.col("role"))
 
 
-def find_neighbourhood(context: Context, redirects: DataFrame) -> Neighbourhood | None:
-    """Neighbourhood of what changed tonight; None where much changed.
+def find_neighbourhood(
+    context: Context, redirects: DataFrame, judgements: Collection[tuple[str, str]], rejudged: Collection[str]
+) -> Neighbourhood | None:
+    """Neighbourhood of what changed tonight; None if much changed.
 
     Args:
         context: of a run whose `links.*` hold for the night before.
         redirects: as for `follow_redirects`.
+        judgements: pairs of mentions that people have decided on.
+        rejudged: mentions with a judgement that is not what it was the night before.
     """
     kinds = kinds_there(context.lake)
     changed = _scratch(context, "changed", union_all([_list_changed(context, kind) for kind in kinds]))
@@ -63,10 +65,14 @@ def find_neighbourhood(context: Context, redirects: DataFrame) -> Neighbourhood 
     if records.count() * _FEW > sum(context.lake.count_rows(f"harmonised.{kind}") for kind in kinds):
         return None
     known = [_list_known(context, kind) for kind in kinds]
+    begun = [records.select("record"), _once_together(context, records, redirects)]
+    if judgements or rejudged:
+        ids = _scratch(context, "judged", _list_judged(context, records, {*rejudged, *chain(*judgements)}))
+        known.append(_known_judgements(ids, judgements))
+        begun.append(_records_of(ids, rejudged))
     pairs = _scratch(context, "keys", union_all([*known, *_known_households(context)]))
-    begun = records.select("record").unionByName(_once_together(context, records, redirects)).distinct()
     found = Reach(context, pairs)
-    found.extend(begun, changed.where(F.col("key").isNotNull()).select("key").distinct())
+    found.extend(union_all(begun).distinct(), changed.where(F.col("key").isNotNull()).select("key").distinct())
     if "household" in kinds:
         homes = _scratch(context, "homes", _list_homes(context))
         near = homes.join(found.records.withColumnRenamed("record", "named"), "named", "left_semi")
@@ -111,8 +117,8 @@ class Reach:
 
 
 def _keys_of(context: Context, kind: str) -> list[Column]:
-    columns = dict(zip(EVIDENCE, evidence(kind, 0, nameless_words(context.conf)), strict=True))
-    return [columns[name] for name in _KEYS[kind]]
+    columns = dict(zip(evidence_types(), evidence(kind, 0, nameless_words(context.conf)), strict=True))
+    return [columns[name] for name in blocking_keys(kind)]
 
 
 def _list_changed(context: Context, kind: str) -> DataFrame:
@@ -138,10 +144,36 @@ def _known_households(context: Context) -> list[DataFrame]:
     record = record_number("household").alias("record")
     entities = mentions.select(record, F.xxhash64(F.lit("entity"), "entity_id").alias("key"))
     ids = mentions.select(record, "mention_id")
-    edges = context.lake.read("links.edge").where(is_own & (F.col("decision") != ACCEPT))
+    edges = context.lake.read("links.edge").where(is_own & (F.col("decision") != Decision.ACCEPT))
     edge = F.xxhash64(F.lit("edge"), "mention_id", "other_id").alias("key")
     ends = [edges.select(F.col(end).alias("mention_id"), edge) for end in ("mention_id", "other_id")]
     return [entities, union_all(ends).join(ids, "mention_id").select("record", "key")]
+
+
+def _list_judged(context: Context, changed: DataFrame, named: Iterable[str]) -> DataFrame:
+    """`record` and `mention_id` of the named mentions, as far as they were there the night before or changed tonight."""
+    mentions = context.lake.read("links.mention")
+    before = mentions.select(record_number(F.col("kind")).alias("record"), "mention_id")
+    both = before.unionByName(changed.select("record", "mention_id")).distinct()
+    return both.join(_named(named), "mention_id", "left_semi")
+
+
+def _known_judgements(ids: DataFrame, judgements: Collection[tuple[str, str]]) -> DataFrame:
+    """`record` and `key` of both ends of each judgement; `ids` from `_list_judged`."""
+    ends = [(mention, f"{one}|{other}") for one, other in judgements for mention in (one, other)]
+    named = session().createDataFrame(ends, "mention_id string, pair string")
+    keys = named.select("mention_id", F.xxhash64(F.lit("judgement"), "pair").alias("key"))
+    return ids.join(keys, "mention_id").select("record", "key")
+
+
+def _records_of(ids: DataFrame, mentions: Iterable[str]) -> DataFrame:
+    """`record` of mentions; `ids` from `_list_judged`."""
+    return ids.join(_named(mentions), "mention_id", "left_semi").select("record")
+
+
+def _named(mentions: Iterable[str]) -> DataFrame:
+    """`mention_id` of mentions, distinct."""
+    return session().createDataFrame([(mention,) for mention in sorted(set(mentions))], "mention_id string")
 
 
 def _list_homes(context: Context) -> DataFrame:

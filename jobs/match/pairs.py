@@ -1,56 +1,59 @@
-"""Decisions on pairs of mentions, as the modules of the kinds hand them on: by number, each with its reason."""
+"""Pairs of mentions by number, and the steps that exact matchers share."""
+
+from collections.abc import Mapping
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-DECISION = ["kind", "number", "other", "decision", "reason"]
-ACCEPT, REVIEW, REJECT = "accept", "review", "reject"
-# Several entities have what a mention is recognised by: none of them is chosen.
-SEVERAL = "names_several"
-_CERTAIN = 1_000_000
+from jobs.common.model.links import Decision, EdgeReason
+
+DECISION = ["kind", "number", "other", "decision", "reason", "weight", "matcher"]
+CERTAIN = 1_000_000  # weight of exact evidence
 
 
-def decide(pairs: DataFrame, kind: str, decision: str, reason: str) -> DataFrame:
-    """A decision on each pair `number`, `other`; pairs of a mention with itself are left out."""
-    told = {"kind": F.lit(kind), "decision": F.lit(decision), "reason": F.lit(reason)}
-    return pairs.where(F.col("number") != F.col("other")).withColumns(told).select(*DECISION)
+def with_reason(pairs: DataFrame, reason: str) -> DataFrame:
+    """`number`, `other` and the one reason of all pairs."""
+    return pairs.select("number", "other", F.lit(reason).alias("reason"))
 
 
-def attach(loose: DataFrame, named: DataFrame, key: str, kind: str, reason: str) -> DataFrame:
-    """Decisions on mentions by the entities of which the same key speaks.
+def decide_by_reason(pairs: DataFrame, verdicts: Mapping[str, Decision]) -> DataFrame:
+    """Adds the `decision` that each reason leads to, and its `weight`: certain if the pair is accepted, otherwise 0."""
+    decision = F.lit(None).cast("string")
+    for reason, verdict in verdicts.items():
+        decision = F.when(F.col("reason") == reason, F.lit(str(verdict))).otherwise(decision)
+    weight = F.when(F.col("decision") == Decision.ACCEPT, F.lit(CERTAIN)).otherwise(F.lit(0)).cast("bigint")
+    return pairs.withColumn("decision", decision).withColumn("weight", weight)
 
-    Where the key names one entity its mentions belong to it; where it names several each is a pair for review and none is
-    accepted; where it names none, the mentions with the key are one entity among themselves.
+
+def assign_by_unique_key(loose: DataFrame, named: DataFrame, roots: DataFrame, key: str, reason: str) -> DataFrame:
+    """Pairs of mentions with the entities of which the same key speaks, each with its reason.
+
+    If the key names one entity, its mentions belong to it. If it names several, each is a pair with the reason
+    `names_several`. If it names none, the mentions with the key are one entity among themselves.
 
     Args:
         loose: `number` and `key`, neither null, unique by number.
-        named: `key` and `other`, the entity's root; may repeat itself and name keys that nobody asks for.
+        named: `number` and `key` of mentions that have their entity; keys that nobody asks for do no harm.
+        roots: `number` and `root` of mentions with another root, unique by number.
         key: the column.
-        kind: kind of entity.
         reason: why a pair is accepted.
     """
     wanted = loose.groupBy(key).agg(F.min("number").alias("first"))
-    named = named.join(wanted.select(key), key, "left_semi").distinct()
-    entities = named.groupBy(key).agg(F.min("other").alias("least"), F.max("other").alias("greatest"))
+    asked = named.join(wanted.select(key), key, "left_semi").join(roots, "number", "left")
+    entity = asked.select(key, F.coalesce("root", "number").alias("other")).distinct()
+    entities = entity.groupBy(key).agg(F.min("other").alias("least"), F.max("other").alias("greatest"))
     loose = loose.join(wanted, key).join(entities, key, "left")
     one = loose.where("least is null or least = greatest").withColumn("other", F.coalesce("least", "first"))
-    many = loose.where("least < greatest").join(named, key)
-    return decide(one, kind, ACCEPT, reason).unionByName(decide(many, kind, REVIEW, SEVERAL))
-
-
-def accepted(decisions: DataFrame) -> DataFrame:
-    """`number` and `other` of the pairs that are one entity."""
-    return decisions.where(F.col("decision") == ACCEPT).select("number", "other")
+    many = loose.where("least < greatest").join(entity, key)
+    return with_reason(one, reason).unionByName(with_reason(many, EdgeReason.NAMES_SEVERAL))
 
 
 def as_edges(decisions: DataFrame, ids: DataFrame) -> DataFrame:
-    """Adds `mention_id`, `other_id` and `weight`; keeps every row.
+    """Adds `mention_id` and `other_id`; keeps every row.
 
     Args:
         decisions: with the columns of `DECISION`.
         ids: `number` and `mention_id`, unique by number.
     """
     other = ids.select(F.col("number").alias("other"), F.col("mention_id").alias("other_id"))
-    weight = F.when(F.col("decision") == ACCEPT, _CERTAIN).otherwise(0).cast("bigint")
-    named = decisions.join(ids.select("number", "mention_id"), "number", "left").join(other, "other", "left")
-    return named.withColumn("weight", weight)
+    return decisions.join(ids.select("number", "mention_id"), "number", "left").join(other, "other", "left")

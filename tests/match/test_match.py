@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -18,7 +17,6 @@ from jobs.common.base.workspace import Workspace
 from jobs.common.run.runs import all_runs
 from jobs.common.run.stage import Context, open_context
 from jobs.match import stage
-from jobs.match.clusters import cluster_pairs
 from jobs.match.mentions import KINDS
 from tests.support.match_frames import ALL, NEAR, Decided, decide_rows, match_looked_at
 from tests.support.match_oracle import decide, decide_records, mention_of
@@ -30,8 +28,8 @@ pytest_plugins = ["tests.support.town_fixtures"]
 BORN, OTHER_DAY = date(1980, 1, 1), date(1985, 5, 5)
 ID, OTHER_ID, THIRD_ID = "320102198001010011", "320102198505050022", "320102198001010038"
 PHONE, OTHER_PHONE = "13900000001", "13900000002"
-NAME, BIRTH, THREE = "same_id_and_name", "same_id_and_birth_date", "same_name_birth_date_phone"
-TWO = "same_name_and_phone"
+NAME, BIRTH = "same_id_and_name", "same_id_and_birth_date"
+NAME_BIRTH_PHONE, NAME_PHONE = "same_name_birth_date_phone", "same_name_and_phone"
 COPIED, SEVERAL = "id_held_by_another", "names_several"
 
 CASES: dict[str, tuple[list[tuple], set[tuple[str, str, str, str]]]] = {
@@ -65,7 +63,7 @@ CASES: dict[str, tuple[list[tuple], set[tuple[str, str, str, str]]]] = {
     ),
     "a copied id does not hide whose row it is": (
         [("1", "张父", BORN, ID, PHONE), ("2", "张子", OTHER_DAY, OTHER_ID, PHONE), ("3", "张子", OTHER_DAY, ID, PHONE)],
-        {("3", "1", "reject", COPIED), ("3", "2", "accept", THREE)},
+        {("3", "1", "reject", COPIED), ("3", "2", "accept", NAME_BIRTH_PHONE)},
     ),
     "two who copied the same id are not joined by it": (
         [("1", "张父", BORN, ID, None), ("2", "李四", OTHER_DAY, ID, None), ("3", "李四", OTHER_DAY, ID, None)],
@@ -77,7 +75,7 @@ CASES: dict[str, tuple[list[tuple], set[tuple[str, str, str, str]]]] = {
     ),
     "no id, but name, birth date and phone of one": (
         [("1", "张三", BORN, ID, PHONE), ("2", "张三", BORN, None, PHONE)],
-        {("2", "1", "accept", THREE)},
+        {("2", "1", "accept", NAME_BIRTH_PHONE)},
     ),
     "no id, and another phone": (
         [("1", "张三", BORN, ID, PHONE), ("2", "张三", BORN, None, OTHER_PHONE)],
@@ -89,7 +87,7 @@ CASES: dict[str, tuple[list[tuple], set[tuple[str, str, str, str]]]] = {
     ),
     "nobody has an id": (
         [("1", "张三", BORN, None, PHONE), ("2", "张三", BORN, None, PHONE), ("3", "张三", BORN, None, PHONE)],
-        {("2", "1", "accept", THREE), ("3", "1", "accept", THREE)},
+        {("2", "1", "accept", NAME_BIRTH_PHONE), ("3", "1", "accept", NAME_BIRTH_PHONE)},
     ),
     "name, birth date and phone of two": (
         [("1", "张三", BORN, ID, PHONE), ("2", "张三", BORN, THIRD_ID, PHONE), ("3", "张三", BORN, None, PHONE)],
@@ -97,15 +95,15 @@ CASES: dict[str, tuple[list[tuple], set[tuple[str, str, str, str]]]] = {
     ),
     "namesakes with one birthday": (
         [("1", "张三", BORN, ID, PHONE), ("2", "张三", BORN, THIRD_ID, OTHER_PHONE), ("3", "张三", BORN, None, OTHER_PHONE)],
-        {("3", "2", "accept", THREE)},
+        {("3", "2", "accept", NAME_BIRTH_PHONE)},
     ),
     "twins in one household": (
         [("1", "张大", BORN, ID, PHONE), ("2", "张小", BORN, THIRD_ID, PHONE), ("3", "张小", BORN, None, PHONE)],
-        {("3", "2", "accept", THREE)},
+        {("3", "2", "accept", NAME_BIRTH_PHONE)},
     ),
     "a twin with the number of the other": (
         [("1", "张大", BORN, ID, PHONE), ("2", "张小", BORN, THIRD_ID, PHONE), ("0", "张小", BORN, ID, PHONE)],
-        {("0", "1", "reject", COPIED), ("0", "2", "accept", THREE)},
+        {("0", "1", "reject", COPIED), ("0", "2", "accept", NAME_BIRTH_PHONE)},
     ),
     "a former name, and a namesake with one birthday": (
         [("1", "张三", BORN, ID, PHONE), ("2", "张四", BORN, ID, None), ("3", "张三", BORN, THIRD_ID, OTHER_PHONE)],
@@ -113,7 +111,7 @@ CASES: dict[str, tuple[list[tuple], set[tuple[str, str, str, str]]]] = {
     ),
     "no id and no birth date, but name and phone of one": (
         [("1", "张三", BORN, ID, PHONE), ("2", "张三", None, None, PHONE), ("3", "张三", None, None, OTHER_PHONE)],
-        {("2", "1", "accept", TWO)},
+        {("2", "1", "accept", NAME_PHONE)},
     ),
     "no id and no birth date, and name and phone of two": (
         [("1", "张三", BORN, ID, PHONE), ("2", "张三", OTHER_DAY, None, PHONE), ("3", "张三", None, None, PHONE)],
@@ -121,15 +119,15 @@ CASES: dict[str, tuple[list[tuple], set[tuple[str, str, str, str]]]] = {
     ),
     "name and phone of one who has no id either": (
         [("1", "张三", BORN, None, PHONE), ("2", "张三", BORN, None, PHONE), ("3", "张三", None, None, PHONE)],
-        {("2", "1", "accept", THREE), ("3", "1", "accept", TWO)},
+        {("2", "1", "accept", NAME_BIRTH_PHONE), ("3", "1", "accept", NAME_PHONE)},
     ),
     "nobody has more than name and phone": (
         [("1", "张三", None, None, PHONE), ("2", "张三", None, None, PHONE), ("3", "李四", None, None, PHONE)],
-        {("2", "1", "accept", TWO)},
+        {("2", "1", "accept", NAME_PHONE)},
     ),
     "a copied id and no birth date, but name and phone of another": (
         [("1", "张父", BORN, ID, None), ("2", "张子", OTHER_DAY, OTHER_ID, PHONE), ("3", "张子", None, ID, PHONE)],
-        {("3", "1", "reject", COPIED), ("3", "2", "accept", TWO)},
+        {("3", "1", "reject", COPIED), ("3", "2", "accept", NAME_PHONE)},
     ),
     "another birth date is a contradiction": (
         [("1", "张三", BORN, ID, PHONE), ("2", "张三", OTHER_DAY, None, PHONE)],
@@ -180,18 +178,6 @@ def test_the_oracle_decides_the_cases_alike(decided: Decided) -> None:
     assert decided.pairs("review", numbers) == review
 
 
-def test_clusters_are_reached_over_any_number_of_pairs() -> None:
-    left, right = np.array([2, 3, 4, 5, 26], np.int64), np.array([1, 2, 3, 4, 25], np.int64)
-    numbers, least = cluster_pairs(left, right)
-    assert numbers.tolist() == [1, 2, 3, 4, 5, 25, 26]
-    assert least.tolist() == [1, 1, 1, 1, 1, 25, 25]
-
-
-def test_clusters_of_nothing() -> None:
-    nothing = np.array([], np.int64)
-    assert [found.tolist() for found in cluster_pairs(nothing, nothing)] == [[], []]
-
-
 # --- the town -------------------------------------------------------------------------------------------------------------
 
 
@@ -222,7 +208,7 @@ def test_three_nights_lead_to_the_clusters_that_one_look_at_all_gives(town: Town
     assert {(edge["mention_id"], edge["other_id"]) for edge in edges if edge["decision"] == "review"} == review
     assert rejected
     assert {(edge["kind"], edge["reason"]) for edge in edges if edge["decision"] == "accept"} >= {
-        ("resident", NAME), ("resident", BIRTH), ("resident", THREE), ("resident", TWO),
+        ("resident", NAME), ("resident", BIRTH), ("resident", NAME_BIRTH_PHONE), ("resident", NAME_PHONE),
         ("dwelling", "same_address"), ("dwelling", "same_compound_address"),
         ("organisation", "same_credit_code"), ("organisation", "same_organisation_name"),
         ("household", "same_household_number"), ("household", "same_member_and_dwelling"),

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from jobs.common.base.workspace import Workspace
+from jobs.match.match_run import MatchRun
 from jobs.match.mentions import list_mentions, mention_number, plain_name
-from jobs.match.stage import Night, is_unambiguous
+from jobs.match.stage import is_unambiguous
 from tests.support.match_frames import NO_NAMES, Decided, decide_rows, open_context
 from tests.support.match_oracle import (
     compound_place,
@@ -530,7 +531,7 @@ def test_mentions_that_begin_alike_are_told_apart_by_another_numbering(spark: An
     ids = [("0" * 15 + "1" * 17,), ("0" * 15 + "2" * 17,), ("0" * 15 + "2" * 17,)]
     frame = spark.createDataFrame(ids, "mention_id string")
     context = open_context(Workspace(tmp_path))
-    assert not is_unambiguous(Night(context, 0).numbered(frame))
-    assert is_unambiguous(Night(context, 15).numbered(frame))
+    assert not is_unambiguous(MatchRun(context, 0).numbered(frame))
+    assert is_unambiguous(MatchRun(context, 15).numbered(frame))
     numbers = frame.select(mention_number(F.col("mention_id"), 0).alias("n")).toArrow().column("n").to_pylist()
     assert numbers == [0, 0, 0]

@@ -16,8 +16,9 @@ from jobs.common.lake.tables import Lake
 from jobs.common.lake.versions import union_all
 from jobs.common.run.runs import Run
 from jobs.common.run.stage import Context
-from jobs.match.mentions import EVIDENCE, evidence
-from jobs.match.stage import Night, decide_all
+from jobs.match.match_run import MatchRun
+from jobs.match.mentions import evidence, evidence_types
+from jobs.match.run_matchers import decide_all
 from tests.support.match_oracle import Groups, Sets
 from tests.support.town import stage_log
 
@@ -88,16 +89,16 @@ def mention_frame(kind: str, rows: list[dict[str, Any]]) -> DataFrame:
     mentions = frame.select(number, "kind", *evidence(kind, 0, NO_NAMES), "member", "home")
     if kind == "household":
         mentions = mentions.withColumns({"person": F.col("member"), "place": F.col("home")})
-    return mentions.select("number", "kind", *EVIDENCE)
+    return mentions.select("number", "kind", *evidence_types())
 
 
 def decide_rows(home: Workspace, rows: dict[str, list[dict[str, Any]]]) -> Decided:
     """Run the stage's decisions on the rows of each kind; every kind has at least one."""
     mentions = union_all([mention_frame(kind, own) for kind, own in rows.items()])
-    night = Night(open_context(home), 0)
-    decisions, linked = decide_all(night, night.scratch("mentions", mentions))
-    roots = linked.toArrow().to_pylist()
-    found = Decided(decisions.toArrow().to_pylist(), {row["number"]: row["label"] for row in roots})
+    run = MatchRun(open_context(home), 0)
+    decisions, moved = decide_all(run, run.scratch("mentions", mentions))
+    roots = moved.toArrow().to_pylist()
+    found = Decided(decisions.toArrow().to_pylist(), {row["number"]: row["root"] for row in roots})
     assert len(found.roots) == len(roots), "a mention has two roots"
     assert not set(found.roots) & set(found.roots.values()), "a root has a root of its own"
     return found

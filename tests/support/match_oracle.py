@@ -50,12 +50,12 @@ def agrees(mention: Mention) -> bool:
     return day is not None and f"{day:%Y%m%d}" == mention["id_number"][6:14]
 
 
-def three(mention: Mention) -> tuple | None:
+def name_birth_phone(mention: Mention) -> tuple | None:
     values = (mention["name"], mention["birth_date"], mention["phone"])
     return None if None in values else values
 
 
-def two(mention: Mention) -> tuple | None:
+def name_phone(mention: Mention) -> tuple | None:
     values = (mention["name"], mention["phone"])
     return None if None in values else values
 
@@ -68,13 +68,13 @@ def decide(mentions: list[Mention]) -> tuple[Groups, set[Any], Pairs]:
     with_id = by_value(mentions, lambda mention: mention["id_number"])
     for number, own in with_id.items():
         for mention in own:
-            if agrees(mention) and three(mention):
-                fitting[three(mention)].add(number)
+            if agrees(mention) and name_birth_phone(mention):
+                fitting[name_birth_phone(mention)].add(number)
     rejected: set[str] = set()
     residents: dict[tuple, set[str]] = defaultdict(set)
     for own in with_id.values():
         one_name = len({mention["name"] for mention in own}) == 1 and own[0]["name"] is not None
-        twins = {m["mention_id"] for m in own if not one_name and len(fitting.get(three(m), ())) > 1}
+        twins = {m["mention_id"] for m in own if not one_name and len(fitting.get(name_birth_phone(m), ())) > 1}
         born = [mention for mention in own if mention["mention_id"] not in twins]
         for same in [*by_value(own, lambda m: m["name"]).values(), *by_value(born, lambda m: m["birth_date"]).values()]:
             for mention in same:
@@ -95,12 +95,12 @@ def decide(mentions: list[Mention]) -> tuple[Groups, set[Any], Pairs]:
                     rejected.add(mention["mention_id"])
                     continue
                 whole.join(root, mention["mention_id"])
-                if three(mention):
-                    residents[three(mention)].add(holder)
+                if name_birth_phone(mention):
+                    residents[name_birth_phone(mention)].add(holder)
     review = set()
     loose = [mention for mention in mentions if not mention["id_number"] or mention["mention_id"] in rejected]
     roots = {m["mention_id"]: m["mention_id"] for m in mentions}
-    for values, same in by_value(loose, three).items():
+    for values, same in by_value(loose, name_birth_phone).items():
         named = residents[values]
         for mention in same:
             if len(named) > 1:
@@ -111,8 +111,8 @@ def decide(mentions: list[Mention]) -> tuple[Groups, set[Any], Pairs]:
     for held in set(roots) - {mention["mention_id"] for mention in loose}:
         roots[held] = within.find(held)
     apart = {mention["mention_id"] for mention in undated}
-    known = by_value((mention for mention in mentions if mention["mention_id"] not in apart), two)
-    for values, same in by_value(undated, two).items():
+    known = by_value((mention for mention in mentions if mention["mention_id"] not in apart), name_phone)
+    for values, same in by_value(undated, name_phone).items():
         named = {roots[mention["mention_id"]] for mention in known[values]}
         for mention in same:
             if len(named) > 1:

@@ -19,6 +19,8 @@ _OWN = re.compile(
 )
 _OTHERS = re.compile(r"^[ \t]*(?:from|import)[ \t]+(\w+)", re.MULTILINE)
 _COMMENT = re.compile("#[^\n]*")
+# A package that asks for its modules is made of all of them.
+_DISCOVERS = "pkgutil.iter_modules(__path__)"
 _SHOWN = 8  # digits of the hash behind the version
 
 
@@ -49,7 +51,10 @@ def imported_files(root: str, jobs: Path = JOBS) -> tuple[Path, ...]:
         file = waiting.pop()
         if file is not None and file not in found:
             found.add(file)
-            waiting += [_file_of(name, jobs) for name in imported_modules(file.read_text(encoding="utf-8"))]
+            text = file.read_text(encoding="utf-8")
+            waiting += [_file_of(name, jobs) for name in imported_modules(text)]
+            if _DISCOVERS in text:
+                waiting += sorted(file.parent.glob("*.py"))
             waiting.append(file.parent / "__init__.py" if file.parent != jobs else None)
     return tuple(sorted(found))
 

@@ -176,10 +176,19 @@ _STATIC = (
         _key("valid_from", "first night", "date"),
         Column("valid_to", "date", "first night it was no longer so; null while it is"),
     )),
-    Table("links.edge", "Decisions on pairs of mentions, each with its reason.", ("mention_id", "other_id", "reason"), (
+    Table("links.edge", "Decisions of matchers on pairs of mentions, each with its reason.",
+          ("mention_id", "other_id", "reason", "matcher"), (
         _key("kind", "kind of entity"), _key("mention_id", "mention"), _key("other_id", "mention it is compared with"),
         _key("decision", "accept, review or reject"), _key("reason", "code of conf/reasons.yml"),
         _key("weight", "evidence in millionths", "bigint"),
+        Column("matcher", "string", "module of jobs/match/matchers/ that decided; null: before matchers had names"),
+    )),
+    Table("links.judgement", "What people decided on pairs of mentions; it wins over all matchers.",
+          ("mention_id", "other_id", "night"), (
+        _key("kind", "kind of entity"), _key("mention_id", "mention"), _key("other_id", "mention it is compared with"),
+        _key("decision", "same, different or unsure"),
+        Column("who", "string", "who decided", level=2), Column("because", "string", "why", level=2),
+        _key("night", "first night it holds for", "date"), _key("state", "standing or revoked"),
     )),
     Table("links.identity_event", "Births, merges, splits, ends and reopenings of entities.",
           ("night", "kind", "entity_id", "event", "other_id"), (

@@ -26,3 +26,10 @@ class Judgement(StrEnum):
     SAME = "same"
     DIFFERENT = "different"
     UNSURE = "unsure"
+
+
+class JudgementState(StrEnum):
+    """Whether a judgement holds: `links.judgement.state`."""
+
+    STANDING = "standing"
+    REVOKED = "revoked"

@@ -44,7 +44,7 @@ def test_the_code_of_a_stage_is_all_that_it_imports(root: str) -> None:
     shared = {"lake/tables.py", "lake/versions.py", "lake/engine.py", "lake/predicates.py", "model/records.py"}
     shared |= {"contracts/sources.py", "intake/keyed_rows.py"}
     stage = root.split(".")[1]
-    own = {path.relative_to(JOBS).as_posix() for path in (JOBS / stage).glob("*.py") if path.name != "__main__.py"}
+    own = {path.relative_to(JOBS).as_posix() for path in (JOBS / stage).rglob("*.py") if path.name != "__main__.py"}
     assert names(root) >= {f"common/{name}" for name in shared} | own
     assert not {
         name for name in names(root) if name.startswith(("cli/", "operate/", "read/", "audit/", "sample/", "land/"))
@@ -98,6 +98,14 @@ def test_a_module_that_is_imported_from_now_on_counts(copy: Path) -> None:
         )
     assert hash_of("jobs.match.stage", copy) != before
     assert "common/later.py" in names("jobs.match.stage", copy)
+
+
+def test_a_module_that_its_package_finds_by_itself_counts(copy: Path) -> None:
+    """No line imports a matcher: its folder is looked through."""
+    before = hash_of("jobs.match.stage", copy)
+    (copy / "match" / "matchers" / "later.py").write_text('"""New."""\n\nfrom jobs.common.base import csv_file\n')
+    assert hash_of("jobs.match.stage", copy) != before
+    assert names("jobs.match.stage", copy) >= {"match/matchers/later.py", "common/base/csv_file.py"}
 
 
 def test_a_name_that_moves_to_another_module_tells(copy: Path) -> None:

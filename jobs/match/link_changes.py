@@ -18,10 +18,10 @@ def edge_changes(edges: DataFrame, decisions: DataFrame, ids: DataFrame) -> Data
 
     Args:
         edges: `links.edge` with `number` and `other`.
-        decisions: all of tonight, unique by number, other and reason.
+        decisions: all of tonight, unique by number, other, reason and matcher.
         ids: `number` and `mention_id` of the current mentions, unique by number.
     """
-    key = F.xxhash64("number", "other", "decision", "reason").alias("_key")
+    key = F.xxhash64("number", "other", "decision", "reason", "weight", "matcher").alias("_key")
     known = edges.select(key, *[F.col(name).alias(f"_{name}") for name in edges.columns])
     both = decisions.select(key, *DECISION).join(known, "_key", "full_outer")
     differ = both.where(F.col("number").isNull() | F.col("_number").isNull())
