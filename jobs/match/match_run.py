@@ -35,7 +35,7 @@ class MatchRun:
         """A table that was found outside the engine, as a frame."""
         path = self.context.workspace.scratch_dir(self.context.run.run_id) / f"match-{label}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)  # if no file has landed nothing has made it yet
-        pq.write_table(table, path)
+        pq.write_table(table, path, compression="none", use_dictionary=False)  # most numbers are there once
         return session().read.parquet(str(path))
 
     def numbered(self, frame: DataFrame, column: str = "mention_id", name: str = "number") -> DataFrame:

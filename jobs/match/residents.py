@@ -11,16 +11,18 @@ KIND = "resident"
 
 def with_own_id(known: Known) -> DataFrame:
     """Mentions with an id number that no decision says is another's."""
-    return known.mentions().where(F.col("id_key").isNotNull()).join(_copied(known), "number", "left_anti")
+    mentions = known.mentions().where(F.col("id_key").isNotNull())
+    return mentions.join(without_own_id(known).select("number"), "number", "left_anti")
 
 
 def without_own_id(known: Known) -> DataFrame:
     """Mentions without an id number, or with one that is another's."""
-    mentions = known.mentions()
-    copied = mentions.join(_copied(known), "number", "left_semi")
-    return mentions.where(F.col("id_key").isNull()).unionByName(copied)
+    return known.once("without-own-id", lambda: _without_own_id(known))
 
 
-def _copied(known: Known) -> DataFrame:
+def _without_own_id(known: Known) -> DataFrame:
     assert known.decisions is not None, "the matcher comes after exact_id"
-    return known.decisions.where(F.col("reason") == EdgeReason.ID_HELD_BY_ANOTHER).select("number")
+    mentions = known.mentions()
+    copied = known.decisions.where(F.col("reason") == EdgeReason.ID_HELD_BY_ANOTHER).select("number")
+    of_another = mentions.join(copied, "number", "left_semi")
+    return mentions.where(F.col("id_key").isNull()).unionByName(of_another)
