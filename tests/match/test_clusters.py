@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.match.clusters import Edges, Judged, find_roots
@@ -72,6 +72,7 @@ def test_clusters_do_not_depend_on_the_order_of_pairs(case: str) -> None:
 PAIR = st.tuples(st.integers(1, 8), st.integers(1, 8)).filter(lambda pair: pair[0] != pair[1])
 
 
+@settings(deadline=None)
 @given(pairs=st.lists(PAIR), same=st.lists(PAIR, max_size=2), different=st.lists(PAIR, max_size=3))
 def test_no_cluster_holds_two_that_are_different_and_none_goes_beyond_what_pairs_join(
     pairs: Pairs, same: Pairs, different: Pairs
