@@ -117,7 +117,7 @@ def test_plate_is_used(spark, workspace):
 
     candidate = spark.createDataFrame([("苏A12345",), ("苏A1",), (None,)], "plate string")
     nobody = spark.createDataFrame([], "kind string, entity_id string")
-    flagged = add_flags(candidate, table_of(record), nobody, conf).collect()
+    flagged = add_flags(candidate, table_of(record), nobody, conf, {{}}).collect()
     assert {{(row["plate"], row["plate_is_valid"]) for row in flagged}} == {{
         ("苏A12345", True), ("苏A1", False), (None, None),
     }}
