@@ -8,13 +8,18 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobs import start
 from jobs.analyse.inputs import Inputs
 from jobs.analyse.products import division
+from jobs.common.lake import tables
+from jobs.common.run.runs import CLI
+from jobs.operate.nightly import list_steps
 from tests.support.constants import REPOSITORY
 from tests.support.office import open_office, simple_contract
 
@@ -65,7 +70,11 @@ from tests.support.office import open_office, rows_of, simple_contract
 office = open_office(Path(sys.argv[1]))
 office.declare("small", simple_contract("small"))
 found = {"jobs": jobs.__file__}
-for night, line in (("2026-01-01", "1 灯坏了"), ("2026-01-02", "2 路坏了")):
+for night, line in (("2026-01-01", "1 灯坏了"), ("2026-01-02", "2 路坏了"), ("2026-01-03", "3 门坏了")):
+    if night == "2026-01-03":
+        (office.workspace.conf / "codes").mkdir()
+        listed = (Path(jobs.__file__).parents[1] / "conf/codes/sex.csv").read_text(encoding="utf-8")
+        (office.workspace.conf / "codes/sex.csv").write_text(listed + "7,另一种,\n", encoding="utf-8")
     office.hand_in(f"small/x_{night.replace('-', '')}.csv", [line])
     answer = office.run(night)
     found[night] = [answer.code, answer.err, office.summary(f"{night}.1")]
@@ -124,6 +133,20 @@ def test_a_night_without_a_changed_input_makes_no_commit_to_it(found: dict[str, 
     ]
 
 
+def test_a_code_more_changes_what_is_made_of_codes_and_nothing_else(found: dict[str, Any]) -> None:
+    before, after = (found[night][2]["tables"] for night in ("2026-01-02", "2026-01-03"))
+    for layer in ("candidate", "refined"):
+        assert after[f"{layer}.division"] == before[f"{layer}.division"]
+        assert after[f"{layer}.code"]["rows"] == before[f"{layer}.code"]["rows"] + 1
+        assert [after[f"{layer}.{name}"]["version"] for name in ("code", "code_list")] == [2, 2]
+    told = [line for line in found["2026-01-03"][1].splitlines() if line.startswith("analyse")]
+    assert [" ".join(line.split()[1:]) for line in told] == [
+        "code (rows_written 1)",
+        "division is as it was",
+        "code_list (rows_written 1)",
+    ]
+
+
 def test_the_dictionary_has_its_columns(found: dict[str, Any]) -> None:
     assert [(row["column"], row["key"], row["type"], row["zh"]) for row in found["dictionary"]] == [
         ("list", True, "string", "代码表"),
@@ -142,9 +165,38 @@ def test_its_equation_stands_in_the_books(found: dict[str, Any]) -> None:
 
 
 def test_it_is_read_and_explained_by_its_name(found: dict[str, Any]) -> None:
-    assert found["sql"] == [{"codes": 4}]
+    assert found["sql"] == [{"codes": 5}]
     [row] = found["explain"]
-    assert (row["value"], row["state"], row["rule"]) == (4, "derived", "computed from candidate.code")
+    assert (row["value"], row["state"], row["rule"]) == (5, "derived", "computed from candidate.code")
+
+
+def test_a_stage_that_was_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has written is not written again, by no further try."""
+    office = open_office(tmp_path / "office")
+    office.declare("small", simple_contract("small"))
+    office.hand_in("small/x_20260101.csv", ["1 灯坏了"])
+    context = start.run(office.workspace, date(2026, 1, 1), CLI)
+    steps = dict(list_steps(context))
+    analyse = steps.pop("analyse")
+    for stage, work in steps.items():
+        if stage == "audit":
+            break
+        work()
+    commits: list[str] = []
+
+    def stop(name: str) -> None:
+        commits.append(name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tables, "committed", stop)
+    for expected in (["candidate.code"], ["candidate.division"]):
+        commits.clear()
+        with pytest.raises(KeyboardInterrupt):
+            analyse()
+        assert commits == expected
+    commits.clear()
+    analyse()
+    assert commits == []
 
 
 # --- a wrong one ------------------------------------------------------------------------------------------------------

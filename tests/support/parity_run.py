@@ -36,7 +36,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from tests.support import parity_frames, parity_tables, parity_texts
+from tests.support import parity_frames, parity_products, parity_tables, parity_texts
 from tests.support.parity_base import Rows
 
 # A night asks so much of so few rows that compiling it, and printing its plans, is much of its time.
@@ -46,7 +46,7 @@ SMALL = {
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "1000",
 }
-CASES: list[Callable[[], Rows]] = [*parity_texts.CASES, *parity_frames.CASES, *parity_tables.CASES]
+CASES: list[Callable[[], Rows]] = [*parity_texts.CASES, *parity_frames.CASES, *parity_tables.CASES, *parity_products.CASES]
 
 
 def main() -> None:
