@@ -6,10 +6,13 @@ are not there, and products that read each other in a circle.
 """
 
 import ast
-from collections.abc import Iterator
+import fnmatch
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 from jobs.common.base.errors import UserError
@@ -35,78 +38,99 @@ class Reads:
 
     def files(self, conf: Conf) -> list[str]:
         """Names of the files of `conf/`, sorted."""
-        return sorted(name for name in conf.files if any(fnmatchcase(name, pattern) for pattern in self.patterns))
+        found = [fnmatch.filter(conf.files, pattern) for pattern in self.patterns]
+        return sorted(set(chain.from_iterable(found)))
+
+
+def place_of(product: str) -> str:
+    """What messages call the module of a product."""
+    return f"jobs/analyse/products/{product}.py"
 
 
 def read_module(product: str) -> Reads:
     """What the module of a product says in READS; raises UserError if it does not say it."""
-    path = MODULES / f"{product}.py"
-    place = f"jobs/analyse/products/{product}.py"
+    path, place = MODULES / f"{product}.py", place_of(product)
     if not path.is_file():
         raise UserError(f"conf/products/{product}.yml: there is no {place}; write it, or remove the file")
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    if not any(isinstance(node, ast.FunctionDef) and node.name == "build" for node in tree.body):
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    if "build" not in functions:
         raise UserError(f"{place}: there is no function `build`; it takes the inputs and returns the rows")
     reads = _literal(tree, "READS")
-    if not isinstance(reads, tuple) or not all(isinstance(name, str) for name in reads):
+    if not isinstance(reads, tuple) or set(map(type, reads)) - {str}:
         raise UserError(f'{place}: READS is no tuple of texts, such as ("candidate.resident", "conf codes/*.csv")')
-    patterns = tuple(name.removeprefix(_CONF) for name in reads if name.startswith(_CONF))
-    tables = tuple(name for name in reads if not name.startswith(_CONF) and name != NIGHT)
-    return Reads(tables, patterns, NIGHT in reads)
+    return _sort_reads(reads)
 
 
 def _literal(tree: ast.Module, name: str) -> object:
     """What the module assigns to a name, if it is written out; None otherwise."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
-            try:
-                found: object = ast.literal_eval(node.value)
-            except ValueError:
-                return None
-            return found
+    assigned = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+    with suppress(KeyError, ValueError):
+        found: object = ast.literal_eval(assigned[name])
+        return found
     return None
+
+
+def _sort_reads(reads: tuple[str, ...]) -> Reads:
+    files = tuple(name for name in reads if name.startswith(_CONF))
+    tables = tuple(name for name in reads if name not in (NIGHT, *files))
+    return Reads(tables, tuple(name.removeprefix(_CONF) for name in files), NIGHT in reads)
 
 
 def product_faults(conf: Conf) -> list[str]:
     """What is wrong with the products of a configuration, a sentence each."""
-    faults: list[str] = []
+    faults = [fault for product in conf.products for fault in _told(partial(_faults_of, product, conf))]
+    return faults or _told(partial(_circles, conf))
+
+
+def _told(check: Callable[[], list[str]]) -> list[str]:
+    """The faults that a check finds; one that it raises ends it."""
+    try:
+        return check()
+    except UserError as error:
+        return [str(error)]
+
+
+def _circles(conf: Conf) -> list[str]:
+    in_order(conf)
+    return []
+
+
+def _faults_of(product: str, conf: Conf) -> list[str]:
+    reads = read_module(product)
+    return [
+        *_unknown_tables(product, reads, conf),
+        *_missing_files(product, reads, conf),
+        *_lost_targets(product, conf),
+    ]
+
+
+def _unknown_tables(product: str, reads: Reads, conf: Conf) -> Iterator[str]:
     known = readable_tables(conf)
-    for product in conf.products:
-        try:
-            faults += _faults_of(product, read_module(product), conf, known)
-        except UserError as error:
-            faults.append(str(error))
-    if not faults:
-        try:
-            in_order(conf)
-        except UserError as error:
-            faults.append(str(error))
-    return faults
+    for table in sorted(set(reads.tables) - set(known)):
+        named = f"READS names {cut_short(table)}, which is no table to read"
+        yield f"{place_of(product)}: {named}. {suggest(table, known)}"
+
+
+def _missing_files(product: str, reads: Reads, conf: Conf) -> Iterator[str]:
+    for pattern in reads.patterns:
+        if not fnmatch.filter(conf.files, pattern):
+            yield f"{place_of(product)}: READS names conf {cut_short(pattern)}, and conf/ has no such file"
+
+
+def _lost_targets(product: str, conf: Conf) -> Iterator[str]:
+    """Columns that refer to one that there is not."""
+    there = {f"{table.name}.{column.name}" for table in conf.tables.values() for column in table.columns}
+    for column in conf.products[product].table.columns:
+        if column.target not in (None, *there):
+            named = f"column {column.name} refers to {cut_short(str(column.target))}, which no released table has"
+            yield f"conf/products/{product}.yml: {named}"
 
 
 def readable_tables(conf: Conf) -> list[str]:
     """Tables that a product may read: those that are as they will stay when the stage begins, and other products."""
     names = declared_tables(conf.sources, conf.tables)
     return sorted(name for name in names if name.startswith(_LAYERS) or name in _OPS)
-
-
-def _faults_of(product: str, reads: Reads, conf: Conf, known: list[str]) -> Iterator[str]:
-    place = f"jobs/analyse/products/{product}.py"
-    for table in reads.tables:
-        if table not in known:
-            yield f"{place}: READS names {cut_short(table)}, which is no table to read. {suggest(table, known)}"
-    for pattern in reads.patterns:
-        if not any(fnmatchcase(name, pattern) for name in conf.files):
-            yield f"{place}: READS names conf {cut_short(pattern)}, and conf/ has no such file"
-    for column in conf.products[product].table.columns:
-        if column.target and not _is_column(conf, column.target):
-            told = f"column {column.name} refers to {cut_short(column.target)}, which no released table has"
-            yield f"conf/products/{product}.yml: {told}"
-
-
-def _is_column(conf: Conf, target: str) -> bool:
-    table, _, column = target.partition(".")
-    return table in conf.tables and column in {known.name for known in conf.tables[table].columns}
 
 
 def in_order(conf: Conf) -> list[str]:

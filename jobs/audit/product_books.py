@@ -6,6 +6,7 @@ Its terms are counted anew here, by queries over tables and as lines of files, n
 import csv
 import io
 import re
+from collections import defaultdict
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from pyspark.sql import functions as F
 
 from jobs.audit.entries import entry
 from jobs.common.base.errors import UserError
+from jobs.common.base.suggestions import list_words
 from jobs.common.lake.engine import session
 from jobs.common.lake.versions import union_all
 from jobs.common.model.products import ROWS, Count
@@ -23,12 +25,13 @@ from jobs.common.run.conf import Conf
 from jobs.common.run.stage import Context
 
 _TABLE = re.compile("[a-z]+[.][a-z_0-9]+")
+Place = tuple[str, str]  # product and term
 
 
 def product_terms(context: Context) -> list[dict[str, Any]]:
     """`candidate` (its rows) and the declared terms of each product, each with the equation it stands in."""
     found = []
-    queries: dict[tuple[str, str], str] = {}
+    queries: dict[Place, str] = {}
     for name, product in context.conf.products.items():
         rows = context.lake.count_rows(f"candidate.{name}")
         found.append(entry(ROWS, rows, name, equation=product.equation))
@@ -60,7 +63,7 @@ def _cells(path: Path) -> list[list[str]]:
     return [cells for cells in lines if any(cells)]
 
 
-def run_queries(context: Context, queries: dict[tuple[str, str], str]) -> dict[tuple[str, str], int]:
+def run_queries(context: Context, queries: dict[Place, str]) -> dict[Place, int]:
     """The number that each query gives, by product and term; all of them are one action of the engine.
 
     Raises:
@@ -69,19 +72,26 @@ def run_queries(context: Context, queries: dict[tuple[str, str], str]) -> dict[t
     if not queries:
         return {}
     try:
-        frames = [_term(context, place, sql) for place, sql in queries.items()]
-        rows = union_all(frames).toArrow().to_pylist()
+        counted = union_all([_term(context, place, sql) for place, sql in queries.items()])
+        rows = counted.toArrow().to_pylist()
     except PySparkException as error:
-        files = ", ".join(f"conf/products/{name}.yml" for name in sorted({name for name, _ in queries}))
+        files = list_words({f"conf/products/{name}.yml" for name, _ in queries})
         raise UserError(f"{files}: a query of the books cannot be run ({type(error).__name__})") from error
-    found = {place: [row["rows"] for row in rows if (row["record"], row["term"]) == place] for place in queries}
-    for (name, term), numbers in found.items():
-        if len(numbers) != 1 or numbers[0] is None:
-            raise UserError(f"conf/products/{name}.yml: books: the query of {term} does not give one number")
-    return {place: numbers[0] for place, numbers in found.items()}
+    numbers: dict[Place, list[int | None]] = defaultdict(list)
+    for row in rows:
+        numbers[row["record"], row["term"]].append(row["rows"])
+    return {place: _one_number(place, numbers[place]) for place in queries}
 
 
-def _term(context: Context, place: tuple[str, str], sql: str) -> DataFrame:
+def _one_number(place: Place, numbers: list[int | None]) -> int:
+    """What a query gives; raises UserError if that is not one number."""
+    first = numbers[0] if numbers else None
+    if len(numbers) > 1 or first is None:
+        raise UserError(f"conf/products/{place[0]}.yml: books: the query of {place[1]} does not give one number")
+    return first
+
+
+def _term(context: Context, place: Place, sql: str) -> DataFrame:
     """`record`, `term`, `rows` of one query, which names tables as `layer.table`."""
     known = [name for name in dict.fromkeys(_TABLE.findall(sql)) if name in context.lake.declared]
     for name in known:

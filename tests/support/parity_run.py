@@ -46,7 +46,12 @@ SMALL = {
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "1000",
 }
-CASES: list[Callable[[], Rows]] = [*parity_texts.CASES, *parity_frames.CASES, *parity_tables.CASES, *parity_products.CASES]
+CASES: list[Callable[[], Rows]] = [
+    *parity_texts.CASES,
+    *parity_frames.CASES,
+    *parity_tables.CASES,
+    *parity_products.CASES,
+]
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from jobs.common.run.stage import Context
 from jobs.harmonise import cleaning_rules as rules
 from jobs.operate.replay import other_code
 
-ROOTS = ("jobs.harmonise.stage", "jobs.match.stage", "jobs.merge.stage", "jobs.analyse.stage")
+ROOTS = ("jobs.harmonise.stage", "jobs.match.stage", "jobs.merge.stage")
 
 
 @pytest.fixture
