@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from jobs.common.base.workspace import REPOSITORY_CONF
 from tests.support.office import Office, open_office, rows_of
 
 pytestmark = pytest.mark.nights
@@ -51,7 +52,7 @@ def contract(system: str, columns: Any = COLUMNS) -> str:
     properties = [
         {"name": name, "physicalName": header, "classification": level,
          **({"required": True, "primaryKey": True} if name == "number" else {}),
-         "customProperties": [{"property": "feeds", "value": feeds}]}
+         **({"customProperties": [{"property": "feeds", "value": feeds}]} if feeds else {})}
         for name, header, level, feeds in columns
     ]  # fmt: skip
     settings = [("path", "*.csv"), ("mode", "snapshot"), ("as_of", r"_(\d{8})")]
@@ -216,3 +217,54 @@ def test_a_contract_that_feeds_a_field_that_is_not_there_is_told(tmp_path: Path)
     assert checked.code == 2
     [error] = [row["detail"] for row in rows_of(checked) if row["state"] == "error"]
     assert "The record `service_visit` has no field `mater`. Did you mean `matter`?" in error
+
+
+# --- a neighbour: a relation ------------------------------------------------------------------------------------------
+
+CARE: dict[str, Any] = {
+    "record": "care", "shape": "relation", "title": {"zh": "照护", "en": "care"},
+    "grain": {"zh": "每对一行", "en": "one row per pair"}, "key": ["relation_code", "from_id", "to_id"],
+    "fields": [{"name": "start_date", "type": "date", "level": 2, "zh": "开始", "en": "first day"}],
+    "pairs": [{"relation": "carer", "from": "resident@carer", "to": "resident@person"}],
+}  # fmt: skip
+CARE_COLUMNS = (
+    ("number", "编号", "1", []),
+    ("name", "姓名", "3", ["resident.name"]),
+    ("id_number", "身份证", "4", ["resident.id_number"]),
+    ("carer_name", "照护人", "3", ["resident@carer.name"]),
+    ("carer_id", "照护人身份证", "4", ["resident@carer.id_number"]),
+    ("start", "开始", "2", ["care@carer.start_date"]),
+)
+
+
+def write_care(office: Office) -> None:
+    suite = {"table": "care", "rules": [{**SUITE["rules"][0], "arguments": {"column": "from_id"}}]}
+    for folder, document in ((office.workspace.conf / "model", CARE), (office.workspace.expectations, suite)):
+        folder.mkdir(exist_ok=True)
+        (folder / "care.yml").write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    office.declare("home", contract("home", CARE_COLUMNS))
+
+
+def test_a_second_table_of_relations_is_released(tmp_path: Path) -> None:
+    office = open_office(tmp_path / "home")
+    write_care(office)
+    [error] = [
+        row["detail"]
+        for row in rows_of(office.jiceng("sources", "check", "--format", "json"))
+        if row["state"] == "error"
+    ]
+    assert "care.yml" in error
+    assert "pairs[0].relation: The relation `carer` has no code." in error
+    known = (REPOSITORY_CONF / "codes/relation.csv").read_text(encoding="utf-8")
+    (office.workspace.conf / "codes").mkdir()
+    (office.workspace.conf / "codes/relation.csv").write_text(f"{known.rstrip()}\ncarer,照护人,\n", encoding="utf-8")
+    office.hand_in("home/c_20260101.csv", f"编号,姓名,身份证,照护人,照护人身份证,开始\n1,{LI},{WANG},2025-12-01\n")
+    answer = office.run(ONE)
+    assert answer.code == 0, answer.err[-3000:]
+    query = "select relation_code, cast(start_date as string) day, mention_count from care"
+    assert rows_of(office.jiceng("sql", query, "--format", "json")) == [
+        {"relation_code": "carer", "day": "2025-12-01", "mention_count": 1}
+    ]
+    books = office.jiceng("books", "--format", "json")
+    assert books.code == 0
+    assert {row["equation"] for row in rows_of(books) if row["record"] == "care"} >= {"candidate = stated + derived"}
