@@ -328,6 +328,8 @@ def test_a_document_is_no_configuration(office: Office) -> None:
     before = current_conf(office.workspace).hash
     for name in ("README.md", "sources/README.md", "codes/notes.md"):
         write(office, name, "# What these files are for\n")
+    (office.workspace.home / "expectations").mkdir(exist_ok=True)
+    (office.workspace.home / "expectations" / "README.md").write_text("# What these rules are for\n")
     conf = take_snapshot(office.workspace)
     assert (conf.hash, conf.unread) == (before, ())
     assert list((office.workspace.archive / "conf").rglob("*.md")) == []
