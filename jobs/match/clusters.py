@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import pyarrow.compute as pc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -42,10 +41,11 @@ class Judged:
 NOTHING_JUDGED = Judged()
 
 
-def accepted_edges(decisions: DataFrame) -> Edges:
-    """The pairs of a frame of decisions that are one entity."""
-    accepted = decisions.where(F.col("decision") == Decision.ACCEPT).select("number", "other", "weight").toArrow()
-    return Edges(*(accepted.column(name).to_numpy() for name in ("number", "other", "weight")))
+def accepted_edges(decisions: pa.Table) -> Edges:
+    """The pairs that are one entity, of decisions with `number`, `other`, `weight` and `decision`."""
+    is_accepted = pc.equal(decisions.column("decision").cast(pa.string()), pa.scalar(str(Decision.ACCEPT)))
+    accepted = decisions.filter(is_accepted)
+    return Edges(*(accepted.column(name).cast(pa.int64()).to_numpy() for name in ("number", "other", "weight")))
 
 
 def join_edges(parts: Iterable[Edges]) -> Edges:

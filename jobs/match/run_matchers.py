@@ -16,7 +16,7 @@ from jobs.match.judgements import Pair
 from jobs.match.match_run import MatchRun
 from jobs.match.matcher import Known, Matcher
 from jobs.match.matchers import MATCHERS, builds_on
-from jobs.match.mentions import KINDS
+from jobs.match.mentions import IDENTITY, KINDS
 from jobs.match.pairs import DECISION
 
 
@@ -26,10 +26,11 @@ def decide_all(run: MatchRun, mentions: DataFrame) -> tuple[DataFrame, DataFrame
     Kinds are worked on at the same time, and after them households, which depend on who lives where.
     """
     judged = judged_by_kind(run, mentions)
+    compared = mentions.drop(*(name for name in IDENTITY if name != "kind"))
     settled: dict[str, DataFrame] = {}
 
     def settle(kind: str) -> KindWork:
-        work = KindWork(run, kind, mentions, settled, judged.get(kind, NOTHING_JUDGED))
+        work = KindWork(run, kind, compared, settled, judged.get(kind, NOTHING_JUDGED))
         work.decide_all()
         return work
 
@@ -77,8 +78,10 @@ class KindWork:
         frame = self.run.scratch_table(f"{matcher.name}-decided", found) if isinstance(found, pa.Table) else found
         names = {"kind": F.lit(matcher.kind), "matcher": F.lit(matcher.name)}
         frame = frame.where(F.col("number") != F.col("other")).withColumns(names).select(*DECISION)
-        kept = self.run.scratch(matcher.name, frame)
-        self.decisions[matcher.name], self.edges[matcher.name] = kept, accepted_edges(kept)
+        self.decisions[matcher.name] = self.run.scratch(matcher.name, frame)
+        self.edges[matcher.name] = accepted_edges(
+            self.run.kept(matcher.name, ["number", "other", "weight", "decision"])
+        )
 
     def once(self, label: str, make: Callable[[], DataFrame]) -> DataFrame:
         """A frame that several steps use, computed once: what a frame is made of is planned again wherever it is used."""
