@@ -23,7 +23,8 @@ import pyarrow.dataset as ds
 from jobs.common.base.errors import UserError
 from jobs.common.base.workspace import Workspace, open_workspace
 from jobs.common.contracts.sources import SourceObject
-from jobs.common.intake.deliveries import deliveries_with_status
+from jobs.common.intake.deliveries import deliveries_of
+from jobs.common.intake.received_files import TAKEN, received_files
 from jobs.common.lake.delta_files import UsedRange, compact_files, measure_files, remove_unread, settle_log, shorten_log
 from jobs.common.lake.tables import Lake
 from jobs.common.releases.releases import (
@@ -132,7 +133,7 @@ def thin_raw(workspace: Workspace, runs: list[Run], nights: int, dry_run: bool =
     conf = snapshot_conf(workspace, last.config_hash)
     lake = open_lake(workspace, conf)
     begin, removed = first_night(runs, nights), {}
-    for obj in (obj for source in conf.sources.values() for obj in source.objects):
+    for obj in conf.objects:
         if lake.exists(obj.raw_table):
             removed[obj.raw_table] = thin_table(lake, obj, begin, last.night, dry_run)
     if not dry_run:
@@ -143,7 +144,7 @@ def thin_raw(workspace: Workspace, runs: list[Run], nights: int, dry_run: bool =
 def thin_table(lake: Lake, obj: SourceObject, begin: date, last_night: date, dry_run: bool) -> int:
     """Thin one raw table, in one commit or none; returns how many rows went."""
     places = {"system": obj.system, "object": obj.name}
-    landed = {row["file_id"] for row in lake.rows("ops.file", places | {"status": ["accepted", "late"]}).to_pylist()}
+    landed = {file.file_id for file in received_files(lake, places | {"status": list(TAKEN)})}
     old = landed - files_in_use(lake, obj, begin)
     if not old:
         return 0
@@ -161,11 +162,11 @@ def thin_table(lake: Lake, obj: SourceObject, begin: date, last_night: date, dry
 
 def files_in_use(lake: Lake, obj: SourceObject, begin: date) -> set[str]:
     """Files whose rows all stay: those handed over since `begin`, and all parts of the newest snapshot, however old."""
-    rows = [row for row in deliveries_with_status(lake) if (row["system"], row["object"]) == (obj.system, obj.name)]
-    landed = [row for row in rows if row["status"] in ("accepted", "late")]
-    newest = max((row["as_of"] for row in landed), default=date.min)
-    is_snapshot = obj.mode == "snapshot"
-    return {row["file_id"] for row in landed if row["night"] >= begin or (is_snapshot and row["as_of"] == newest)}
+    taken = [each for each in deliveries_of(lake, obj) if each.status.is_taken]
+    newest = max((each.as_of for each in taken), default=date.min)
+    parts = [each for each in taken if obj.mode == "snapshot" and each.as_of == newest]
+    fresh = [each for each in taken if each.night >= begin]
+    return {each.file_id for each in parts + fresh}
 
 
 def rows_to_reprocess(lake: Lake, obj: SourceObject, files: set[str], last_night: date) -> dict[str, np.ndarray]:

@@ -13,10 +13,10 @@ from typing import Any
 
 from jobs.common.base.errors import Busy
 from jobs.common.base.workspace import Workspace, open_workspace
-from jobs.common.intake.deliveries import file_key
-from jobs.common.intake.file_decisions import ACCEPT, fresh_decisions
+from jobs.common.intake.file_decisions import FileDecision, fresh_decisions
 from jobs.common.intake.inbox import is_system, ready_files, systems_with_files
 from jobs.common.intake.readings import systems_read_otherwise
+from jobs.common.intake.received_files import FileStatus, file_key
 from jobs.common.lake.delta_log import check_log, table_paths
 from jobs.common.lake.tables import Lake
 from jobs.common.releases.releases import recover_release
@@ -77,7 +77,8 @@ def make_plan(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> dict[st
     A source has work where a file lies in its inbox, waits to be landed, was refused and may be readable now, or was read under
     another contract; where none has, all are named, so that there is always one.
     """
-    pending = lake.rows("ops.file", {"status": ["waiting", "refused"]}, ["system"]).column("system").to_pylist()
+    open_states = {"status": [FileStatus.WAITING, FileStatus.REFUSED]}
+    pending = lake.rows("ops.file", open_states, ["system"]).column("system").to_pylist()
     shaken = lake.rows("ops.decision", {"night": None}, ["system"]).column("system").to_pylist()
     shaken += systems_read_otherwise(workspace, lake, conf, run)
     known = {system for system in (*pending, *shaken) if is_system(system)}
@@ -101,7 +102,8 @@ def _nothing_new(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> bool
     runs = [other for other in all_runs(lake) if other.run_id != run.run_id]
     if not runs or runs[-1].night != run.night or runs[-1].verdict not in RELEASED or runs[-1].config_hash != conf.hash:
         return False
-    if lake.rows("ops.file", {"status": "waiting"}).num_rows or lake.rows("ops.decision", {"night": None}).num_rows:
+    is_waiting = lake.rows("ops.file", {"status": FileStatus.WAITING}).num_rows > 0
+    if is_waiting or lake.rows("ops.decision", {"night": None}).num_rows:
         return False
     return not any(ready_files(workspace, s, conf.sources.get(s))[0] for s in systems_with_files(workspace))
 
@@ -142,7 +144,8 @@ def _adopt_deliveries(context: Context) -> None:
                 lake.upsert("ops.delivery", lake.table_of("ops.delivery", moved))
                 lake.replace_part("ops.delivery", lake.empty("ops.delivery"), {"run_id": run.run_id})
     # What was held back and let through since counts as handed over to this run.
-    let_through = {file_key(row) for row in fresh_decisions(lake, context.run.night, ACCEPT) if row["night"] is None}
+    decided = fresh_decisions(lake, context.run.night, FileDecision.ACCEPT)
+    let_through = {file_key(row) for row in decided if row["night"] is None}
     if let_through:
         known = [row for row in lake.rows("ops.delivery").to_pylist() if file_key(row) in let_through]
         moved = [{**row, "run_id": context.run.run_id, "night": context.run.night} for row in known]

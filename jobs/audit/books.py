@@ -9,22 +9,22 @@ from typing import Any
 import pyarrow.dataset as ds
 
 from jobs.audit.entity_books import entity_terms
-from jobs.audit.entries import FILE, entry
+from jobs.audit.entries import entry
 from jobs.audit.held_books import held_terms
 from jobs.audit.product_books import product_terms
 from jobs.audit.row_books import row_terms
 from jobs.audit.state_books import state_terms
-from jobs.common.intake.deliveries import file_key, objects_of_night
-from jobs.common.intake.file_decisions import HELD, READ, fresh_decisions
+from jobs.common.intake.deliveries import all_deliveries, objects_of_night
+from jobs.common.intake.file_decisions import FileDecision, fresh_decisions
+from jobs.common.intake.received_files import FileKey, ReceivedFile, file_key, received_files
+from jobs.common.lake.tables import Lake
 from jobs.common.run.stage import Context
 
 
 def books_of_night(context: Context) -> list[dict[str, Any]]:
     """Rows for `ops.ledger`: of every file taken or read anew this night, every record and every kind."""
     entries = file_terms(context)
-    tonight = context.lake.rows("ops.delivery", {"night": context.run.night}).to_pylist()
-    delivered = {tuple(row[name] for name in FILE) for row in tonight}
-    delivered &= {tuple(row[name] for name in FILE) for row in entries}
+    delivered = keys_of_night(context) & {file_key(row) for row in entries}
     entries += row_terms(context, objects_of_night(context.lake, context.conf, context.run.night), delivered)
     entries += held_terms(context)
     states, records = state_terms(context, entries)
@@ -35,25 +35,30 @@ def books_of_night(context: Context) -> list[dict[str, Any]]:
     return [{**head, **row} for row in entries]
 
 
+def keys_of_night(context: Context) -> set[FileKey]:
+    """Keys of the files that were handed over this night."""
+    return {each.key for each in all_deliveries(context.lake) if each.night == context.run.night}
+
+
 def file_terms(context: Context) -> list[dict[str, Any]]:
     """read, landed, quarantined and skipped of each file of the night that landed or was read anew, also of one held back."""
-    lake = context.lake
-    wanted = {file_key(row) for row in lake.rows("ops.delivery", {"night": context.run.night}).to_pylist()}
-    wanted |= {file_key(row) for row in fresh_decisions(lake, context.run.night, READ)}
+    lake, wanted = context.lake, keys_of_night(context)
+    for row in fresh_decisions(lake, context.run.night, FileDecision.READ):
+        wanted.add(file_key(row))
+    files = [file for file in received_files(lake) if file.key in wanted and file.status.is_landed]
     entries = []
-    for file in sorted(
-        lake.rows("ops.file").to_pylist(), key=lambda row: (row["system"], row["object"], row["file_id"])
-    ):
-        place = file_key(file)
-        if place not in wanted or file["status"] not in ("accepted", "late", HELD):
-            continue
-        where = {"system": place[0], "object": place[1], "sheet": place[2], "file_id": place[3], "stage": "land"}
-        raw = f"raw.{file['system']}__{file['object']}"
-        counts = {
-            "read": file["rows_read"],
-            "landed": lake.dataset(raw).count_rows(filter=ds.field("file_id") == file["file_id"]),
-            "quarantined": lake.rows("ops.quarantine", where, ["row_number"]).num_rows,
-            "skipped": lake.rows("ops.skipped", where, ["row_number"]).num_rows,
-        }
-        entries += [entry(term, rows, file=place) for term, rows in counts.items()]
+    for file in sorted(files, key=lambda file: (file.system, file.object, file.file_id)):
+        entries += [entry(term, rows, file=file.key) for term, rows in count_rows(lake, file).items()]
     return entries
+
+
+def count_rows(lake: Lake, file: ReceivedFile) -> dict[str, int]:
+    """The terms of one file, each counted from its own table; what was read is the parser's count."""
+    place = {"system": file.system, "object": file.object, "sheet": file.sheet, "file_id": file.file_id}
+    raw, where = f"raw.{file.system}__{file.object}", {**place, "stage": "land"}
+    return {
+        "read": file.rows_read or 0,
+        "landed": lake.dataset(raw).count_rows(filter=ds.field("file_id") == file.file_id),
+        "quarantined": lake.rows("ops.quarantine", where, ["row_number"]).num_rows,
+        "skipped": lake.rows("ops.skipped", where, ["row_number"]).num_rows,
+    }

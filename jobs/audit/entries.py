@@ -2,7 +2,7 @@
 
 from typing import Any
 
-FILE = ["file_id", "system", "object", "sheet"]
+FILE = ["system", "object", "sheet", "file_id"]
 
 
 def entry(

@@ -8,9 +8,9 @@ import pyarrow.dataset as ds
 
 from jobs.audit.entries import entry
 from jobs.common.contracts.sources import SourceObject
-from jobs.common.intake.deliveries import file_key
-from jobs.common.intake.file_decisions import HELD
+from jobs.common.intake.deliveries import all_deliveries
 from jobs.common.intake.keyed_rows import fed_records, record_label
+from jobs.common.intake.received_files import FileStatus, received_files
 from jobs.common.lake.tables import Lake
 from jobs.common.run.stage import Context
 
@@ -21,18 +21,19 @@ def held_terms(context: Context) -> list[dict[str, Any]]:
     A row on which the night has begun a version of the record nevertheless is not counted, so that the books do not close.
     """
     lake, night = context.lake, context.run.night
-    came = {file_key(row) for row in lake.rows("ops.delivery", {"night": night}).to_pylist()}
-    objects = {(obj.system, obj.name): obj for source in context.conf.sources.values() for obj in source.objects}
+    came = {each.key for each in all_deliveries(lake) if each.night == night}
+    objects = {(obj.system, obj.name): obj for obj in context.conf.objects}
     entries = []
-    for file in lake.rows("ops.file", {"status": HELD}).to_pylist():
-        obj, place = objects.get((file["system"], file["object"])), file_key(file)
-        if obj is None or place not in came:
+    for file in received_files(lake, {"status": FileStatus.HELD}):
+        obj = objects.get(file.place)
+        if obj is None or file.key not in came:
             continue
-        landed = lake.dataset(obj.raw_table).to_table(columns=["row_number"], filter=ds.field("file_id") == place[-1])
+        is_own = ds.field("file_id") == file.file_id
+        landed = lake.dataset(obj.raw_table).to_table(columns=["row_number"], filter=is_own)
         for record, role in fed_records(obj):
-            begun = _begun(context, lake, obj, record, role, place[-1])
+            begun = _begun(context, lake, obj, record, role, file.file_id)
             used = pc.sum(pc.is_in(landed.column("row_number"), value_set=begun)).as_py() or 0
-            entries.append(entry("held", landed.num_rows - used, record_label(record, role), place))
+            entries.append(entry("held", landed.num_rows - used, record_label(record, role), file.key))
     return entries
 
 

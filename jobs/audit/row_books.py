@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -54,14 +55,15 @@ def row_terms(context: Context, nights: list[ObjectNight], delivered: set[tuple[
     if not is_large(context):
         judged = [union_all(judged)]  # one plan for all: each action of the engine has a fixed cost
     counts: Counter[tuple[Any, ...]] = Counter()
-    for row in (row for rows in judged for row in count_terms(rows)):
-        place = tuple(row[name] for name in FILE)
+    for row in chain.from_iterable(map(count_terms, judged)):
+        place: tuple[str | None, ...] = tuple(row[name] for name in FILE)
         if row["is_standing"]:
-            counts[None, *place[1:], row["record"], row["term"]] += row["rows"]
-        elif place in delivered:  # by place, not by content: another system may have received the same bytes
-            counts[*place, row["record"], row["term"]] += row["rows"]
-    for (file_id, system, obj, sheet, record, term), rows in sorted(counts.items(), key=str):
-        entries.append(entry(term, rows, record, (system, obj, sheet, file_id)))
+            place = (*place[:-1], None)
+        elif place not in delivered:  # by place, not by content: another system may have received the same bytes
+            continue
+        counts[*place, row["record"], row["term"]] += row["rows"]
+    for (*place_of, record, term), rows in sorted(counts.items(), key=str):
+        entries.append(entry(term, rows, record, tuple(place_of)))
     return entries
 
 
@@ -85,7 +87,7 @@ def _standing_parts(context: Context, tonight: dict[str, DataFrame]) -> tuple[li
     lake, run = context.lake, context.run
     rules = [row for row in lake.rows("ops.rules").to_pylist() if row["night"] <= run.night]
     parts, entries = [], []
-    for obj in (obj for source in context.conf.sources.values() for obj in source.objects):
+    for obj in context.conf.objects:
         own = [row for row in rules if (row["system"], row["object"]) == (obj.system, obj.name)]
         changed = [row for row in own if row["night"] == run.night and row["standing"] is not None]
         fed = [(row["record"], row["role"]) for row in changed]

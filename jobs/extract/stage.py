@@ -6,16 +6,17 @@ Refuses: nothing by content; a file that no contract declares is archived and re
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
-from typing import Any
+from itertools import chain
 
-from jobs.common.contracts.sources import Source
-from jobs.common.intake.deliveries import deliveries_with_status, file_key, known_files, still_refused
-from jobs.common.intake.file_decisions import WITHDRAWN
+from jobs.common.contracts.sources import Source, SourceObject
+from jobs.common.intake.deliveries import all_deliveries, still_refused
 from jobs.common.intake.inbox import InboxFile, as_of_day, match_objects, ready_files
 from jobs.common.intake.readings import PastReadings, contract_text
+from jobs.common.intake.received_files import FileKey, FileStatus, ReceivedFile, files_by_key, write_files
 from jobs.common.releases.releases import release_of_run
 from jobs.common.run.conf import snapshot_conf
 from jobs.common.run.runs import all_runs
@@ -40,9 +41,9 @@ def run(context: Context, system: str) -> None:
     # What an earlier run had begun to take comes first: another file may stand under its name by now.
     for files in ([file for file in ready if file.is_claimed], [file for file in ready if not file.is_claimed]):
         taken = take_files(context, files, left)
-        rows = [row for each in taken for row in describe_file(context, source, each.file, each.file_id)]
-        if rows:
-            record_files(context, rows)
+        described = [describe_file(context, source, each.file, each.file_id) for each in taken]
+        if described:
+            record_files(context, list(chain.from_iterable(described)))
         remove_files(context, taken)
     again = refused_before(context, source, system, {file.name for file in ready})
     if again:
@@ -87,102 +88,100 @@ def note_left(context: Context, system: str, left: dict[int, str]) -> None:
         path.unlink(missing_ok=True)
 
 
-def refused_before(context: Context, source: Source | None, system: str, handed_in: set[str]) -> list[dict[str, Any]]:
-    """Rows for `ops.file` of archived files that were refused under another contract of the system than today's.
+def refused_before(context: Context, source: Source | None, system: str, handed_in: set[str]) -> list[ReceivedFile]:
+    """Archived files that were refused under another contract of the system than today's, as today's describes them.
 
     Files that no object took are tried whenever one does; others only in the night that they were handed over, and
     unless a file of their name has just been handed in.
     """
-    if not context.lake.rows("ops.file", {"system": system, "status": "refused"}, ["file_id"]).num_rows:
+    lake = context.lake
+    if not lake.rows("ops.file", {"system": system, "status": FileStatus.REFUSED}, ["file_id"]).num_rows:
         return []
-    rows = [row for row in deliveries_with_status(context.lake) if row["system"] == system]
-    hashes = {run.run_id: run.config_hash for run in all_runs(context.lake)}
+    deliveries = [each for each in all_deliveries(lake) if each.system == system]
+    hashes = {run.run_id: run.config_hash for run in all_runs(lake)}
     found = {}
-    for row in still_refused(rows):
-        if row["name"] in handed_in or (row["object"] and row["night"] != context.run.night):
+    for delivery in still_refused(deliveries):
+        is_past = bool(delivery.object) and delivery.night != context.run.night
+        if delivery.name in handed_in or is_past or not match_objects(source, delivery.name):
             continue
-        then = snapshot_conf(context.workspace, hashes[row["run_id"]])
-        if not match_objects(source, row["name"]) or contract_text(then, system) == contract_text(context.conf, system):
+        then = snapshot_conf(context.workspace, hashes[delivery.run_id])
+        if contract_text(then, system) == contract_text(context.conf, system):
             continue
-        file = InboxFile(system, row["name"], context.workspace.archive_path(row["file_id"]))
-        for described in describe_file(context, source, file, row["file_id"], row["night"]):
-            if row["object"] in ("", described["object"]):
-                found[described["name"], described["file_id"], described["object"]] = described
+        file = InboxFile(system, delivery.name, context.workspace.archive_path(delivery.file_id))
+        for described in describe_file(context, source, file, delivery.file_id, delivery.night):
+            if delivery.object in ("", described.object):
+                found[described.name, described.file_id, described.object] = described
     return list(found.values())
 
 
 def describe_file(
     context: Context, source: Source | None, file: InboxFile, file_id: str, handed_over: date | None = None
-) -> list[dict[str, Any]]:
-    """Rows for `ops.file`, one for each object whose path fits; one refused row where none does.
+) -> list[ReceivedFile]:
+    """The file for each object whose path fits; refused, and of no object, if none does.
 
     `handed_over` is the night that the file came, where it is not tonight.
     """
     night = context.run.night
-    common = {"file_id": file_id, "system": file.system, "name": file.name, "night": night, "rows_read": None}
-    objects = match_objects(source, file.name)
-    if objects:
-        days = [(obj, as_of_day(obj, file.name, handed_over or night)) for obj in objects]
+
+    def as_taken_by(obj: SourceObject) -> ReceivedFile:
+        day = as_of_day(obj, file.name, handed_over or night)
+        status, reason, detail = judge_day(day, night)
         # A day that lies ahead is not kept: the same bytes may come again under their true day.
-        return [
-            {
-                **common,
-                "object": obj.name,
-                "sheet": obj.sheet,
-                "as_of": min(day or night, night),
-                **judge_day(day, night),
-            }
-            for obj, day in days
-        ]
+        as_of = min(day or night, night)
+        return ReceivedFile(file_id, file.system, obj.name, obj.sheet, file.name, night, as_of, status, reason, detail)
+
+    if objects := match_objects(source, file.name):
+        return [as_taken_by(obj) for obj in objects]
     reason, detail = "unknown_system", f"no conf/sources/{file.system}.odcs.yaml"
     if source is not None:
         reason, detail = "unknown_file", f"declared paths: {', '.join(obj.path for obj in source.objects)}"
     elif file.system in context.conf.refused_contracts:
         reason, detail = "invalid_contract", f"jiceng sources check names the errors of {file.system}"
-    refused = {"object": "", "sheet": "", "as_of": night, "status": "refused", "reason": reason, "detail": detail}
-    return [{**common, **refused}]
+    refused = FileStatus.REFUSED
+    return [ReceivedFile(file_id, file.system, "", "", file.name, night, night, refused, reason, detail)]
 
 
-def judge_day(day: date | None, night: date) -> dict[str, Any]:
-    """Status of a file by the day in its name: one that lies ahead would make every true export late until then."""
+def judge_day(day: date | None, night: date) -> tuple[FileStatus, str | None, str | None]:
+    """Status, reason and detail of a file by the day in its name: one that lies ahead would make every true export late until
+    then.
+    """
     if day is not None and day <= night:
-        return {"status": "waiting", "reason": None, "detail": None}
+        return FileStatus.WAITING, None, None
     detail = f"{day} lies after the night {night}" if day else "no such day in the calendar"
-    return {"status": "refused", "reason": "date_in_name", "detail": detail}
+    return FileStatus.REFUSED, "date_in_name", detail
 
 
-def record_files(context: Context, files: list[dict[str, Any]]) -> None:
+def record_files(context: Context, files: Sequence[ReceivedFile]) -> None:
     """One row a delivery; one row a content, which stays as it is when the same bytes come again.
 
     A content that was refused before is tried again: the contract may have been mended since. So is one that was withdrawn, if
     the contract reads it otherwise than it did then.
     """
-    lake = context.lake
-    known = known_files(lake)
-    fresh: dict[tuple[str, ...], dict[str, Any]] = {}
-    for row in files:
-        key = file_key(row)
-        before = known.get(key)
-        if before is None or before["status"] == "refused" or is_mended(context, before):
-            fresh.setdefault(key, row | _still_read(before))
-    names = lake.declared["ops.delivery"].names
-    rows = [{name: ({**row, "run_id": context.run.run_id})[name] for name in names} for row in files]
+    lake, run_id = context.lake, context.run.run_id
+    known = files_by_key(lake)
+    fresh: dict[FileKey, ReceivedFile] = {}
+    for file in files:
+        before = known.get(file.key)
+        if before is None or before.status is FileStatus.REFUSED or is_mended(context, before):
+            fresh.setdefault(file.key, _still_read(file, before))
+    names = [name for name in lake.declared["ops.delivery"].names if name != "run_id"]
+    rows = [{"run_id": run_id, **{name: getattr(file, name) for name in names}} for file in files]
     # Files first: a delivery without its file would be counted, a file without its delivery is only taken again.
-    lake.upsert("ops.file", lake.table_of("ops.file", list(fresh.values())))
+    write_files(lake, fresh.values())
     lake.upsert("ops.delivery", lake.table_of("ops.delivery", rows))
 
 
-def is_mended(context: Context, file: dict[str, Any]) -> bool:
+def is_mended(context: Context, file: ReceivedFile) -> bool:
     """Whether a withdrawn file is read otherwise under today's contract."""
-    if file["status"] != WITHDRAWN:
+    if file.status is not FileStatus.WITHDRAWN:
         return False
-    source = context.conf.sources.get(file["system"])
-    obj = next((obj for obj in source.objects if obj.name == file["object"]), None) if source else None
+    obj = next((obj for obj in context.conf.objects if (obj.system, obj.name) == file.place), None)
     return obj is not None and PastReadings(context, obj).differs(file)
 
 
-def _still_read(before: dict[str, Any] | None) -> dict[str, Any]:
-    """What stays of a file's row where it is tried again: of one that was read before it was refused, what it was read as."""
-    if before is None or before["status"] == WITHDRAWN or before["read_in"] is None:
-        return {"read_in": None, "refused_in": None}
-    return {name: before[name] for name in ("night", "rows_read", "read_in", "refused_in")}
+def _still_read(file: ReceivedFile, before: ReceivedFile | None) -> ReceivedFile:
+    """A file that is tried again: of one that was read before it was refused, what it was read as stays."""
+    if before is None or before.status is FileStatus.WITHDRAWN or before.read_in is None:
+        return file
+    read = replace(file, night=before.night, rows_read=before.rows_read)
+    return replace(read, read_in=before.read_in, refused_in=before.refused_in)

@@ -15,7 +15,7 @@ from datetime import date
 
 from jobs.common.base.code import code_hash
 from jobs.common.contracts.sources import Column, SourceObject
-from jobs.common.intake.file_decisions import READ, withdrawn_files
+from jobs.common.intake.file_decisions import FileDecision, withdrawn_files
 from jobs.common.intake.keyed_rows import fed_records
 from jobs.common.lake.tables import Lake
 from jobs.common.model.records import ModelField, Record
@@ -80,7 +80,7 @@ def _rules_now(lake: Lake, conf: Conf) -> dict[FedPlace, str]:
 def _readings(lake: Lake) -> dict[tuple[str, str], list[str]]:
     """Which files were read anew, each with the run that did so last, by system and object."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for row in lake.rows("ops.decision", {"decision": READ}).to_pylist():
+    for row in lake.rows("ops.decision", {"decision": FileDecision.READ}).to_pylist():
         found[row["system"], row["object"]].append(f"{row['file_id']} {row['after_run']}")
     return found
 

@@ -12,9 +12,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.contracts.sources import SourceObject
-from jobs.common.intake.deliveries import ObjectNight, known_files, objects_of_night
-from jobs.common.intake.file_decisions import READ, WITHDRAW, files_read_anew, fresh_decisions, remaining_nights
+from jobs.common.intake.deliveries import ObjectNight, objects_of_night
+from jobs.common.intake.file_decisions import FileDecision, files_read_anew, fresh_decisions, remaining_nights
 from jobs.common.intake.keyed_rows import CELL, keyed_rows
+from jobs.common.intake.received_files import received_files
 from jobs.common.intake.reprocessing import rows_to_reprocess
 from jobs.common.intake.whole import is_whole
 from jobs.common.lake.engine import run_concurrently
@@ -63,9 +64,10 @@ def batches_of_night(context: Context, rules: Sequence[RuleState]) -> list[Objec
 def _objects_to_clean_again(context: Context, rules: Sequence[RuleState]) -> set[tuple[str, str]]:
     """Objects whose rows of earlier nights are cleaned anew: for other rules, or for decisions about their files."""
     lake, night = context.lake, context.run.night
-    landed = {place[:2] for place, file in known_files(lake).items() if file["night"] < night}
+    landed = {file.place for file in received_files(lake) if file.night < night}
     under_new_rules = {(rule.system, rule.object) for rule in rules if rule.has_changed or rule.was_tried}
-    decided = {(row["system"], row["object"]) for row in fresh_decisions(lake, night, WITHDRAW, READ)}
+    decisions = fresh_decisions(lake, night, FileDecision.WITHDRAW, FileDecision.READ)
+    decided = {(row["system"], row["object"]) for row in decisions}
     return (under_new_rules & landed) | decided
 
 

@@ -4,15 +4,16 @@ Reads: `raw.*`, `ops.*`, conf and its snapshots. Writes: `ops.*`, where the shee
 nothing.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from jobs.common.contracts.sources import Column, SourceObject
 from jobs.common.intake.file_decisions import is_shaken, remaining_nights
-from jobs.common.intake.readings import LANDED, PastReadings
+from jobs.common.intake.readings import PastReadings
+from jobs.common.intake.received_files import FileStatus, ReceivedFile, received_files, write_files
 from jobs.common.lake.tables import Lake
 from jobs.common.run.stage import Context
 
@@ -26,45 +27,41 @@ _MOVED: dict[str, dict[str, str]] = {
 }
 
 
-def files_to_land(context: Context, past: PastReadings, done: set[str], is_same_conf: bool) -> list[dict[str, Any]]:
-    """Rows of `ops.file` of files that were landed before and are to be landed anew, without those that are `done`.
+def files_to_land(context: Context, past: PastReadings, done: set[str], is_same_conf: bool) -> list[ReceivedFile]:
+    """Files that were landed before and are to be landed anew, without those that are `done`.
 
     These are files read under another contract, and files that lack rows since `jiceng maintain`: of those handed over
     tonight, and of those that the object's records rest on, if the configuration has changed or another of them is read anew
     or was withdrawn.
     """
-    lake, obj = context.lake, past.obj
+    lake, obj, night = context.lake, past.obj, context.run.night
     place = {"system": obj.system, "object": obj.name}
-    tonight = lake.rows("ops.delivery", place | {"night": context.run.night}, ["file_id"]).column("file_id").to_pylist()
-    delivered, shaken = set(tonight) - done, is_shaken(lake, obj, context.run.night)
-    is_same = not shaken and is_same_conf
+    tonight = lake.rows("ops.delivery", place | {"night": night}, ["file_id"]).column("file_id").to_pylist()
+    delivered, shaken = set(tonight) - done, is_shaken(lake, obj, night)
+    is_same = is_same_conf and not shaken
     if is_same and not delivered:
         return []
-    rows = lake.rows("ops.file", place | ({"file_id": sorted(delivered)} if is_same else {})).to_pylist()
-    known = {row["file_id"]: row for row in rows if was_read(row) and row["file_id"] not in done}
-    other = {file_id for file_id, row in known.items() if past.differs(row)}
-    standing = set()
-    if not is_same and (shaken or other):
-        nights = remaining_nights(lake, obj, context.run.night, is_wary=True)
-        standing = {file.file_id for night in nights for file in night.files}
-    wanted = (other | delivered if not shaken else known.keys()) & (delivered | standing)
-    found = [
-        known[file_id] for file_id in wanted & known.keys() if file_id in other or lacks_rows(lake, obj, known[file_id])
-    ]
-    return sorted(found, key=lambda row: (row["as_of"], row["name"], row["file_id"]))
+    files = received_files(lake, place | ({"file_id": sorted(delivered)} if is_same else {}))
+    known = {file.file_id: file for file in files if file.was_read and file.file_id not in done}
+    other = {file_id for file_id, file in known.items() if past.differs(file)}
+    reach = delivered if is_same or not (shaken or other) else delivered | standing_on(context, obj)
+    wanted = (set(known) if shaken else other | delivered) & reach & known.keys()
+    found = [known[file_id] for file_id in wanted if file_id in other or lacks_rows(lake, obj, known[file_id])]
+    return sorted(found, key=lambda file: (file.as_of, file.name, file.file_id))
 
 
-def was_read(file: dict[str, Any]) -> bool:
-    """Whether a file has rows: also one that is refused, if it was read before."""
-    return file["status"] in LANDED or (file["status"] == "refused" and file["read_in"] is not None)
+def standing_on(context: Context, obj: SourceObject) -> set[str]:
+    """Ids of the files that the object's records may rest on."""
+    nights = remaining_nights(context.lake, obj, context.run.night, is_wary=True)
+    return {file.file_id for night in nights for file in night.files}
 
 
-def lacks_rows(lake: Lake, obj: SourceObject, file: dict[str, Any]) -> bool:
+def lacks_rows(lake: Lake, obj: SourceObject, file: ReceivedFile) -> bool:
     """Whether rows of a file that has landed are gone from the raw table."""
-    where = {"system": obj.system, "object": obj.name, "file_id": file["file_id"], "stage": "land"}
+    where = {"system": obj.system, "object": obj.name, "file_id": file.file_id, "stage": "land"}
     aside = sum(lake.rows(name, where, ["row_number"]).num_rows for name in ("ops.quarantine", "ops.skipped"))
-    there = lake.dataset(obj.raw_table).count_rows(filter=ds.field("file_id") == file["file_id"])
-    return bool(there < file["rows_read"] - aside)
+    there = lake.dataset(obj.raw_table).count_rows(filter=ds.field("file_id") == file.file_id)
+    return bool(there < (file.rows_read or 0) - aside)
 
 
 def carried_columns(obj: SourceObject, then: SourceObject) -> dict[str, str | None]:
@@ -106,7 +103,7 @@ def carry(rows: pa.RecordBatch, columns: dict[str, str | None]) -> pa.Table:
     return pa.table({"row_number": rows.column("row_number"), **cells})
 
 
-def follow_sheet(lake: Lake, obj: SourceObject, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def follow_sheet(lake: Lake, obj: SourceObject, files: list[ReceivedFile]) -> list[ReceivedFile]:
     """Files taken from another sheet of their workbooks are told by the sheet that the contract names now.
 
     A file that has just been handed in again is the same file. Each step can be repeated: a kill in between leaves both rows
@@ -115,31 +112,45 @@ def follow_sheet(lake: Lake, obj: SourceObject, rows: list[dict[str, Any]]) -> l
     Args:
         lake: of the workspace.
         obj: the object.
-        rows: of `ops.file`, all that the object has.
+        files: all that the object has.
 
     Returns:
-        these rows afterwards.
+        these files afterwards.
     """
     place = {"system": obj.system, "object": obj.name}
-    others = [row for row in rows if row["sheet"] != obj.sheet]
+    others = [file for file in files if file.sheet != obj.sheet]
     if not others:
-        return rows
-    known = {row["file_id"]: row for row in rows if row["sheet"] == obj.sheet}
-    moved = {}
-    for row in others:
-        twin = known.get(row["file_id"])
-        if twin is None or (twin["status"] == "waiting" and row["status"] in LANDED):
-            moved[row["file_id"]] = {**row, "sheet": obj.sheet}
-        elif twin["status"] == "waiting" and was_read(row):
-            moved[row["file_id"]] = {**row, "sheet": obj.sheet, "status": "waiting", "reason": None, "detail": None}
-    lake.upsert("ops.file", lake.table_of("ops.file", list(moved.values())))
+        return files
+    write_files(lake, _moved_files(obj, others, files))
     for name, which in _MOVED.items():
-        own = lake.rows(name, place | which).to_pylist()
-        if any(row["sheet"] != obj.sheet for row in own):
-            key = lake.declared[name].key or tuple(lake.declared[name].names)
-            told = {tuple((row | {"sheet": obj.sheet})[c] for c in key): row | {"sheet": obj.sheet} for row in own}
-            lake.replace_part(name, lake.table_of(name, list(told.values())), place | which)
-    for sheet in sorted({row["sheet"] for row in others}):
+        _move_rows(lake, obj, name, place | which)
+    for sheet in sorted({file.sheet for file in others}):
         lake.replace_part("ops.file", lake.empty("ops.file"), place | {"sheet": sheet})
-    now: list[dict[str, Any]] = lake.rows("ops.file", place).to_pylist()
-    return now
+    return received_files(lake, place)
+
+
+def _moved_files(
+    obj: SourceObject, others: Sequence[ReceivedFile], files: Sequence[ReceivedFile]
+) -> list[ReceivedFile]:
+    """The files of other sheets under the sheet of today; one that waits under it already is read as it was."""
+    known = {file.file_id: file for file in files if file.sheet == obj.sheet}
+    moved = []
+    for file in others:
+        twin = known.get(file.file_id)
+        is_again = twin is not None and twin.status is FileStatus.WAITING
+        if twin is None or (is_again and file.status.is_landed):
+            moved.append(replace(file, sheet=obj.sheet))
+        elif is_again and file.was_read:
+            moved.append(replace(file, sheet=obj.sheet, status=FileStatus.WAITING, reason=None, detail=None))
+    return moved
+
+
+def _move_rows(lake: Lake, obj: SourceObject, name: str, where: dict[str, str]) -> None:
+    """The rows of a table that tell of the object's files by their sheet, under the sheet of today."""
+    rows = lake.rows(name, where).to_pylist()
+    if all(row["sheet"] == obj.sheet for row in rows):
+        return
+    key = lake.declared[name].key or tuple(lake.declared[name].names)
+    moved = [row | {"sheet": obj.sheet} for row in rows]
+    by_key = {tuple(row[column] for column in key): row for row in moved}
+    lake.replace_part(name, lake.table_of(name, list(by_key.values())), where)

@@ -5,12 +5,14 @@ Reads: `raw.*`, `harmonised.*`, `ops.*`. Writes: `ops.file` (held, or accepted a
 have come). Refuses: nothing.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 from jobs.common.contracts.sources import SourceObject
-from jobs.common.intake.deliveries import ActiveFile, deliveries_with_status, known_files, object_night
-from jobs.common.intake.file_decisions import ACCEPT, HELD, fresh_decisions
+from jobs.common.intake.deliveries import ActiveFile, Delivery, deliveries_of, object_night
+from jobs.common.intake.file_decisions import FileDecision, fresh_decisions
 from jobs.common.intake.losses import count_loss
+from jobs.common.intake.received_files import FileStatus, ReceivedFile, received_files, write_files
 from jobs.common.run.stage import Context
 
 _REASON = "lost_too_much"
@@ -23,32 +25,53 @@ def hold_back(context: Context, obj: SourceObject) -> None:
     """
     if obj.mode != "snapshot":
         return
-    lake, night = context.lake, context.run.night
-    place = (obj.system, obj.name)
-    rows = [row for row in deliveries_with_status(lake) if (row["system"], row["object"]) == place]
-    days = {row["as_of"] for row in rows if row["night"] == night}  # a part that came may free those held before
-    rows = [{**row, "status": "accepted"} if row["status"] == HELD and row["as_of"] in days else row for row in rows]
-    states: dict[str, dict[str, Any]] = {}
-    while came := {row["file_id"] for row in rows if row["night"] == night}:
-        known = object_night(obj, rows, night)
+    judged = judge_snapshots(context, obj)
+    files = received_files(context.lake, {"system": obj.system, "object": obj.name, "file_id": sorted(judged)})
+    changed = [now for file in files if (now := as_judged(file, judged[file.file_id])).status != file.status]
+    if changed:
+        write_files(context.lake, changed)
+    for file in changed:
+        is_held = file.status is FileStatus.HELD
+        told = f"held back, {file.detail}" if is_held else "taken, no longer held back or late"
+        context.log_each("land", f"{obj.system} {obj.name}", f"{file.file_id[:12]}: {told}")
+
+
+def judge_snapshots(context: Context, obj: SourceObject) -> dict[str, str | None]:
+    """By part of the snapshots that came tonight what its snapshot has lost, None if it may be taken; the newest first, until
+    one may.
+    """
+    night = context.run.night
+    every = deliveries_of(context.lake, obj)
+    deliveries = free_held(every, [each for each in every if each.night == night])
+    judged: dict[str, str | None] = {}
+    while came := {each.file_id for each in deliveries if each.night == night}:
+        known = object_night(obj, deliveries, night)
         parts = {part.file_id for part in known.counting}
         if not parts & came:
             break
-        told = None if known.refused else judge(context, obj, known.counting)
-        state = {"status": "accepted", "reason": None, "detail": None}
-        if told:
-            state = {"status": HELD, "reason": _REASON, "detail": told}
-        states |= dict.fromkeys(parts, state)
-        if not told:
+        lost = None if known.refused else judge(context, obj, known.counting)
+        judged |= dict.fromkeys(parts, lost)
+        if lost is None:
             break
-        rows = [row for row in rows if row["file_id"] not in parts]
-    files = [row for key, row in known_files(lake).items() if key[:2] == place and key[3] in states]
-    changed = [{**row, **states[row["file_id"]]} for row in files if row["status"] != states[row["file_id"]]["status"]]
-    if changed:
-        lake.upsert("ops.file", lake.table_of("ops.file", changed))
-    for row in changed:
-        told = f"held back, {row['detail']}" if row["status"] == HELD else "taken, no longer held back or late"
-        context.log_each("land", f"{obj.system} {obj.name}", f"{row['file_id'][:12]}: {told}")
+        deliveries = [each for each in deliveries if each.file_id not in parts]
+    return judged
+
+
+def free_held(deliveries: Sequence[Delivery], tonight: Sequence[Delivery]) -> list[Delivery]:
+    """Deliveries of which those count as accepted that were held back and whose day has received a part tonight."""
+    days = {each.as_of for each in tonight}
+    freed = []
+    for each in deliveries:
+        is_freed = each.status is FileStatus.HELD and each.as_of in days
+        freed.append(replace(each, status=FileStatus.ACCEPTED) if is_freed else each)
+    return freed
+
+
+def as_judged(file: ReceivedFile, lost: str | None) -> ReceivedFile:
+    """The file as it is by the judgement of its snapshot."""
+    if lost is None:
+        return replace(file, status=FileStatus.ACCEPTED, reason=None, detail=None)
+    return replace(file, status=FileStatus.HELD, reason=_REASON, detail=lost)
 
 
 def judge(context: Context, obj: SourceObject, parts: tuple[ActiveFile, ...]) -> str | None:
@@ -61,6 +84,6 @@ def judge(context: Context, obj: SourceObject, parts: tuple[ActiveFile, ...]) ->
 
 def _is_let_through(context: Context, obj: SourceObject, parts: tuple[ActiveFile, ...]) -> bool:
     """Whether somebody has decided so for this night: the same bytes on a later night are judged anew."""
-    decided = fresh_decisions(context.lake, context.run.night, ACCEPT)
+    decided = fresh_decisions(context.lake, context.run.night, FileDecision.ACCEPT)
     files = {row["file_id"] for row in decided if (row["system"], row["object"]) == (obj.system, obj.name)}
     return bool(files & {part.file_id for part in parts})

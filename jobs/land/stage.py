@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ import pyarrow.ipc
 
 from jobs.common.contracts.sources import SourceObject
 from jobs.common.intake.deliveries import is_late
-from jobs.common.intake.file_decisions import WITHDRAW, WITHDRAWN, fresh_decisions, record_read
+from jobs.common.intake.file_decisions import FileDecision, fresh_decisions, record_read
 from jobs.common.intake.readings import PastReadings, is_conf_as_before
+from jobs.common.intake.received_files import FileStatus, ReceivedFile, received_files, write_files
 from jobs.common.lake.tables import Lake
 from jobs.common.run.runs import run_order
 from jobs.common.run.stage import Context
@@ -51,38 +52,42 @@ class Part:
 def run(context: Context, system: str) -> None:
     """Land the waiting files of a system, object by object."""
     lake, source = context.lake, context.conf.sources.get(system)
-    files = lake.rows("ops.file", {"system": system}).to_pylist()
-    leaving = [row for row in fresh_decisions(lake, context.run.night, WITHDRAW) if row["system"] == system]
+    files = received_files(lake, {"system": system})
+    decided = fresh_decisions(lake, context.run.night, FileDecision.WITHDRAW)
+    leaving = [row for row in decided if row["system"] == system]
     is_same_conf = is_conf_as_before(lake, context.run)
     for obj in source.objects if source else ():
-        own = follow_sheet(lake, obj, [row for row in files if row["object"] == obj.name])
-        landing = in_landing_order(obj, [row for row in own if row["status"] == "waiting"])
-        for row in landing:
-            land_waiting(context, obj, row)
-        gone = {row["file_id"] for row in own if row["status"] == WITHDRAWN}  # without those that have come again
-        for row in (row for row in leaving if row["object"] == obj.name and row["file_id"] in gone):
-            remove_withdrawn(context, obj, row)
-        land_anew(context, obj, {row["file_id"] for row in landing}, is_same_conf)
+        own = follow_sheet(lake, obj, [file for file in files if file.object == obj.name])
+        landing = in_landing_order(obj, [file for file in own if file.status is FileStatus.WAITING])
+        for file in landing:
+            land_waiting(context, obj, file)
+        remove_withdrawn(context, obj, own, leaving)
+        land_anew(context, obj, {file.file_id for file in landing}, is_same_conf)
         hold_back(context, obj)
         close_issues(context, obj)
 
 
-def land_waiting(context: Context, obj: SourceObject, row: dict[str, Any]) -> None:
+def land_waiting(context: Context, obj: SourceObject, file: ReceivedFile) -> None:
     """Land a file that was handed over, or that is tried again; what was read of it before stays if it is refused now."""
-    lake = context.lake
-    past, was_read = PastReadings(context, obj), row["read_in"] is not None
-    is_mended = was_read and past.differs(row)
-    outcome = land_file(context, obj, row, is_anew=was_read, is_mended=is_mended)
-    if outcome["status"] == "refused" and was_read:
-        outcome = keep(context, past, row, outcome, is_delivered=True)
-    elif outcome["status"] != "refused":
-        outcome |= {"read_in": context.run.run_id}
-        withdrawn = {"system": obj.system, "object": obj.name, "file_id": row["file_id"], "decision": WITHDRAW}
-        if is_mended or lake.rows("ops.decision", withdrawn).num_rows:
-            record_read(lake, context.run, row)
-    lake.upsert("ops.file", lake.table_of("ops.file", [{**row, **outcome}]))
-    shown = {"rows_read": outcome["rows_read"] or 0, "reason": outcome["reason"] or "-"}
-    context.log_each("land", f"{obj.system} {obj.name}", f"{row['file_id'][:12]}: {outcome['status']}", **shown)
+    lake, run = context.lake, context.run
+    past, was_read = PastReadings(context, obj), file.read_in is not None
+    is_mended = was_read and past.differs(file)
+    landed = land_file(context, obj, file, is_anew=was_read, is_mended=is_mended)
+    if landed.status is not FileStatus.REFUSED:
+        landed = replace(landed, read_in=run.run_id)
+        if is_mended or was_withdrawn(lake, file):
+            record_read(lake, run, file)
+    elif was_read:
+        landed = keep(context, past, file, landed, is_delivered=True)
+    write_files(lake, [landed])
+    counts = {"rows_read": landed.rows_read or 0, "reason": landed.reason or "-"}
+    context.log_each("land", f"{obj.system} {obj.name}", f"{file.file_id[:12]}: {landed.status}", **counts)
+
+
+def was_withdrawn(lake: Lake, file: ReceivedFile) -> bool:
+    """Whether somebody has ever withdrawn the file."""
+    place = {"system": file.system, "object": file.object, "file_id": file.file_id}
+    return bool(lake.rows("ops.decision", place | {"decision": FileDecision.WITHDRAW}).num_rows)
 
 
 def land_anew(context: Context, obj: SourceObject, done: set[str], is_same_conf: bool) -> None:
@@ -90,68 +95,102 @@ def land_anew(context: Context, obj: SourceObject, done: set[str], is_same_conf:
     which others the records rest. `done` have just landed; `is_same_conf` as of `is_conf_as_before`.
     """
     past, done = PastReadings(context, obj), set(done)
-    told: Counter[str] = Counter()
-    while rows := files_to_land(context, past, done, is_same_conf):
-        for row in rows:
-            told[land_again(context, past, row)] += 1
-            done.add(row["file_id"])
-    for outcome, files in sorted(told.items()):
-        context.log("land", f"{obj.system} {obj.name}: {outcome}", files=files)
+    outcomes: Counter[str] = Counter()
+    while files := files_to_land(context, past, done, is_same_conf):
+        for file in files:
+            outcomes[land_again(context, past, file)] += 1
+            done.add(file.file_id)
+    for outcome, count in sorted(outcomes.items()):
+        context.log("land", f"{obj.system} {obj.name}: {outcome}", files=count)
 
 
-def land_again(context: Context, past: PastReadings, row: dict[str, Any]) -> str:
+def land_again(context: Context, past: PastReadings, file: ReceivedFile) -> str:
     """Land one file anew and note what has changed; returns what was done."""
     lake, run, obj = context.lake, context.run, past.obj
-    is_mended = past.differs(row)
-    outcome = land_file(context, obj, row, is_anew=True, is_mended=is_mended)
-    told = "wanted again, rows removed since are back in raw"
-    if outcome["status"] == "refused":
-        place = {"system": obj.system, "object": obj.name, "file_id": row["file_id"], "night": run.night}
+    is_mended = past.differs(file)
+    landed = land_file(context, obj, file, is_anew=True, is_mended=is_mended)
+    if landed.status is FileStatus.REFUSED:
+        place = {"system": obj.system, "object": obj.name, "file_id": file.file_id, "night": run.night}
         is_delivered = lake.rows("ops.delivery", place).num_rows > 0
-        told = f"read under another contract, refused under today's ({outcome['reason']}); what stands stays"
-        outcome = keep(context, past, row, outcome, is_delivered)
-    elif is_mended:
-        record_read(lake, run, row)
-        told = "read anew, as the contract has changed"
-        is_told = row["status"] != "accepted"  # of one that is late or held the reason stays
-        reason = {name: row[name] if is_told else None for name in ("reason", "detail")}
-        outcome = {"rows_read": outcome["rows_read"], "read_in": run.run_id, **reason}
-    else:
-        outcome = {}
-    lake.upsert("ops.file", lake.table_of("ops.file", [{**row, **outcome}]))
-    return told
+        write_files(lake, [keep(context, past, file, landed, is_delivered)])
+        return f"read under another contract, refused under today's ({landed.reason}); what stands stays"
+    if is_mended:
+        record_read(lake, run, file)
+        read = replace(file, rows_read=landed.rows_read, read_in=run.run_id)
+        if file.status is FileStatus.ACCEPTED:  # of one that is late or held the reason stays
+            read = replace(read, reason=None, detail=None)
+        write_files(lake, [read])
+        return "read anew, as the contract has changed"
+    return "wanted again, rows removed since are back in raw"
 
 
 def keep(
-    context: Context, past: PastReadings, row: dict[str, Any], refused: dict[str, Any], is_delivered: bool
-) -> dict[str, Any]:
+    context: Context, past: PastReadings, file: ReceivedFile, refused: ReceivedFile, is_delivered: bool
+) -> ReceivedFile:
     """What becomes of a file that was read under another contract and is refused under today's: what stands of it stays.
 
     Its rows are in the columns of today's contract afterwards, so that no field goes empty because its column is called
     otherwise. A delivery of tonight is refused; those of earlier nights were taken.
 
-    Returns:
-        what changes of its row of `ops.file`.
+    Args:
+        context: of the run.
+        past: how files of the object were read.
+        file: as it was.
+        refused: as today's contract judges it.
+        is_delivered: whether it was handed over tonight.
     """
-    obj, then = past.obj, past.object_then(row)
-    read_in, columns = past.read_in(row), carried_columns(obj, then) if then else {}
-    if then is not None and (are_moved(columns) or lacks_rows(context.lake, obj, row)):
-        land_file(context, obj, row, is_anew=True, then=then)
-        if are_moved(columns):
-            record_read(context.lake, context.run, row)
-    reason = {name: refused[name] for name in ("reason", "detail")}
-    changed: dict[str, Any] = {"read_in": read_in, "rows_read": row["rows_read"]}
-    first = row["refused_in"]
-    is_first = first is None or (read_in is not None and run_order(first) < run_order(read_in))
+    carry_over(context, past, file)
+    kept = replace(file, read_in=past.read_in(file))
     if is_delivered:
-        return changed | reason | {"status": "refused", "refused_in": context.run.run_id if is_first else first}
-    if row["status"] == "refused":
-        return changed
-    return changed | {"refused_in": context.run.run_id} | (reason if row["status"] == "accepted" else {})
+        refused_in = file.refused_in if was_refused_since(kept) else context.run.run_id
+        state = replace(kept, status=FileStatus.REFUSED, refused_in=refused_in)
+        return replace(state, reason=refused.reason, detail=refused.detail)
+    if file.status is FileStatus.REFUSED:
+        return kept
+    kept = replace(kept, refused_in=context.run.run_id)
+    if file.status is FileStatus.ACCEPTED:
+        return replace(kept, reason=refused.reason, detail=refused.detail)
+    return kept
 
 
-def remove_withdrawn(context: Context, obj: SourceObject, decision: dict[str, Any]) -> None:
-    """Take the rows of a withdrawn file out of the raw table, and what was set aside of it."""
+def was_refused_since(file: ReceivedFile) -> bool:
+    """Whether a contract has refused the file since it was read."""
+    if file.refused_in is None:
+        return False
+    return file.read_in is None or run_order(file.refused_in) >= run_order(file.read_in)
+
+
+def carry_over(context: Context, past: PastReadings, file: ReceivedFile) -> None:
+    """Bring the rows that stand of a file into the columns of today's contract, as the file was read then."""
+    obj, then = past.obj, past.object_then(file)
+    if then is None:
+        return
+    is_moved = are_moved(carried_columns(obj, then))
+    if is_moved or lacks_rows(context.lake, obj, file):
+        land_file(context, obj, file, is_anew=True, then=then)
+    if is_moved:
+        record_read(context.lake, context.run, file)
+
+
+def remove_withdrawn(
+    context: Context, obj: SourceObject, files: Sequence[ReceivedFile], decisions: Sequence[dict[str, Any]]
+) -> None:
+    """Take the rows of withdrawn files out of the raw table, and what was set aside of them.
+
+    Args:
+        context: of the run.
+        obj: the object.
+        files: all that it has; one that was withdrawn and has come again stays.
+        decisions: rows of `ops.decision` by which files of its system leave.
+    """
+    gone = {file.file_id for file in files if file.status is FileStatus.WITHDRAWN}
+    for row in decisions:
+        if row["object"] == obj.name and row["file_id"] in gone:
+            remove_rows(context, obj, row)
+
+
+def remove_rows(context: Context, obj: SourceObject, decision: dict[str, Any]) -> None:
+    """Take the rows of one withdrawn file out of every table that land writes."""
     lake, file_id = context.lake, decision["file_id"]
     place = {name: decision[name] for name in ("system", "object", "sheet", "file_id")}
     gone = [
@@ -162,60 +201,62 @@ def remove_withdrawn(context: Context, obj: SourceObject, decision: dict[str, An
         context.log_each("land", f"{obj.system} {obj.name}", f"{file_id[:12]}: withdrawn, its rows are out of raw")
 
 
-def in_landing_order(obj: SourceObject, waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def in_landing_order(obj: SourceObject, waiting: Sequence[ReceivedFile]) -> list[ReceivedFile]:
     """Files as they take effect: of several snapshots the newest counts, so it comes first and makes the others late."""
-    named = sorted(waiting, key=lambda row: row["name"])
-    return sorted(named, key=lambda row: row["as_of"], reverse=obj.mode == "snapshot")
+    named = sorted(waiting, key=lambda file: file.name)
+    return sorted(named, key=lambda file: file.as_of, reverse=obj.mode == "snapshot")
 
 
 def land_file(
     context: Context,
     obj: SourceObject,
-    row: dict[str, Any],
+    file: ReceivedFile,
     is_anew: bool = False,
     is_mended: bool = False,
     then: SourceObject | None = None,
-) -> dict[str, Any]:
+) -> ReceivedFile:
     """Parse one file and replace its rows in the raw table and in the tables of what did not land.
 
     Args:
         context: of the run.
         obj: the object whose path fits.
-        row: the file's row of `ops.file`.
+        file: as it was.
         is_anew: whether records may stand on rows that it has there; then they stay where it is refused.
         is_mended: whether it was read otherwise then, so that its issues are others as well.
         then: the object as another contract read it, whose columns are carried over (default: as it is).
 
     Returns:
-        status, reason, detail and rows_read for `ops.file`.
+        the file with the status, reason, detail and rows read of this reading.
     """
-    place = {"system": obj.system, "object": obj.name, "sheet": row["sheet"], "file_id": row["file_id"]}
-    scratch = context.workspace.scratch_dir(context.run.run_id) / "land" / obj.raw_table / row["file_id"]
+    lake = context.lake
+    place = {"system": obj.system, "object": obj.name, "sheet": file.sheet, "file_id": file.file_id}
+    scratch = context.workspace.scratch_dir(context.run.run_id) / "land" / obj.raw_table / file.file_id
     parts = (
-        Part(obj.raw_table, {"file_id": row["file_id"]}),
+        Part(obj.raw_table, {"file_id": file.file_id}),
         Part("ops.quarantine", {**place, "stage": "land"}, scratch / "quarantine"),
         Part("ops.skipped", {**place, "stage": "land"}, scratch / "skipped"),
     )
     scratch.mkdir(parents=True, exist_ok=True)
     unnamed: list[Unnamed] = []
     try:
-        path = context.workspace.archive_path(row["file_id"])
-        read = write_parts(context.lake, parts, path, obj, then or obj, unnamed)
+        path = context.workspace.archive_path(file.file_id)
+        read = write_parts(lake, parts, path, obj, then or obj, unnamed)
     except FileRefused as refused:
         # An earlier try, under another contract, may have landed something of it.
         for part in () if is_anew else parts:
-            context.lake.replace_part(part.table, context.lake.empty(part.table), part.where)
-        return {"status": "refused", "reason": refused.reason, "detail": refused.detail, "rows_read": None}
+            lake.replace_part(part.table, lake.empty(part.table), part.where)
+        state = replace(file, status=FileStatus.REFUSED, rows_read=None)
+        return replace(state, reason=refused.reason, detail=refused.detail)
     finally:
         shutil.rmtree(scratch)
     # Increments that arrive in one night are all taken in; of snapshots only the newest, whichever night it came.
     until = context.run.night + timedelta(days=1) if obj.mode == "snapshot" else context.run.night
-    if is_late(context.lake, obj, row["as_of"], until):
-        detail = f"as of {row['as_of']}, older than a file already taken"
-        return {"status": "late", "reason": "late", "detail": detail, "rows_read": read}
+    if is_late(lake, obj, file.as_of, until):
+        detail = f"as of {file.as_of}, older than a file already taken"
+        return replace(file, status=FileStatus.LATE, reason=FileStatus.LATE, detail=detail, rows_read=read)
     if is_mended or not is_anew:
-        write_issues(context, row, unnamed)
-    return {"status": "accepted", "reason": None, "detail": None, "rows_read": read}
+        write_issues(context, file, unnamed)
+    return replace(file, status=FileStatus.ACCEPTED, reason=None, detail=None, rows_read=read)
 
 
 def write_parts(

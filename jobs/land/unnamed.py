@@ -5,24 +5,25 @@ of the column. Refuses: nothing.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.common.contracts.sources import SourceObject
-from jobs.common.intake.deliveries import deliveries_with_status, object_night
+from jobs.common.intake.deliveries import deliveries_of, object_night
+from jobs.common.intake.received_files import FileStatus, ReceivedFile
 from jobs.common.run.stage import Context
 from jobs.land.batches import Unnamed
 
 _CODE = "unnamed_column"
 
 
-def write_issues(context: Context, row: dict[str, Any], values: Sequence[Unnamed]) -> None:
-    """Replace the issues that a file has of its own; `row` is its row of `ops.file`, without rows read if it never landed."""
-    if not values and row["rows_read"] is None:
+def write_issues(context: Context, file: ReceivedFile, values: Sequence[Unnamed]) -> None:
+    """Replace the issues that a file has of its own; `file` has no rows read if it never landed."""
+    if not values and file.rows_read is None:
         return
-    where = {**{name: row[name] for name in ("system", "object", "sheet", "file_id")}, "record": ""}
+    place = {"system": file.system, "object": file.object, "sheet": file.sheet, "file_id": file.file_id}
+    where = {**place, "record": ""}
     state = {"role": "", "code": _CODE, "opened": context.run.night, "closed": None}
     issues = [
         {**where, **state, "row_number": value.row_number, "field": value.column, "raw": value.raw} for value in values
@@ -52,11 +53,9 @@ def close_issues(context: Context, obj: SourceObject) -> None:
 
 def standing_files(context: Context, obj: SourceObject) -> set[str]:
     """Ids of the files on which an object's rows rest: of a snapshot its parts, of others all that nothing has replaced."""
-    rows = [
-        row for row in deliveries_with_status(context.lake) if (row["system"], row["object"]) == (obj.system, obj.name)
-    ]
+    deliveries = deliveries_of(context.lake, obj)
     if obj.mode == "snapshot":
-        return {file.file_id for file in object_night(obj, rows, context.run.night).counting}
-    landed = [row for row in rows if row["status"] == "accepted"]
-    last = {(row["as_of"], row["name"]): row["file_id"] for row in landed}
+        return {file.file_id for file in object_night(obj, deliveries, context.run.night).counting}
+    accepted = [each for each in deliveries if each.status is FileStatus.ACCEPTED]
+    last = {each.export: each.file_id for each in accepted}
     return set(last.values())

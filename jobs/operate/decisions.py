@@ -5,20 +5,19 @@ Refuses: while a run is live or open (exit code 4).
 """
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
-from typing import Any
 
 from jobs import finish, release
 from jobs.common.base.errors import UserError
-from jobs.common.base.file_names import shown
 from jobs.common.base.workspace import Workspace
 from jobs.common.contracts.sources import SourceObject
-from jobs.common.intake import file_decisions as decisions
-from jobs.common.intake.deliveries import deliveries_with_status, object_night
+from jobs.common.intake import file_decisions
+from jobs.common.intake.deliveries import Delivery, deliveries_of, object_night
 from jobs.common.intake.losses import count_missing
+from jobs.common.intake.received_files import FileStatus, ReceivedFile
 from jobs.common.intake.whole import count_files, why_not_whole
 from jobs.common.lake.tables import Lake
 from jobs.common.releases import rollback
@@ -95,8 +94,8 @@ def withdraw(workspace: Workspace, named: str, because: str | None) -> str:
     """Take a file back out; returns what was done."""
     with _deciding(workspace) as lake:
         _last_run(lake, "there is no file to withdraw")
-        rows = decisions.withdraw(lake, named, because)
-    return f"{_names(rows)} is withdrawn; the next run takes out what it brought, `jiceng run` at once"
+        files = file_decisions.withdraw(lake, named, because)
+    return f"{_names(files)} is withdrawn; the next run takes out what it brought, `jiceng run` at once"
 
 
 def accept(workspace: Workspace, named: str, because: str | None) -> str:
@@ -108,54 +107,61 @@ def accept(workspace: Workspace, named: str, because: str | None) -> str:
     with _deciding(workspace) as lake:
         _last_run(lake, "no file is held back")
         conf = current_conf(workspace)
-        objects = {(obj.system, obj.name): obj for source in conf.sources.values() for obj in source.objects}
-        held = decisions.find_held(lake, named)
-        told = [
-            foretell(lake, conf, objects[row["system"], row["object"]], row)
-            for row in held
-            if (row["system"], row["object"]) in objects
-        ]
-        rows = decisions.accept(lake, named, because)
-    return ". ".join([f"{_names(rows)} is let through; the next run takes it, `jiceng run` at once", *told])
+        objects = {(obj.system, obj.name): obj for obj in conf.objects}
+        held = file_decisions.find_held(lake, named)
+        told = [foretell(lake, conf, objects[file.place], file) for file in held if file.place in objects]
+        files = file_decisions.accept(lake, named, because)
+    return ". ".join([f"{_names(files)} is let through; the next run takes it, `jiceng run` at once", *told])
 
 
-def foretell(lake: Lake, conf: Conf, obj: SourceObject, row: dict[str, Any]) -> str:
+def foretell(lake: Lake, conf: Conf, obj: SourceObject, file: ReceivedFile) -> str:
     """How many records a held file ends if nothing else comes; raises UserError if it has been superseded.
 
     Args:
         lake: of the workspace.
         conf: with the sentences of shortcomings.
         obj: the object of the file.
-        row: its row of `ops.file`.
+        file: that is held back.
     """
-    deliveries = [d for d in deliveries_with_status(lake) if (d["system"], d["object"]) == (obj.system, obj.name)]
-    own = [d for d in deliveries if d["file_id"] == row["file_id"]]
-    since = deliveries[deliveries.index(own[-1]) + 1 :]
-    for other in (d for d in since if d["status"] in ("accepted", "late")):
-        if other["as_of"] > own[-1]["as_of"] or (other["as_of"], other["name"]) == (own[-1]["as_of"], own[-1]["name"]):
-            raise UserError(
-                f"{obj.system}/{shown(row['name'], row['file_id'])} of {own[-1]['as_of']} has been superseded: "
-                f"{shown(other['name'], other['file_id'])} of {other['as_of']} was taken in the night {other['night']}; there is "
-                "nothing to let through"
-            )
-    # It counts as handed over to the next run, and the other parts of its snapshot are let through with it.
-    parts = [d["status"] == decisions.HELD and d["as_of"] == own[-1]["as_of"] for d in deliveries]
-    let_through = [{**d, "status": "accepted"} if part else d for part, d in zip(parts, deliveries, strict=True)]
-    known = object_night(obj, [*let_through, {**own[-1], "status": "accepted", "night": date.max}], date.max)
+    deliveries = deliveries_of(lake, obj)
+    last = [each for each in deliveries if each.file_id == file.file_id][-1]
+    refuse_superseded(last, deliveries[deliveries.index(last) + 1 :])
+    known = object_night(obj, as_let_through(deliveries, last), date.max)
     if why := why_not_whole(known, count_files(lake, obj)):
         return f"It will end nothing. {explain_shortcoming({'object': obj.name, **asdict(why[0])}, conf)}"
     ends = count_missing(lake, obj, known.counting, date.max)
     if not ends:
         return f"It will end no record of {obj.name}"
-    least = "" if any(column.primary_key for column in obj.columns) else "at least "
+    has_key = any(column.primary_key for column in obj.columns)
+    least = "" if has_key else "at least "
     return f"It will end {least}{ends:,} records of {obj.name} as they stand now"
 
 
-def _names(rows: list[dict[str, Any]]) -> str:
-    return ", ".join(
-        f"{row['system']}/{shown(row['name'], row['file_id'])}" + (f" ({row['object']})" if row["object"] else "")
-        for row in rows
-    )
+def refuse_superseded(held: Delivery, since: Sequence[Delivery]) -> None:
+    """Raise UserError if a later delivery of the object, which was taken, speaks in place of the held one."""
+    for other in since:
+        is_newer = other.as_of > held.as_of or other.export == held.export
+        if other.status.is_taken and is_newer:
+            raise UserError(
+                f"{held.system}/{held.shown_name} of {held.as_of} has been superseded: {other.shown_name} of {other.as_of} "
+                f"was taken in the night {other.night}; there is nothing to let through"
+            )
+
+
+def as_let_through(deliveries: Sequence[Delivery], held: Delivery) -> list[Delivery]:
+    """The deliveries as they are once a file is let through: it counts as handed over to the next run, and the other parts of
+    its snapshot are let through with it.
+    """
+    found = []
+    for each in deliveries:
+        is_part = each.status is FileStatus.HELD and each.as_of == held.as_of
+        found.append(replace(each, status=FileStatus.ACCEPTED) if is_part else each)
+    return [*found, replace(held, status=FileStatus.ACCEPTED, night=date.max)]
+
+
+def _names(files: Sequence[ReceivedFile]) -> str:
+    names = [f"{file.system}/{file.shown_name}" + (f" ({file.object})" if file.object else "") for file in files]
+    return ", ".join(names)
 
 
 def hold(workspace: Workspace, because: str | None) -> str:

@@ -21,9 +21,10 @@ from jobs.common.base.code import code_version
 from jobs.common.base.errors import Refusal, UserError
 from jobs.common.base.file_names import shown, spell_name
 from jobs.common.base.workspace import Workspace, init_workspace
-from jobs.common.intake.deliveries import file_key
-from jobs.common.intake.file_decisions import ACCEPT, WITHDRAW, accept, withdraw
+from jobs.common.intake.deliveries import Delivery, all_deliveries
+from jobs.common.intake.file_decisions import FileDecision, accept, withdraw
 from jobs.common.intake.inbox import give, match_object
+from jobs.common.intake.received_files import ReceivedFile, files_by_key
 from jobs.common.run.conf import Conf, snapshot_conf
 from jobs.common.run.runs import REFUSED, Run, all_runs, close_run, lock, next_run
 from jobs.common.run.stage import Context, open_context, open_lake
@@ -99,37 +100,41 @@ def read_runs(workspace: Workspace, until: date | None) -> Recorded:
     runs = tuple(run for run in every if not run.is_open and (until is None or run.night <= until))
     if not runs:
         raise UserError(f"{workspace.home} has no finished run{f' up to {until}' if until else ''} to replay")
-    deliveries, known = lake.rows("ops.delivery").to_pylist(), lake.rows("ops.file").to_pylist()
-    first_nights = {file_key(row): row["night"] for row in known}
+    known, deliveries = files_by_key(lake), all_deliveries(lake)
     files: dict[str, set[Handed]] = defaultdict(set)
     as_of = {}
-    for row in deliveries:
-        file = Handed(row["system"], row["name"], row["file_id"])
-        taker = _first_taker(workspace, every, row, first_nights[file_key(row)])
-        files[taker].add(file)
-        as_of[taker, file] = row["as_of"]
+    for each in deliveries:
+        handed = Handed(each.system, each.name, each.file_id)
+        taker = _first_taker(workspace, every, each, known[each.key].night)
+        files[taker].add(handed)
+        as_of[taker, handed] = each.as_of
     taken_first: dict[str, set[Handed]] = defaultdict(set)
-    delivered = {file_key(row) for row in deliveries}
-    for row in known:
-        if file_key(row) not in delivered:  # another file of its name has taken its place
-            own = [run for run in every if run.night == row["night"]]
-            cut_short = [run for run in own if run.verdict in _CUT_SHORT and _took(workspace, run, row["system"])]
-            taken_first[(cut_short or own)[0].run_id].add(Handed(row["system"], row["name"], row["file_id"]))
+    # Of these another file of the same name has taken the place.
+    for key in known.keys() - {each.key for each in deliveries}:
+        file = known[key]
+        taken_first[_taker_of_lost(workspace, every, file)].add(Handed(file.system, file.name, file.file_id))
     return Recorded(workspace, runs, _in_order(files), _in_order(taken_first), as_of)
+
+
+def _taker_of_lost(workspace: Workspace, runs: list[Run], file: ReceivedFile) -> str:
+    """The run that took a file of which no delivery is left: one that was cut short, else the first of its night."""
+    own = [run for run in runs if run.night == file.night]
+    cut_short = [run for run in own if run.verdict in _CUT_SHORT and _took(workspace, run, file.system)]
+    return (cut_short or own)[0].run_id
 
 
 def _in_order(files: dict[str, set[Handed]]) -> dict[str, list[Handed]]:
     return {run_id: sorted(taken) for run_id, taken in files.items()}
 
 
-def _first_taker(workspace: Workspace, runs: list[Run], delivery: dict[str, Any], first_night: date) -> str:
+def _first_taker(workspace: Workspace, runs: list[Run], delivery: Delivery, first_night: date) -> str:
     """The run that took a file out of the inbox: one that was cut short has left its deliveries to the next."""
-    place = next(at for at, run in enumerate(runs) if run.run_id == delivery["run_id"])
+    place = next(at for at, run in enumerate(runs) if run.run_id == delivery.run_id)
     taker = runs[place]
     for run in reversed(runs[:place]):
         if run.verdict not in _CUT_SHORT:
             break
-        if run.night in (first_night, delivery["night"]) and _took(workspace, run, delivery["system"]):
+        if run.night in (first_night, delivery.night) and _took(workspace, run, delivery.system):
             taker = run
     return taker.run_id
 
@@ -174,11 +179,14 @@ def _was_again(workspace: Workspace, run: Run) -> bool:
 
 def decide_as_recorded(workspace: Workspace, target: Workspace, after_run: str) -> None:
     """Decide in `target` about the files about which somebody decided after a run."""
-    where = {"after_run": after_run, "decision": [WITHDRAW, ACCEPT]}  # the others are made by the runs themselves
+    by_people = [FileDecision.WITHDRAW, FileDecision.ACCEPT]  # the others are made by the runs themselves
+    where = {"after_run": after_run, "decision": by_people}
     decided = open_lake(workspace).rows("ops.decision", where).to_pylist()
     told = {(row["decision"], row["system"], row["file_id"]): (row["because"], row["approved_by"]) for row in decided}
     for (decision, system, file_id), (because, who) in sorted(told.items()):
-        (accept if decision == ACCEPT else withdraw)(open_lake(target), f"{system}/{file_id}", because, who)
+        (accept if decision == FileDecision.ACCEPT else withdraw)(
+            open_lake(target), f"{system}/{file_id}", because, who
+        )
 
 
 def _finish_as_recorded(recorded: Recorded, run: Run, context: Context) -> str:
@@ -244,8 +252,8 @@ def taken_up(recorded: Recorded, target: Workspace, conf: Conf, run: Run) -> set
     found = set()
     for system in sorted({file.system for file in files}):
         for row in extract.refused_before(context, conf.sources.get(system), system, set()):
-            file = Handed(system, row["name"], row["file_id"])
-            if file in files and recorded.as_of[run.run_id, file] == row["as_of"]:
+            file = Handed(system, row.name, row.file_id)
+            if file in files and recorded.as_of[run.run_id, file] == row.as_of:
                 found.add(file)
     return found
 

@@ -31,6 +31,7 @@ from jobs.common.contracts.sources import Source, SourceObject
 from jobs.common.intake.deliveries import ActiveFile
 from jobs.common.intake.inbox import explain_waiting, give, is_unfinished, left_behind, waiting_files
 from jobs.common.intake.keyed_rows import keyed_rows
+from jobs.common.intake.received_files import FileStatus, ReceivedFile, received_files
 from jobs.common.lake.engine import session
 from jobs.common.run.conf import Conf
 from jobs.common.run.runs import CLI
@@ -40,14 +41,14 @@ from jobs.read.output import print_table, print_text
 COLUMNS = [
     "system", "object", "sheet", "file", "what", "column", "reason", "rows", "share", "zh", "en", "examples", "detail",
 ]  # fmt: skip
-ACCEPTED = "accepted"
+ACCEPTED = FileStatus.ACCEPTED.value
 _UNFINISHED = "its name says that it is still being copied; try it under its final name"
 _EXAMPLES = 5
 _TERMS = {
-    "read": ("文件的行数，含表头和空行", "rows of the file, headers and blank rows included"),
-    "landed": ("作为记录接收的行数", "rows taken as records"),
-    "quarantined": ("被搁置的行数", "rows set aside, for the reasons below"),
-    "skipped": ("不含记录的行数", "rows that hold no record"),
+    "read": {"zh": "文件的行数，含表头和空行", "en": "rows of the file, headers and blank rows included"},
+    "landed": {"zh": "作为记录接收的行数", "en": "rows taken as records"},
+    "quarantined": {"zh": "被搁置的行数", "en": "rows set aside, for the reasons below"},
+    "skipped": {"zh": "不含记录的行数", "en": "rows that hold no record"},
 }
 _SENTENCES = {
     ACCEPTED: {"zh": "文件可以接收", "en": "The file would be accepted"},
@@ -99,16 +100,16 @@ def try_file(
     with _scratch_workspace() as workspace:
         on_step(f"reading {shown(path.name)}")
         context = land_export(workspace, conf, night, export)
-        files = context.lake.rows("ops.file").to_pylist()
+        files = received_files(context.lake)
         if not files:
             left = waiting_files(workspace, conf.sources, left_behind(workspace, context.run.run_id))
             why = "".join(f": {told}" for told in explain_waiting(left, conf).values())
             state = "while it is written to" if "being_written" in left.values() else "as it is called"
             raise UserError(f"no run would take {shown(path.name)} {state}{why}")
-        files = [row for row in files if object == row["object"]] or files
-        landed = [row for row in files if row["status"] == "accepted"]
+        files = [file for file in files if file.object == object] or files
+        landed = [file.rows_read or 0 for file in files if file.status is FileStatus.ACCEPTED]
         if landed:
-            on_step(f"checking {sum(row['rows_read'] for row in landed):,} rows")
+            on_step(f"checking {sum(landed):,} rows")
             with redirect_stderr(StringIO()):  # the stages write lines for the night's log
                 harmonise.run(context)
         return [row for file in files for row in describe_file(context, export, file)]
@@ -223,49 +224,55 @@ def _objects(conf: Conf, system: str) -> tuple[SourceObject, ...]:
 # --- what they found --------------------------------------------------------------------------------------------------
 
 
-def describe_file(context: Context, export: Export, file: dict[str, Any]) -> list[dict[str, Any]]:
+def describe_file(context: Context, export: Export, file: ReceivedFile) -> list[dict[str, Any]]:
     """Everything said of one object of the file: verdict, rows, rows set aside or skipped, and doubts by column.
 
     Args:
         context: of the run that landed it.
         export: the file.
-        file: its row of `ops.file`.
+        file: as the run knows it.
     """
-    reasons, place = context.conf.reasons, {name: file[name] for name in ("system", "object", "sheet")}
-    place["file"] = shown(export.path.name)
-    found = [{**place, **_verdict(context.conf, export, file)}]
-    if file["status"] == "accepted":
-        obj = next(obj for obj in _objects(context.conf, file["system"]) if obj.name == file["object"])
-        landed = context.lake.read(obj.raw_table)
-        aside, skipped = (_of(context, name, obj) for name in ("ops.quarantine", "ops.skipped"))
-        taken = landed.join(aside.where("stage <> 'land'").select("row_number").distinct(), "row_number", "left_anti")
-        counts = {
-            "read": file["rows_read"],
-            "landed": taken.count(),
-            "quarantined": aside.count(),
-            "skipped": skipped.count(),
-        }
-        rows_of_values = landed.count()
-        for term, count in counts.items():
-            zh, en = _TERMS[term]
-            found.append({**place, "what": "rows", "reason": term, "rows": count, "zh": zh, "en": en})
-        for what, rows, listed in (
-            ("set aside", aside, reasons["row"]),
-            ("skipped", skipped, reasons["skipped"]),
-            ("duplicate", _duplicates(context, obj, file), _SENTENCES),
-            ("value", _doubts(context, obj), reasons["issue"]),
-        ):
-            total = counts["read"] if what in ("set aside", "skipped") else rows_of_values
-            for row in count_places(rows):
-                share = round(row["rows"] / total, 4)
-                found.append({**place, "what": what, **row, "share": share, **_sentence(listed, row["reason"])})
-    return [{name: row.get(name) for name in COLUMNS} for row in found]
+    found = [_verdict(context.conf, export, file)]
+    if file.status is FileStatus.ACCEPTED:
+        found += describe_rows(context, file)
+    place = {"system": file.system, "object": file.object, "sheet": file.sheet, "file": shown(export.path.name)}
+    return [{name: (place | row).get(name) for name in COLUMNS} for row in found]
 
 
-def _verdict(conf: Conf, export: Export, file: dict[str, Any]) -> dict[str, Any]:
-    reason, detail = file["reason"] or ACCEPTED, file["detail"]
+def describe_rows(context: Context, file: ReceivedFile) -> list[dict[str, Any]]:
+    """The terms of a file's rows, then what is doubtful of them, each reason with the share of rows that it concerns."""
+    reasons = context.conf.reasons
+    obj = next(obj for obj in context.conf.objects if (obj.system, obj.name) == file.place)
+    landed = context.lake.read(obj.raw_table)
+    aside, skipped = (_of(context, name, obj) for name in ("ops.quarantine", "ops.skipped"))
+    set_aside_later = aside.where("stage <> 'land'").select("row_number").distinct()
+    taken = landed.join(set_aside_later, "row_number", "left_anti")
+    read = file.rows_read or 0
+    counts = {"read": read, "landed": taken.count(), "quarantined": aside.count(), "skipped": skipped.count()}
+    found: list[dict[str, Any]] = [
+        {"what": "rows", "reason": term, "rows": count, **_sentence(_TERMS, term)} for term, count in counts.items()
+    ]
+    rows_of_values = landed.count()
+    found += _with_shares("set aside", aside, reasons["row"], read)
+    found += _with_shares("skipped", skipped, reasons["skipped"], read)
+    found += _with_shares("duplicate", _duplicates(context, obj, file), _SENTENCES, rows_of_values)
+    found += _with_shares("value", _doubts(context, obj), reasons["issue"], rows_of_values)
+    return found
+
+
+def _with_shares(what: str, rows: DataFrame, listed: dict[str, dict[str, str]], total: int) -> list[dict[str, Any]]:
+    """Rows by reason and column, with their share of `total` and the sentence of the reason."""
+    found = []
+    for row in count_places(rows):
+        share = round(row["rows"] / total, 4)
+        found.append({"what": what, **row, "share": share, **_sentence(listed, row["reason"])})
+    return found
+
+
+def _verdict(conf: Conf, export: Export, file: ReceivedFile) -> dict[str, Any]:
+    reason, detail = file.reason or ACCEPTED, file.detail
     if reason == ACCEPTED and not export.fits:
-        declared = [obj.path for obj in _objects(conf, export.system) if obj.name == file["object"]]
+        declared = [obj.path for obj in _objects(conf, export.system) if obj.name == file.object]
         reason, detail = "unknown_file", f"declared path: {', '.join(declared)}"
     if reason == ACCEPTED:
         return {"what": "file", "reason": reason, **_SENTENCES[reason]}
@@ -283,9 +290,9 @@ def _of(context: Context, name: str, obj: SourceObject) -> DataFrame:
     return context.lake.read(name).where(own).withColumn("column", F.lit(None).cast("string"))
 
 
-def _duplicates(context: Context, obj: SourceObject, file: dict[str, Any]) -> DataFrame:
+def _duplicates(context: Context, obj: SourceObject, file: ReceivedFile) -> DataFrame:
     """Rows that are the same as an earlier one."""
-    active = ActiveFile(file["file_id"], file["name"], file["as_of"], False)
+    active = ActiveFile(file.file_id, file.name, file.as_of, False)
     keyed = keyed_rows(context.lake, obj, [active]).where("state = 'duplicate'")
     return keyed.select("row_number", F.lit(None).cast("string").alias("column"), F.col("state").alias("reason"))
 

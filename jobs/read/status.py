@@ -1,6 +1,7 @@
 """Rows that the commands print about runs, files, releases and contracts; keys and counts only."""
 
 from collections import Counter, defaultdict
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,12 @@ from typing import Any
 from jobs.analyse.catalogue import product_faults
 from jobs.common.base.code import code_version
 from jobs.common.base.errors import UserError
-from jobs.common.base.file_names import shown
 from jobs.common.base.workspace import Workspace
 from jobs.common.contracts.sources import OWN_ROLES
-from jobs.common.intake.deliveries import deliveries_with_status, file_key, known_files, still_refused
+from jobs.common.intake.deliveries import all_deliveries, still_refused
 from jobs.common.intake.fetched import Failure
 from jobs.common.intake.inbox import explain_waiting, inbox_files, left_behind
+from jobs.common.intake.received_files import FileStatus, file_key, files_by_key
 from jobs.common.intake.source_states import judge_sources
 from jobs.common.lake.tables import Lake
 from jobs.common.releases.releases import all_releases, find_release, published_releases, visible_release
@@ -150,9 +151,9 @@ def _source_rows(sources: dict[str, Any], conf: Conf) -> list[dict[str, Any]]:
         if source.get("contract"):
             rows.append(_row("source", system, "refused", f"its contract is invalid: {source['contract'][0]}"))
         for file in source["files"]:
-            if file["status"] == "waiting":
+            if file["status"] == FileStatus.WAITING:
                 rows.append(_row("file", f"{system}/{file['name']}", "taken", "to be landed"))
-            elif file["status"] != "accepted" and not file["made_good"]:
+            elif file["status"] != FileStatus.ACCEPTED and not file["made_good"]:
                 rows.append(_row("file", f"{system}/{file['name']}", file["status"], _explain_reason(file, conf)))
             if file.get("ended") is not None:
                 told = f"{_count(file['ended'], 'record')} of {file['object']} ended"
@@ -214,21 +215,18 @@ def measure_shortcoming(lack: dict[str, Any]) -> str:
 
 def _held_rows(lake: Lake, conf: Conf, night: date) -> list[dict[str, Any]]:
     """Files held back on an earlier night about which nobody has decided, and that no later export has superseded."""
-    deliveries = [row for row in deliveries_with_status(lake) if row["night"] <= night]
-    newest: dict[tuple[str, str], date] = {}
-    for row in deliveries:
-        if row["status"] == "accepted":
-            newest[row["system"], row["object"]] = max(
-                row["as_of"], newest.get((row["system"], row["object"]), row["as_of"])
-            )
-    tonight = {file_key(row) for row in deliveries if row["night"] == night}
-    files = known_files(lake)
-    rows = []
-    for row in {file_key(row): row for row in still_refused(deliveries)}.values():
-        is_newest = row["as_of"] >= newest.get((row["system"], row["object"]), row["as_of"])
-        if row["status"] == "held" and is_newest and file_key(row) not in tonight:
-            name, told = shown(row["name"], row["file_id"]), _explain_reason(files[file_key(row)], conf)
-            rows.append(_row("file", f"{row['system']}/{name}", "held", f"since night {row['night']}. {told}"))
+    deliveries = [each for each in all_deliveries(lake) if each.night <= night]
+    newest: dict[tuple[str, str], date] = defaultdict(lambda: date.min)
+    for each in deliveries:
+        if each.status is FileStatus.ACCEPTED:
+            newest[each.place] = max(each.as_of, newest[each.place])
+    tonight = {each.key for each in deliveries if each.night == night}
+    files, rows = files_by_key(lake), []
+    for each in {each.key: each for each in still_refused(deliveries)}.values():
+        is_open = each.status is FileStatus.HELD and each.as_of >= newest[each.place]
+        if is_open and each.key not in tonight:
+            told = _explain_reason(asdict(files[each.key]), conf)
+            rows.append(_row("file", f"{each.system}/{each.shown_name}", "held", f"since night {each.night}. {told}"))
     return rows
 
 
@@ -243,14 +241,14 @@ def _ordinal(number: int) -> str:
 
 def _quarantine_rows(lake: Lake, conf: Conf, night: date) -> list[dict[str, Any]]:
     """Rows set aside from the files of one night, by file and reason, the first ones by number."""
-    delivered = {file_key(row): row for row in deliveries_with_status(lake) if row["night"] == night}
+    delivered = {each.key: each for each in all_deliveries(lake) if each.night == night}
     ids = sorted({key[-1] for key in delivered})
     names = ["system", "object", "sheet", "file_id", "row_number", "reason"]
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row in lake.rows("ops.quarantine", {"file_id": ids}, names).to_pylist():
-        if delivery := delivered.get(file_key(row)):  # the same bytes may have come elsewhere as well
-            name = f"{delivery['system']}/{shown(delivery['name'], row['file_id'])}"
-            found[name, row["reason"]].append(row["row_number"])
+        delivery = delivered.get(file_key(row))
+        if delivery is not None:  # the same bytes may have come elsewhere as well
+            found[f"{delivery.system}/{delivery.shown_name}", row["reason"]].append(row["row_number"])
     rows = []
     for (name, reason), numbers in sorted(found.items()):
         named = ", ".join(map(str, sorted(numbers)[:_ROWS_NAMED])) + (", …" if len(numbers) > _ROWS_NAMED else "")

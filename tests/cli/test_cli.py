@@ -411,7 +411,7 @@ def test_force_replaces_a_file(at_home: Command, tmp_path: Path) -> None:
 # --- releases, books, status ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", ["resident", "resident_status", "appeal"])
+@pytest.mark.parametrize("table", ["resident", "resident_status", "appeal", "organisation"])
 def test_spark_arrow_polars_and_pandas_read_the_same_rows(town: Town, table: str) -> None:
     opened = open_table(table, home=town.home)
     arrow = opened.arrow()
@@ -425,7 +425,9 @@ def test_spark_arrow_polars_and_pandas_read_the_same_rows(town: Town, table: str
     assert len(expected) == town.summary(town.nights[-1])["tables"][f"refined.{table}"]["rows"]
     assert in_order(opened.spark().toArrow().to_pylist()) == expected
     assert in_order(opened.polars().to_dicts()) == expected
-    from_pandas = pa.Table.from_pandas(opened.pandas(), schema=arrow.schema, preserve_index=False)
+    frame = opened.pandas()
+    assert "object" not in set(map(str, frame.dtypes))
+    from_pandas = pa.Table.from_pandas(frame, schema=arrow.schema, preserve_index=False)
     assert in_order(from_pandas.to_pylist()) == expected
 
 

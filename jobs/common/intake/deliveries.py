@@ -8,10 +8,47 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from jobs.common.base.file_names import shown
 from jobs.common.contracts.sources import SourceObject
+from jobs.common.intake.received_files import FileKey, FileStatus, ReceivedFile, file_key, files_by_key
 from jobs.common.lake.tables import Lake
 from jobs.common.run.conf import Conf
 from jobs.common.run.runs import run_night, run_number
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A file as it was handed over in one run: a row of `ops.delivery`, with the status of the file."""
+
+    run_id: str
+    night: date
+    system: str
+    object: str
+    sheet: str
+    name: str
+    file_id: str
+    as_of: date
+    status: FileStatus
+
+    @property
+    def key(self) -> FileKey:
+        """What tells the file from others."""
+        return self.system, self.object, self.sheet, self.file_id
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The object it belongs to: system and object."""
+        return self.system, self.object
+
+    @property
+    def export(self) -> tuple[date, str]:
+        """The day it speaks of and its name: a later file with both replaces it."""
+        return self.as_of, self.name
+
+    @property
+    def shown_name(self) -> str:
+        """Its name as messages may tell it."""
+        return shown(self.name, self.file_id)
 
 
 @dataclass(frozen=True)
@@ -40,98 +77,105 @@ class ObjectNight:
         return tuple(file for file in self.files if not file.late)
 
 
-def file_key(row: dict[str, Any]) -> tuple[str, ...]:
-    """What tells a file from others: system, object, sheet and content; of a row of `ops.file` or `ops.delivery`."""
-    return row["system"], row["object"], row["sheet"], row["file_id"]
+def all_deliveries(lake: Lake) -> list[Delivery]:
+    """Every delivery with the status of its file, oldest first."""
+    files = files_by_key(lake)
+    found = [delivery_of(row, files) for row in lake.rows("ops.delivery").to_pylist()]
+    return sorted(found, key=lambda each: (each.night, run_number(each.run_id), each.as_of, each.name))
 
 
-def known_files(lake: Lake) -> dict[tuple[str, ...], dict[str, Any]]:
-    """Rows of `ops.file` by their key."""
-    return {file_key(row): row for row in lake.rows("ops.file").to_pylist()}
+def delivery_of(row: dict[str, Any], files: dict[FileKey, ReceivedFile]) -> Delivery:
+    """A row of `ops.delivery` with the status that its file had for that night."""
+    file = files[file_key(row)]
+    return Delivery(**row, status=status_on(file, row["night"]))
 
 
-def deliveries_with_status(lake: Lake) -> list[dict[str, Any]]:
-    """Rows of `ops.delivery` with the status of their file, oldest first."""
-    files = known_files(lake)
-    rows = [{**row, "status": status_of(row, files[file_key(row)])} for row in lake.rows("ops.delivery").to_pylist()]
-    return sorted(rows, key=lambda row: (row["night"], run_number(row["run_id"]), row["as_of"], row["name"]))
+def status_on(file: ReceivedFile, night: date) -> FileStatus:
+    """The status of a file for a night: what a contract refuses today was taken on the nights before, if it was read then."""
+    was_read_first = file.read_in is not None and file.refused_in is not None
+    if file.status is FileStatus.REFUSED and was_read_first and night < run_night(file.refused_in or ""):
+        return FileStatus.ACCEPTED
+    return file.status
 
 
-def status_of(delivery: dict[str, Any], file: dict[str, Any]) -> str:
-    """The status of a delivery: what a contract refuses tonight was taken on the nights before, if it was read then."""
-    is_refused_now = file["status"] == "refused" and file["read_in"] is not None and file["refused_in"] is not None
-    if is_refused_now and delivery["night"] < run_night(file["refused_in"]):
-        return "accepted"
-    return str(file["status"])
+def deliveries_of(lake: Lake, obj: SourceObject) -> list[Delivery]:
+    """Deliveries of one object, oldest first."""
+    return of_object(all_deliveries(lake), obj)
 
 
-def still_refused(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def of_object(deliveries: Sequence[Delivery], obj: SourceObject) -> list[Delivery]:
+    """Those deliveries that belong to one object."""
+    return [each for each in deliveries if each.place == (obj.system, obj.name)]
+
+
+def still_refused(deliveries: Sequence[Delivery]) -> list[Delivery]:
     """Deliveries refused or held back that no later one of their object has made good: a file of the same name and day, or
     the same bytes. What fitted no object is made good by any of its system.
 
     Args:
-        rows: from `deliveries_with_status`, of all systems or one, oldest first.
+        deliveries: of all systems or one, oldest first.
     """
-    left: list[dict[str, Any]] = []
-    landed: set[tuple[Any, ...]] = set()
-    for row in reversed(rows):
-        own = {(row["system"], row["object"], *what) for what in _exports(row)}
-        if row["status"] in ("accepted", "late"):
-            landed |= own | {(row["system"], "", *what) for what in _exports(row)}
-        elif row["status"] in ("refused", "held") and not own & landed:
-            left.append(row)
+    left: list[Delivery] = []
+    taken: set[tuple[Any, ...]] = set()
+    for each in reversed(deliveries):
+        own = _exports(each, each.object)
+        if each.status.is_taken:
+            taken |= own | _exports(each, "")
+        elif each.status.is_left_out and not own & taken:
+            left.append(each)
     return left[::-1]
 
 
-def _exports(row: dict[str, Any]) -> list[tuple[Any, ...]]:
+def _exports(each: Delivery, object: str) -> set[tuple[Any, ...]]:
     """What a later delivery may have in common with this one, so that it makes this one good."""
-    return [(row["name"], row["as_of"]), (row["file_id"],)]
+    return {(each.system, object, *each.export), (each.system, object, each.file_id)}
 
 
 def objects_of_night(lake: Lake, conf: Conf, night: date) -> list[ObjectNight]:
     """Objects that received a file on `night`, with the files that speak for them."""
-    rows = [row for row in deliveries_with_status(lake) if row["night"] <= night]
+    deliveries = [each for each in all_deliveries(lake) if each.night <= night]
     found = []
-    for source in conf.sources.values():
-        for obj in source.objects:
-            own = [row for row in rows if (row["system"], row["object"]) == (obj.system, obj.name)]
-            if any(row["night"] == night for row in own):
-                found.append(object_night(obj, own, night))
+    for obj in conf.objects:
+        own = of_object(deliveries, obj)
+        if any(each.night == night for each in own):
+            found.append(object_night(obj, own, night))
     return found
 
 
 def is_late(lake: Lake, obj: SourceObject, as_of: date, night: date) -> bool:
     """Whether an export of `as_of` is older than one of the object that was taken on an earlier night."""
-    taken = [
-        row["as_of"]
-        for row in deliveries_with_status(lake)
-        if (row["system"], row["object"]) == (obj.system, obj.name)
-        and row["night"] < night
-        and row["status"] == "accepted"
-    ]
-    return as_of < max(taken, default=date.min)
+    accepted = [each for each in deliveries_of(lake, obj) if each.status is FileStatus.ACCEPTED]
+    days = [each.as_of for each in accepted if each.night < night]
+    return as_of < max(days, default=date.min)
 
 
-def object_night(obj: SourceObject, rows: list[dict[str, Any]], night: date) -> ObjectNight:
+def object_night(obj: SourceObject, deliveries: Sequence[Delivery], night: date) -> ObjectNight:
     """Judge the deliveries of one object (all nights up to `night`, oldest first).
 
     A file replaces an earlier one of the same name and day; the same bytes twice count once. A snapshot is all files of
     its newest day, also those of earlier nights; of other exports only the files of the night itself count.
     """
-    landed = [row for row in rows if row["status"] in ("accepted", "late")]
-    before = max((row["as_of"] for row in landed if row["night"] < night), default=date.min)
-    newest = max([before] + [row["as_of"] for row in landed if row["night"] == night])
-    limit = newest if obj.mode == "snapshot" else before
-    last = {(row["as_of"], row["name"]): row["file_id"] for row in landed}
+    taken = [each for each in deliveries if each.status.is_taken]
+    before = max((each.as_of for each in taken if each.night < night), default=date.min)
+    newest = max((each.as_of for each in taken if each.night == night), default=before)
+    newest = max(newest, before)
+    is_snapshot = obj.mode == "snapshot"
+    speaking = [each for each in taken if each.night == night or (is_snapshot and each.as_of == newest)]
+    last = {each.export: each.file_id for each in taken}
     files: dict[str, ActiveFile] = {}
-    for row in landed:
-        same_export = obj.mode == "snapshot" and row["as_of"] == newest
-        if row["night"] == night or same_export:
-            late = row["as_of"] < limit or last[row["as_of"], row["name"]] != row["file_id"]
-            known = files.get(row["file_id"])
-            if known is None or (known.late and not late):
-                files[row["file_id"]] = ActiveFile(row["file_id"], row["name"], row["as_of"], late)
+    for each in speaking:
+        is_old = each.as_of < (newest if is_snapshot else before)
+        is_replaced = last[each.export] != each.file_id
+        _keep_best(files, ActiveFile(each.file_id, each.name, each.as_of, is_old or is_replaced))
     # A part refused on an earlier night is still a part of the same snapshot.
-    left = [row for row in still_refused(rows) if row["night"] == night or row["as_of"] == newest]
-    refused = tuple(dict.fromkeys(row["file_id"] for row in left))
-    return ObjectNight(obj, tuple(sorted(files.values(), key=lambda f: (f.as_of, f.name, f.file_id))), refused)
+    left = [each for each in still_refused(deliveries) if each.night == night or each.as_of == newest]
+    refused = tuple(dict.fromkeys(each.file_id for each in left))
+    in_order = sorted(files.values(), key=lambda file: (file.as_of, file.name, file.file_id))
+    return ObjectNight(obj, tuple(in_order), refused)
+
+
+def _keep_best(files: dict[str, ActiveFile], file: ActiveFile) -> None:
+    """Keep one file of the same bytes: the first, unless it is late and this one is not."""
+    known = files.get(file.file_id)
+    if known is None or (known.late and not file.late):
+        files[file.file_id] = file

@@ -6,7 +6,6 @@ Reads: conf and its snapshots, `ops.run`, `ops.file`, `ops.delivery`. Writes not
 a file was read, it stays as it is.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -15,7 +14,7 @@ from jobs.common.base.errors import UserError
 from jobs.common.base.workspace import Workspace
 from jobs.common.contracts.house_rules import SUFFIX
 from jobs.common.contracts.sources import SourceObject
-from jobs.common.intake.deliveries import file_key
+from jobs.common.intake.received_files import LANDED, FileKey, ReceivedFile, file_key, received_files
 from jobs.common.lake.tables import Lake
 from jobs.common.run.conf import Conf, snapshot_conf
 from jobs.common.run.runs import REFUSED, RELEASED, Run, all_runs, run_order
@@ -25,7 +24,6 @@ from jobs.common.run.stage import Context
 # here is taken for a part of the reading: to read a file once too often changes nothing.
 _ELSE = {"path", "mode", "as_of", "timezone", "ready", "max_loss", "max_loss_from", "columns"}
 _ELSE_OF_COLUMNS = {"required", "level", "feeds", "unit", "null_words", "keep_words"}
-LANDED = ("accepted", "late", "held")
 
 
 def reading_of(obj: SourceObject) -> tuple[Any, ...]:
@@ -53,22 +51,13 @@ def is_conf_as_before(lake: Lake, run: Run) -> bool:
     return True
 
 
-def judged_in(file: Mapping[str, Any]) -> str | None:
-    """The last run whose contract has read a file, or refused what an earlier one read; None where nobody knows."""
-    return max((run for run in (file["read_in"], file["refused_in"]) if run), key=run_order, default=None)
-
-
 def systems_read_otherwise(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> set[str]:
     """Systems of which a file may have been read otherwise than today; none as long as the configuration stays as it is."""
     if is_conf_as_before(lake, run):
         return set()
     hashes = {other.run_id: other.config_hash for other in all_runs(lake)}
-    names = ["system", "read_in", "refused_in"]
-    judged = {
-        (row["system"], hashes.get(judged_in(row) or ""))
-        for row in lake.rows("ops.file", {"status": list(LANDED)}, names).to_pylist()
-        if row["system"] in conf.sources
-    }
+    landed = [file for file in received_files(lake, {"status": list(LANDED)}) if file.system in conf.sources]
+    judged = {(file.system, hashes.get(file.judged_in or "")) for file in landed}
     return {system for system, then in judged if not _same_text(workspace, conf, system, then)}
 
 
@@ -86,22 +75,22 @@ def _same_text(workspace: Workspace, conf: Conf, system: str, config_hash: str |
 
 @dataclass(frozen=True)
 class PastReadings:
-    """How files of one object were read; files are told by their rows of `ops.file`."""
+    """How files of one object were read."""
 
     context: Context
     obj: SourceObject
 
-    def read_in(self, file: Mapping[str, Any]) -> str | None:
+    def read_in(self, file: ReceivedFile) -> str | None:
         """The run under whose contract a file was read; of files from before runs were noted, the one that took it."""
-        return file["read_in"] or self._takers.get(file_key(dict(file)))
+        return file.read_in or self._takers.get(file.key)
 
-    def differs(self, file: Mapping[str, Any]) -> bool:
+    def differs(self, file: ReceivedFile) -> bool:
         """Whether a file is known to have been read, or refused after that, under another reading than today's."""
-        judged = judged_in(file) or self.read_in(file)
+        judged = file.judged_in or self.read_in(file)
         then = self._object_in(judged) if judged else None
         return then is not None and reading_of(then) != reading_of(self.obj)
 
-    def object_then(self, file: Mapping[str, Any]) -> SourceObject | None:
+    def object_then(self, file: ReceivedFile) -> SourceObject | None:
         """The object as the file was read; None where nobody knows."""
         run_id = self.read_in(file)
         return self._object_in(run_id) if run_id else None
@@ -133,13 +122,14 @@ class PastReadings:
         return {run.run_id: run.config_hash for run in all_runs(self.context.lake)}
 
     @cached_property
-    def _takers(self) -> dict[tuple[str, ...], str]:
+    def _takers(self) -> dict[FileKey, str]:
         """By file the last run that took it on the night it was first taken: one refused before is taken anew that night."""
-        place = {"system": self.obj.system, "object": self.obj.name}
-        nights = {file_key(row): row["night"] for row in self.context.lake.rows("ops.file", place).to_pylist()}
-        found: dict[tuple[str, ...], str] = {}
-        rows = self.context.lake.rows("ops.delivery", place).to_pylist()
+        lake, place = self.context.lake, {"system": self.obj.system, "object": self.obj.name}
+        nights = {file.key: file.night for file in received_files(lake, place)}
+        found: dict[FileKey, str] = {}
+        rows = lake.rows("ops.delivery", place).to_pylist()
         for row in sorted(rows, key=lambda row: run_order(row["run_id"])):
-            if file_key(row) not in found or row["night"] == nights[file_key(row)]:
-                found[file_key(row)] = row["run_id"]
+            key = file_key(row)
+            if key not in found or row["night"] == nights[key]:
+                found[key] = row["run_id"]
         return found

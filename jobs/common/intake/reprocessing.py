@@ -11,9 +11,10 @@ from pyspark.sql import functions as F
 
 from jobs.common.base.errors import UserError
 from jobs.common.contracts.sources import SourceObject
-from jobs.common.intake.deliveries import ActiveFile, known_files
+from jobs.common.intake.deliveries import ActiveFile
 from jobs.common.intake.file_decisions import is_shaken, remaining_nights
 from jobs.common.intake.keyed_rows import keyed_rows
+from jobs.common.intake.received_files import received_files
 from jobs.common.lake.tables import Lake
 from jobs.common.lake.versions import state_before, union_all
 
@@ -45,8 +46,8 @@ def rows_to_reprocess(
     ids = {row["file_id"] for row in places.select("file_id").distinct().toArrow().to_pylist()}
     if not ids:
         return None
-    known = {place[3]: file for place, file in known_files(lake).items() if place[:2] == (obj.system, obj.name)}
-    files = [ActiveFile(file_id, known[file_id]["name"], known[file_id]["as_of"], False) for file_id in ids]
+    known = received_files(lake, {"system": obj.system, "object": obj.name, "file_id": sorted(ids)})
+    files = [ActiveFile(file.file_id, file.name, file.as_of, False) for file in known]
     files.sort(key=lambda file: (file.as_of, file.name, file.file_id))
     rows = lake.scratch(run_id, f"standing-{obj.raw_table}", keyed_rows(lake, obj, files, places))
     if rows.count() < places.count():

@@ -5,16 +5,18 @@ pages ask it about an open run.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
-from jobs.common.base.file_names import shown
-from jobs.common.intake.deliveries import deliveries_with_status, file_key, known_files, still_refused
+from jobs.common.intake.deliveries import Delivery, all_deliveries, of_object, still_refused
 from jobs.common.intake.fetched import failures_of
-from jobs.common.intake.file_decisions import ACCEPT, READ, fresh_decisions
+from jobs.common.intake.file_decisions import FileDecision, fresh_decisions
 from jobs.common.intake.losses import count_ended
-from jobs.common.intake.readings import LANDED, judged_in
+from jobs.common.intake.received_files import FileKey, ReceivedFile, file_key, files_by_key
 from jobs.common.intake.whole import count_files, shortcomings
+from jobs.common.run.conf import Conf
 from jobs.common.run.runs import run_night
 from jobs.common.run.stage import Context
 
@@ -23,45 +25,63 @@ def judge_sources(context: Context) -> dict[str, Any]:
     """Per system: its state this night (delivered, partial, missing, refused, not expected), its files with their fate, and
     what it lacks though its files were taken (then it is partial).
     """
-    lake, conf = context.lake, context.conf
-    files = known_files(lake)
-    every = deliveries_with_status(lake)
-    tonight = [row for row in every if row["night"] == context.run.night]
-    lacking = describe_shortcomings(context, every)
-    ended = count_let_through(context)
+    conf, every = context.conf, all_deliveries(context.lake)
+    tonight = [each for each in every if each.night == context.run.night]
     failed = failures_of(context.workspace, context.run.night)
     left = still_refused(tonight)
-    left_keys = {_delivery_key(row) for row in left}
     # The same file may have come twice tonight: as it was before its contract was mended, or once more.
-    tonight = list({_delivery_key(row): row for row in tonight}.values())
-    found = {}
-    for system in sorted({*conf.sources, *conf.refused_contracts, *(row["system"] for row in tonight)}):
-        own = [row for row in tonight if row["system"] == system]
-        taken = {row["name"] for row in own if row["status"] in ("accepted", "late")}
-        refused = [row for row in left if row["system"] == system]
-        expected = conf.sources[system].expected if system in conf.sources else "occasional"
-        if refused or system in conf.refused_contracts:
-            state = "refused"
-        elif taken:
-            state = "partial" if lacking.get(system) or system in failed else "delivered"
-        else:
-            state = "missing" if expected == "nightly" or system in failed else "not expected"
-        described = [
-            {
-                **_describe_delivery(row, files),
-                "made_good": row["status"] in ("refused", "held") and _delivery_key(row) not in left_keys,
-                "ended": ended.get(file_key(row)),
-            }
-            for row in own
-        ]
-        found[system] = {"state": state, "files": described, "shortcomings": lacking.get(system, [])}
-        if system in failed:
+    tonight = list({_twin_key(each): each for each in tonight}.values())
+    lacking = describe_shortcomings(context, every)
+    described = describe_deliveries(context, tonight, left)
+    readings = judge_readings(context)
+    found: dict[str, Any] = {}
+    for system in sorted({*conf.sources, *conf.refused_contracts, *(each.system for each in tonight)}):
+        own = [each for each in tonight if each.system == system]
+        is_refused = any(each.system == system for each in left)
+        has_failed, lacks = system in failed, system in lacking
+        state = source_state(conf, system, own, is_refused, lacks, has_failed)
+        found[system] = {"state": state, "files": described[system], "shortcomings": lacking.get(system, [])}
+        if has_failed:
             found[system]["not_fetched"] = [asdict(failure) for failure in failed[system]]
         if system in conf.refused_contracts:
             found[system]["contract"] = str(conf.refused_contracts[system]).splitlines()
-    for system, told in judge_readings(context).items():
-        if system in found:
-            found[system]["readings"] = told
+        if system in readings:
+            found[system]["readings"] = readings[system]
+    return found
+
+
+def source_state(
+    conf: Conf, system: str, own: Sequence[Delivery], is_refused: bool, lacks: bool, has_failed: bool
+) -> str:
+    """The state of a source by its deliveries of the night.
+
+    Args:
+        conf: with the contracts.
+        system: the source.
+        own: its deliveries of the night.
+        is_refused: whether one of them was refused or held back, and nothing has made it good.
+        lacks: whether one of its objects lacks something.
+        has_failed: whether an export of it could not be fetched.
+    """
+    if is_refused or system in conf.refused_contracts:
+        return "refused"
+    if any(each.status.is_taken for each in own):
+        return "partial" if lacks or has_failed else "delivered"
+    is_nightly = system in conf.sources and conf.sources[system].expected == "nightly"
+    return "missing" if is_nightly or has_failed else "not expected"
+
+
+def describe_deliveries(
+    context: Context, tonight: Sequence[Delivery], left: Sequence[Delivery]
+) -> dict[str, list[dict[str, Any]]]:
+    """By system the files of the night and what became of them; `left` are those that nothing has made good."""
+    files, ended = files_by_key(context.lake), count_let_through(context)
+    left_keys = {_twin_key(each) for each in left}
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for each in tonight:
+        is_made_good = each.status.is_left_out and _twin_key(each) not in left_keys
+        told = _describe_delivery(each, files[each.key])
+        found[each.system].append({**told, "made_good": is_made_good, "ended": ended.get(each.key)})
     return found
 
 
@@ -70,63 +90,75 @@ def judge_readings(context: Context) -> dict[str, list[dict[str, Any]]]:
     as they were read before because today's contract refuses them (`kept`), with the first one's name and why.
     """
     night, lake = context.run.night, context.lake
-    files = known_files(lake)
-    told = [
-        ("read", files[file_key(row)])
-        for row in lake.rows("ops.decision", {"decision": READ, "night": night}).to_pylist()
-    ]
-    landed = [row for row in files.values() if row["status"] in LANDED and row["refused_in"]]
-    told += [
-        ("kept", row) for row in landed if run_night(row["refused_in"]) == night and judged_in(row) != row["read_in"]
-    ]
+    files = files_by_key(lake)
+    decided = lake.rows("ops.decision", {"decision": FileDecision.READ, "night": night}).to_pylist()
+    read = [files[file_key(row)] for row in decided]
+    kept = [file for file in files.values() if _is_kept_since(file, night)]
+    told = [("kept", file) for file in kept] + [("read", file) for file in read]
     found: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = defaultdict(dict)
-    for state, row in sorted(told, key=lambda one: (one[0], *file_key(one[1]))):
-        is_kept = state == "kept"
-        why = {name: row[name] if is_kept else None for name in ("reason", "detail")}
-        first = {name: row[name] for name in ("object", "file_id")} | {"state": state, **why, "files": 0}
-        first["name"] = shown(row["name"], row["file_id"])
-        found[row["system"]].setdefault((state, row["object"], *why.values()), first)["files"] += 1
+    for state, file in sorted(told, key=lambda one: (one[0], one[1].key)):
+        reason, detail = (file.reason, file.detail) if state == "kept" else (None, None)
+        first = {
+            "object": file.object,
+            "file_id": file.file_id,
+            "state": state,
+            "reason": reason,
+            "detail": detail,
+            "files": 0,
+            "name": file.shown_name,
+        }
+        found[file.system].setdefault((state, file.object, reason, detail), first)["files"] += 1
     return {system: list(groups.values()) for system, groups in found.items()}
 
 
-def _delivery_key(row: dict[str, Any]) -> tuple[str, ...]:
+def _is_kept_since(file: ReceivedFile, night: date) -> bool:
+    """Whether a file stands as it was read before because the contract of this night refuses it."""
+    if not file.status.is_landed or file.refused_in is None:
+        return False
+    return run_night(file.refused_in) == night and file.judged_in != file.read_in
+
+
+def _twin_key(each: Delivery) -> tuple[str, ...]:
     """What tells a file of a night from its twins: the same bytes or name under another object or system."""
-    return row["system"], row["object"], row["name"], row["file_id"]
+    return each.system, each.object, each.name, each.file_id
 
 
-def describe_shortcomings(context: Context, deliveries: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def describe_shortcomings(context: Context, deliveries: Sequence[Delivery]) -> dict[str, list[dict[str, Any]]]:
     """By system what its objects lack that received files this night; counts only."""
+    night = context.run.night
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for obj in (obj for source in context.conf.sources.values() for obj in source.objects):
-        own = [row for row in deliveries if (row["system"], row["object"]) == (obj.system, obj.name)]
-        if any(row["night"] == context.run.night for row in own):
-            names = {row["file_id"]: shown(row["name"], row["file_id"]) for row in own}
-            for lack in shortcomings(obj, own, context.run.night, count_files(context.lake, obj)):
-                found[obj.system].append({"object": obj.name, "name": names[lack.file_id], **asdict(lack)})
+    for obj in context.conf.objects:
+        own = of_object(deliveries, obj)
+        if not any(each.night == night for each in own):
+            continue
+        names = {each.file_id: each.shown_name for each in own}
+        for lack in shortcomings(obj, own, night, count_files(context.lake, obj)):
+            found[obj.system].append({"object": obj.name, "name": names[lack.file_id], **asdict(lack)})
     return found
 
 
-def count_let_through(context: Context) -> dict[tuple[str, ...], int]:
+def count_let_through(context: Context) -> dict[FileKey, int]:
     """How many records of its object the night has ended, for each file that a person let through for this night."""
-    objects = {(obj.system, obj.name): obj for source in context.conf.sources.values() for obj in source.objects}
-    decided = fresh_decisions(context.lake, context.run.night, ACCEPT)
-    return {
-        file_key(row): count_ended(context.lake, objects[row["system"], row["object"]], context.run.night)
-        for row in decided
-        if row["night"] == context.run.night and (row["system"], row["object"]) in objects
-    }
+    lake, night = context.lake, context.run.night
+    objects = {(obj.system, obj.name): obj for obj in context.conf.objects}
+    found = {}
+    for row in fresh_decisions(lake, night, FileDecision.ACCEPT):
+        obj = objects.get((row["system"], row["object"]))
+        if obj is not None and row["night"] == night:
+            key = file_key(row)
+            found[key] = count_ended(lake, obj, night)
+    return found
 
 
-def _describe_delivery(row: dict[str, Any], files: dict[tuple[str, ...], dict[str, Any]]) -> dict[str, Any]:
-    file = files[file_key(row)]
+def _describe_delivery(delivery: Delivery, file: ReceivedFile) -> dict[str, Any]:
     return {
-        "name": shown(row["name"], row["file_id"]),
-        "object": row["object"],
-        "sheet": row["sheet"],
-        "file_id": row["file_id"],
-        "as_of": row["as_of"].isoformat(),
-        "status": file["status"],
-        "reason": file["reason"],
-        "detail": file["detail"],
-        "rows_read": file["rows_read"],
+        "name": delivery.shown_name,
+        "object": delivery.object,
+        "sheet": delivery.sheet,
+        "file_id": delivery.file_id,
+        "as_of": delivery.as_of.isoformat(),
+        "status": file.status,
+        "reason": file.reason,
+        "detail": file.detail,
+        "rows_read": file.rows_read,
     }

@@ -12,12 +12,11 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.common.contracts.sources import SourceObject
-from jobs.common.intake.deliveries import ObjectNight, object_night
+from jobs.common.intake.deliveries import Delivery, ObjectNight, object_night
 from jobs.common.lake.tables import Lake
 
 # Of conf/reasons.yml.
 KEYS_UNREAD, NO_ROWS, PART_REFUSED, MOSTLY_SET_ASIDE = "keys_unread", "no_rows", "part_refused", "mostly_set_aside"
-_LANDED = ("accepted", "late")
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def is_whole(lake: Lake, known: ObjectNight) -> bool:
 
 
 def shortcomings(
-    obj: SourceObject, rows: Sequence[dict[str, Any]], night: date, counts: Mapping[str, FileCounts]
+    obj: SourceObject, deliveries: Sequence[Delivery], night: date, counts: Mapping[str, FileCounts]
 ) -> list[Shortcoming]:
     """What a night lacks of an object that received files: why nothing ends, and files of which most rows are set aside.
 
@@ -116,17 +115,17 @@ def shortcomings(
 
     Args:
         obj: the object.
-        rows: its deliveries from `deliveries_with_status`, oldest first.
+        deliveries: of the object, oldest first.
         night: the night.
         counts: of its files, from `count_files`.
     """
-    landed = [row for row in rows if row["status"] in _LANDED and row["night"] <= night]
     came: dict[date, set[str]] = defaultdict(set)
-    for row in landed:
-        came[row["night"]].add(row["file_id"])
+    for each in deliveries:
+        if each.status.is_taken and each.night <= night:
+            came[each.night].add(each.file_id)
 
     def judge(night: date) -> tuple[ObjectNight, list[Shortcoming]]:
-        known = object_night(obj, [row for row in rows if row["night"] <= night], night)
+        known = object_night(obj, [each for each in deliveries if each.night <= night], night)
         has_come = any(file.file_id in came[night] for file in known.counting)
         return known, why_not_whole(known, counts) if has_come else []
 

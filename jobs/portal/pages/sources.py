@@ -5,11 +5,12 @@ Reads: `ops.run`, `ops.delivery`, `ops.file`, `ops.ledger`, `ops.issue`, `ops.qu
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from jobs.common.base.file_names import shown
-from jobs.common.intake.deliveries import deliveries_with_status
+from jobs.common.intake.deliveries import Delivery, all_deliveries
+from jobs.common.intake.received_files import FileStatus
 from jobs.common.run.runs import Run
 from jobs.portal.charts import bars
 from jobs.portal.frame import NIGHTS, SHOWN, View, last_of_each_night, last_runs, render
@@ -21,15 +22,15 @@ _Counts = Counter[tuple[_Place, date]]
 def sources_page(view: View) -> str:
     """A row for each object of each system, with its nights as bars."""
     runs = last_runs(view.lake)
-    deliveries = [row for row in deliveries_with_status(view.lake) if row["night"] in runs]
+    deliveries = [each for each in all_deliveries(view.lake) if each.night in runs]
     if not deliveries:
         return render("no_run.html", page="sources", waiting={})
     nights = list(runs)
     landed = _landed(view, runs)
     counted = {"rows": landed, "issues": _issues(view), "set_aside": _set_aside(view, deliveries)}
-    by_system: dict[str, list[dict[str, Any]]] = {system: [] for system in view.conf.sources}
-    for row in deliveries:
-        by_system.setdefault(row["system"], []).append(row)
+    by_system: dict[str, list[Delivery]] = {system: [] for system in view.conf.sources}
+    for each in deliveries:
+        by_system.setdefault(each.system, []).append(each)
     objects = {system: _objects(view, system, own) for system, own in by_system.items()}
     rows = {system: max(1, len(names)) for system, names in objects.items()}
     order = sorted(by_system)
@@ -47,34 +48,33 @@ def sources_page(view: View) -> str:
     return render("sources.html", page="sources", systems=systems, nights=nights, left_out=left_out, **why)
 
 
-def _objects(view: View, system: str, own: list[dict[str, Any]]) -> list[str]:
+def _objects(view: View, system: str, own: list[Delivery]) -> list[str]:
     """Names of a system's objects, those of its contract first."""
     source = view.conf.sources.get(system)
     declared = [obj.name for obj in source.objects] if source else []
-    return list(dict.fromkeys([*declared, *sorted({row["object"] for row in own if row["object"]})]))
+    handed_over = sorted({each.object for each in own if each.object})
+    return list(dict.fromkeys([*declared, *handed_over]))
 
 
-def _needs_attention(view: View, system: str, own: list[dict[str, Any]], night: date) -> bool:
+def _needs_attention(view: View, system: str, own: list[Delivery], night: date) -> bool:
     """Whether something of the last night is missing, refused or held."""
-    source, last = view.conf.sources.get(system), [row for row in own if row["night"] == night]
+    source, last = view.conf.sources.get(system), [each for each in own if each.night == night]
     is_missed = source is not None and source.expected == "nightly" and not last
-    return is_missed or any(row["status"] in ("refused", "held") for row in last)
+    return is_missed or any(each.status.is_left_out for each in last)
 
 
-def _system(view: View, system: str, own: list[dict[str, Any]]) -> dict[str, Any]:
+def _system(view: View, system: str, own: list[Delivery]) -> dict[str, Any]:
     source = view.conf.sources.get(system)
-    strays = sum(row["status"] == "refused" and not row["object"] for row in own)
+    strays = sum(each.status is FileStatus.REFUSED and not each.object for each in own)
     title, expected = (source.title, source.expected) if source else ("", None)
     return {"system": system, "title": title, "expected": expected, "strays": strays}
 
 
-def _object(
-    place: _Place, own: list[dict[str, Any]], nights: list[date], counted: Mapping[str, _Counts]
-) -> dict[str, Any]:
+def _object(place: _Place, own: list[Delivery], nights: list[date], counted: Mapping[str, _Counts]) -> dict[str, Any]:
     """One object: its last export, and of each measure the nights, the last figure and the drawing."""
-    rows = [row for row in own if row["object"] == place[1]]
-    taken = [row for row in rows if row["status"] in ("accepted", "late")]
-    came = {row["night"] for row in taken}
+    own = [each for each in own if each.object == place[1]]
+    taken = [each for each in own if each.status.is_taken]
+    came = {each.night for each in taken}
     labels = [f"{night:%m-%d}" for night in nights]
     measures = {}
     for name, counts in counted.items():
@@ -82,13 +82,13 @@ def _object(
         last = next((value for value in reversed(values) if value is not None), None)
         left: list[int | None] = [None] * (NIGHTS - len(nights))  # so that a night is as wide in every workspace
         measures[name] = {"last": last, "chart": bars([""] * len(left) + labels, left + values)}
-    is_last_night = bool(taken) and taken[-1]["night"] == nights[-1]
+    is_last_night = bool(taken) and taken[-1].night == nights[-1]
     return {
         "object": place[1],
-        "last": {**taken[-1], "name": shown(taken[-1]["name"], taken[-1]["file_id"])} if taken else None,
+        "last": {**asdict(taken[-1]), "name": taken[-1].shown_name} if taken else None,
         "is_last_night": is_last_night,
-        "refused": sum(row["status"] == "refused" for row in rows),
-        "held": sum(row["status"] == "held" for row in rows),
+        "refused": sum(each.status is FileStatus.REFUSED for each in own),
+        "held": sum(each.status is FileStatus.HELD for each in own),
         "measures": measures,
     }
 
@@ -117,21 +117,21 @@ def _issues(view: View) -> _Counts:
     return found
 
 
-def _set_aside(view: View, deliveries: list[dict[str, Any]]) -> _Counts:
+def _set_aside(view: View, deliveries: list[Delivery]) -> _Counts:
     """Rows set aside, each on every night on which its file was handed over."""
     names = ["system", "object", "file_id"]
     rows = view.lake.rows("ops.quarantine", columns=names).group_by(names).aggregate([([], "count_all")]).to_pylist()
     of_file = {(row["system"], row["object"], row["file_id"]): row["count_all"] for row in rows}
-    came = {(row["system"], row["object"], row["file_id"], row["night"]) for row in deliveries}
+    came = {(each.system, each.object, each.file_id, each.night) for each in deliveries}
     found: _Counts = Counter()
     for system, name, file_id, night in came:
         found[(system, name), night] += of_file.get((system, name, file_id), 0)
     return found
 
 
-def _why(view: View, night: date, deliveries: list[dict[str, Any]]) -> dict[str, Any]:
+def _why(view: View, night: date, deliveries: list[Delivery]) -> dict[str, Any]:
     """Why rows were set aside and values doubted on the last night, by object, the most frequent first."""
-    files = sorted({row["file_id"] for row in deliveries if row["night"] == night})
+    files = sorted({each.file_id for each in deliveries if each.night == night})
     reasons = _counts(view, "ops.quarantine", {"file_id": files}, ["system", "object", "reason"])
     codes = _counts(view, "ops.issue", {"opened": night}, ["system", "object", "record", "field", "code"])
     return {

@@ -2,15 +2,15 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jobs.common.base.errors import UserError
 from jobs.common.contracts.sources import SourceObject
 from jobs.common.intake import whole
-from jobs.common.intake.deliveries import still_refused
-from jobs.common.intake.file_decisions import ACCEPT, HELD, accept, find_file, withdraw
+from jobs.common.intake.deliveries import Delivery, still_refused
+from jobs.common.intake.file_decisions import FileDecision, accept, find_file, withdraw
+from jobs.common.intake.received_files import FileStatus, ReceivedFile, write_files
 from jobs.common.intake.whole import FileCounts, Shortcoming
 from jobs.common.lake.tables import Lake
 from jobs.common.run.conf import Conf, current_conf
@@ -24,63 +24,76 @@ pytestmark = pytest.mark.nights
 A, B, C = "aaaaaaaa" + "1" * 56, "bbbbbbbb" + "2" * 56, "cccccccc" + "3" * 56
 
 
-def row(
-    name: str, file_id: str, night: int = 1, status: str = "accepted", system: str = "desk", obj: str = "message"
-) -> dict[str, Any]:
+ACCEPTED, LATE, REFUSED, HELD = FileStatus.ACCEPTED, FileStatus.LATE, FileStatus.REFUSED, FileStatus.HELD
+
+
+def delivery(
+    name: str,
+    file_id: str,
+    night: int = 1,
+    status: FileStatus = ACCEPTED,
+    system: str = "desk",
+    obj: str = "message",
+) -> Delivery:
     day = date(2026, 1, night)
-    place = {"system": system, "object": obj, "sheet": "", "name": name, "file_id": file_id}
-    return {**place, "run_id": f"{day}.1", "night": day, "as_of": day, "status": status}
+    return Delivery(f"{day}.1", day, system, obj, "", name, file_id, day, status)
 
 
 # --- what is left refused -------------------------------------------------------------------------------------------------
 
 
-REFUSED = {
-    "alone": ([row("x.csv", A, status="refused")], [A]),
-    "a corrected file of its name and day": ([row("x.csv", A, status="refused"), row("x.csv", B)], []),
-    "the same bytes under another name": ([row("x.csv", A, status="refused"), row("y.csv", A)], []),
-    "a good file before it": ([row("x.csv", B), row("x.csv", A, status="refused")], [A]),
-    "its name on another day": ([row("x.csv", A, status="refused"), row("x.csv", B, night=2)], [A]),
-    "its twin in another system": ([row("x.csv", A, status="refused"), row("x.csv", A, system="post")], [A]),
-    "its twin under another object": ([row("x.xlsx", A, status="refused"), row("x.xlsx", A, obj="other")], [A]),
-    "it fitted no object before": ([row("x.xlsx", A, status="refused", obj=""), row("x.xlsx", A)], []),
-    "held and late": ([row("x.csv", A, status="held"), row("x.csv", B, status="late")], []),
+MADE_GOOD = {
+    "alone": ([delivery("x.csv", A, status=REFUSED)], [A]),
+    "a corrected file of its name and day": ([delivery("x.csv", A, status=REFUSED), delivery("x.csv", B)], []),
+    "the same bytes under another name": ([delivery("x.csv", A, status=REFUSED), delivery("y.csv", A)], []),
+    "a good file before it": ([delivery("x.csv", B), delivery("x.csv", A, status=REFUSED)], [A]),
+    "its name on another day": ([delivery("x.csv", A, status=REFUSED), delivery("x.csv", B, night=2)], [A]),
+    "its twin in another system": ([delivery("x.csv", A, status=REFUSED), delivery("x.csv", A, system="post")], [A]),
+    "its twin under another object": ([delivery("x.xlsx", A, status=REFUSED), delivery("x.xlsx", A, obj="other")], [A]),
+    "it fitted no object before": ([delivery("x.xlsx", A, status=REFUSED, obj=""), delivery("x.xlsx", A)], []),
+    "held and late": ([delivery("x.csv", A, status=HELD), delivery("x.csv", B, status=LATE)], []),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("case", MADE_GOOD)
 def test_what_makes_a_refused_file_good(case: str) -> None:
-    rows, left = REFUSED[case]
-    assert [found["file_id"] for found in still_refused(rows)] == left
+    deliveries, left = MADE_GOOD[case]
+    assert [found.file_id for found in still_refused(deliveries)] == left
 
 
 # --- whom a person means --------------------------------------------------------------------------------------------------
+
+
+def hand_over(lake: Lake, deliveries: list[Delivery]) -> None:
+    """The deliveries and their files as rows of the lake."""
+    names = lake.declared["ops.delivery"].names
+    rows = [{name: getattr(each, name) for name in names} for each in deliveries]
+    lake.upsert("ops.delivery", lake.table_of("ops.delivery", rows))
+    for each in deliveries:
+        reason = "lost_too_much" if each.status is HELD else None
+        place = (each.file_id, each.system, each.object, each.sheet, each.name, each.night, each.as_of)
+        write_files(lake, [ReceivedFile(*place, each.status, reason)])
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     """Two nights' lists of one name, of which the second is held; its bytes have come to another system as well."""
     lake = open_lake(open_office(tmp_path / "workspace").workspace)
-    rows = [
-        row("list.csv", A), row("list.csv", B, 2, HELD), row("other.csv", B, 2, HELD, "post"),
-        row("张三13800138000.csv", C, 2), row("sub/list.csv", C, 1, system="post"),
+    deliveries = [
+        delivery("list.csv", A), delivery("list.csv", B, 2, HELD), delivery("other.csv", B, 2, HELD, "post"),
+        delivery("张三13800138000.csv", C, 2), delivery("sub/list.csv", C, 1, system="post"),
     ]  # fmt: skip
-    names = lake.declared["ops.delivery"].names
-    lake.upsert("ops.delivery", lake.table_of("ops.delivery", [{name: r[name] for name in names} for r in rows]))
-    names = lake.declared["ops.file"].names
-    files = [dict.fromkeys(names) | {name: r[name] for name in names if name in r} for r in rows]
-    files = [{**file, "reason": "lost_too_much" if file["status"] == HELD else None} for file in files]
-    lake.upsert("ops.file", lake.table_of("ops.file", files))
+    hand_over(lake, deliveries)
     record_open(lake, Run("2026-01-02.1", date(2026, 1, 2), CLI, "", None))
     return lake
 
 
-ALL = ["accepted", HELD]
+ALL = [ACCEPTED, HELD]
 MEANT = {
     "an id": ("aaaaaaaa1111", ALL, [("desk", A)]),
     "an id in both systems": (B, ALL, [("desk", B), ("post", B)]),
     "an id in one of them": (f"post/{B[:12]}", ALL, [("post", B)]),
-    "a name in one state": ("list.csv", ["accepted"], [("desk", A)]),
+    "a name in one state": ("list.csv", [ACCEPTED], [("desk", A)]),
     "a name of a system": ("post/other.csv", ALL, [("post", B)]),
     "a name below a folder": ("post/sub/list.csv", ALL, [("post", C)]),
     "a name as it is": ("张三13800138000.csv", ALL, [("desk", C)]),
@@ -91,7 +104,7 @@ MEANT = {
 @pytest.mark.parametrize("case", MEANT)
 def test_a_file_is_known_by_its_id_or_name(lake: Lake, case: str) -> None:
     named, states, meant = MEANT[case]
-    assert [(found["system"], found["file_id"]) for found in find_file(lake, named, states)] == meant
+    assert [(found.system, found.file_id) for found in find_file(lake, named, states)] == meant
 
 
 def test_of_several_the_newest_is_listed_first(lake: Lake) -> None:
@@ -115,13 +128,13 @@ def test_what_is_none_is_told_without_its_numbers(lake: Lake) -> None:
 
 
 def test_one_system_is_decided_about_and_not_its_twin(lake: Lake) -> None:
-    assert [found["system"] for found in accept(lake, "post/other.csv", "right")] == ["post"]
+    assert [found.system for found in accept(lake, "post/other.csv", "right")] == ["post"]
     left = lake.rows("ops.file", {"file_id": B}).to_pylist()
     assert {(r["system"], r["status"]) for r in left} == {
         ("desk", HELD),
         ("post", "waiting"),
     }
-    assert lake.rows("ops.decision", {"decision": ACCEPT}).column("system").to_pylist() == ["post"]
+    assert lake.rows("ops.decision", {"decision": FileDecision.ACCEPT}).column("system").to_pylist() == ["post"]
 
 
 def test_rows_set_aside_are_told_of_the_file_that_they_are_of(lake: Lake, conf: Conf) -> None:
@@ -141,10 +154,9 @@ def test_what_is_still_held_is_told_on_later_nights_with_the_command_to_copy(lak
     assert told[0]["detail"].startswith("since night 2026-01-02. The snapshot lacks too many of the records that stand")
     assert '`jiceng accept bbbbbbbb2222 --because "…"`' in told[0]["detail"]
     assert _held_rows(lake, conf, date(2026, 1, 2)) == []  # in its own night it is told among the files of the night
-    newer = row("list_3.csv", C, 3, system="post")
-    lake.upsert(
-        "ops.delivery", lake.table_of("ops.delivery", [{n: newer[n] for n in lake.declared["ops.delivery"].names}])
-    )
+    newer = delivery("list_3.csv", C, 3, system="post")
+    names = lake.declared["ops.delivery"].names
+    lake.upsert("ops.delivery", lake.table_of("ops.delivery", [{name: getattr(newer, name) for name in names}]))
     assert [found["name"] for found in _held_rows(lake, conf, date(2026, 1, 4))] == ["desk/list.csv"]
 
 
@@ -157,39 +169,41 @@ OBJECT = SourceObject(
 )  # fmt: skip
 GOOD, UNREAD, CONFLICT = FileCounts(11, 1), FileCounts(11, 1, 2, 1, unread=3), FileCounts(11, 1, 0, 2)
 MOSTLY, HALF, EMPTY = FileCounts(11, 1, 6, 0, unread=6), FileCounts(11, 1, 0, 5), FileCounts(1, 1)
-OK = row("1.csv", A)
-LACKING: dict[str, tuple[list[dict[str, Any]], dict[str, FileCounts], list[Shortcoming]]] = {
-    "nothing": ([OK, row("2.csv", B, 2)], {A: GOOD, B: GOOD}, []),
-    "keys": ([OK, row("2.csv", B, 2)], {A: GOOD, B: UNREAD}, [Shortcoming("keys_unread", B, 3, 10, 1)]),
-    "the first night": ([row("2.csv", B, 2)], {B: UNREAD}, []),
-    "keys in conflict are known": ([OK, row("2.csv", B, 2)], {A: GOOD, B: CONFLICT}, []),
-    "rows": ([OK, row("2.csv", B, 2)], {A: GOOD, B: EMPTY}, [Shortcoming("no_rows", B, 0, 0, 1)]),
+OK = delivery("1.csv", A)
+LACKING: dict[str, tuple[list[Delivery], dict[str, FileCounts], list[Shortcoming]]] = {
+    "nothing": ([OK, delivery("2.csv", B, 2)], {A: GOOD, B: GOOD}, []),
+    "keys": ([OK, delivery("2.csv", B, 2)], {A: GOOD, B: UNREAD}, [Shortcoming("keys_unread", B, 3, 10, 1)]),
+    "the first night": ([delivery("2.csv", B, 2)], {B: UNREAD}, []),
+    "keys in conflict are known": ([OK, delivery("2.csv", B, 2)], {A: GOOD, B: CONFLICT}, []),
+    "rows": ([OK, delivery("2.csv", B, 2)], {A: GOOD, B: EMPTY}, [Shortcoming("no_rows", B, 0, 0, 1)]),
     "a second night": (
-        [OK, row("2.csv", C, 1), row("3.csv", B, 2)], {A: GOOD, B: UNREAD, C: UNREAD}, [Shortcoming("keys_unread", B, 3, 10, 1)],
+        [OK, delivery("2.csv", C, 1), delivery("3.csv", B, 2)], {A: GOOD, B: UNREAD, C: UNREAD},
+        [Shortcoming("keys_unread", B, 3, 10, 1)],
     ),
     "a part": (
-        [OK, row("2.csv", B, 2), row("3.csv", C, 2, "refused")], {A: GOOD, B: GOOD}, [Shortcoming("part_refused", C, 0, 0, 1)],
+        [OK, delivery("2.csv", B, 2), delivery("3.csv", C, 2, REFUSED)], {A: GOOD, B: GOOD},
+        [Shortcoming("part_refused", C, 0, 0, 1)],
     ),
-    "a file that is refused alone": ([OK, row("3.csv", C, 2, "refused")], {A: GOOD}, []),
+    "a file that is refused alone": ([OK, delivery("3.csv", C, 2, REFUSED)], {A: GOOD}, []),
     "most rows": (
-        [OK, row("2.csv", B, 2)], {A: GOOD, B: MOSTLY},
+        [OK, delivery("2.csv", B, 2)], {A: GOOD, B: MOSTLY},
         [Shortcoming("keys_unread", B, 6, 10, 1), Shortcoming("mostly_set_aside", B, 6, 10)],
     ),
-    "half of the rows": ([OK, row("2.csv", B, 2)], {A: GOOD, B: HALF}, []),
+    "half of the rows": ([OK, delivery("2.csv", B, 2)], {A: GOOD, B: HALF}, []),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", LACKING)
 def test_what_a_night_lacks(case: str) -> None:
-    rows, counts, expected = LACKING[case]
-    assert whole.shortcomings(OBJECT, rows, date(2026, 1, 2), counts) == expected
+    deliveries, counts, expected = LACKING[case]
+    assert whole.shortcomings(OBJECT, deliveries, date(2026, 1, 2), counts) == expected
 
 
 def test_nights_are_counted_back_to_the_last_that_was_whole() -> None:
     files = {night: f"{night:064x}" for night in range(1, 7)}
-    rows = [row(f"{night}.csv", file_id, night) for night, file_id in files.items()]
+    deliveries = [delivery(f"{night}.csv", file_id, night) for night, file_id in files.items()]
     counts = {file_id: UNREAD if night not in (1, 3) else GOOD for night, file_id in files.items()}
-    assert [lack.nights for lack in whole.shortcomings(OBJECT, rows, date(2026, 1, 6), counts)] == [3]
+    assert [lack.nights for lack in whole.shortcomings(OBJECT, deliveries, date(2026, 1, 6), counts)] == [3]
 
 
 # --- what people are shown of many ----------------------------------------------------------------------------------------
