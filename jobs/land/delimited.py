@@ -154,53 +154,84 @@ def _cut_at_record(data: bytes) -> tuple[bytes, bytes]:
 
 def _parse_fast(block: Block, width: int) -> Parsed | None:
     """Let Arrow parse the block; None where its records do not account for every line by the rules of `records`."""
-    try:
-        utf8 = block.data if block.encoding == "utf-8" else block.data.decode(block.encoding).encode()
-    except UnicodeError:
-        return None
-    if utf8.startswith(b"\xef\xbb\xbf") or len(block.delimiter) != 1:  # Arrow would take it for a byte order mark
+    utf8 = _as_utf8(block)
+    if utf8 is None:
         return None
     invalid: list[pa.csv.InvalidRow] = []
-    names = [str(position) for position in range(width)]
     try:
-        table = pa.csv.read_csv(
-            pa.BufferReader(utf8 if utf8.endswith(b"\n") else utf8 + b"\n"),
-            pa.csv.ReadOptions(use_threads=False, block_size=len(utf8) + 2, column_names=names),
-            pa.csv.ParseOptions(
-                delimiter=block.delimiter,
-                newlines_in_values=True,
-                ignore_empty_lines=False,
-                invalid_row_handler=lambda row: invalid.append(row) or "skip",  # type: ignore[func-returns-value]
-            ),
-            pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
-        )
+        table = _read_by_arrow(utf8, block.delimiter, width, invalid)
     except pa.ArrowInvalid:
         return None
     columns = [column.combine_chunks() for column in table.columns]
     is_valid = np.ones(table.num_rows + len(invalid), bool)
     is_valid[np.array([row.number - 1 for row in invalid], np.int64)] = False
-    spans = np.ones(len(is_valid), np.int64)
-    if b'"' in utf8:
-        for column in filter(_may_have_line_end, columns):
-            spans[is_valid] += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy()
-        spans[~is_valid] += np.array([row.text.count("\n") for row in invalid], np.int64)
-    starts = block.first + np.cumsum(spans) - spans
+    spans = _lines_of_records(utf8, columns, is_valid, invalid)
     if spans.sum() != utf8.count(b"\n") + (not utf8.endswith(b"\n")):
         return None
-    if len(spans) and spans.max() > 1 and not _keeps_rules(block, utf8, starts, spans):
+    starts = block.first + np.cumsum(spans) - spans
+    has_long = len(spans) > 0 and spans.max() > 1
+    if has_long and not _keeps_rules(block, utf8, starts, spans):
         return None
+    others = _split_invalid(block, starts[~is_valid], spans[~is_valid], invalid)
+    return None if others is None else Parsed(starts[is_valid], columns, others)
+
+
+def _as_utf8(block: Block) -> bytes | None:
+    """The block in UTF-8; None if Arrow would read it otherwise than `records`, or it does not decode."""
+    if len(block.delimiter) != 1:
+        return None
+    try:
+        utf8 = block.data if block.encoding == "utf-8" else block.data.decode(block.encoding).encode()
+    except UnicodeError:
+        return None
+    return None if utf8.startswith(b"\xef\xbb\xbf") else utf8  # Arrow would take it for a byte order mark
+
+
+def _read_by_arrow(utf8: bytes, delimiter: str, width: int, invalid: list[pa.csv.InvalidRow]) -> pa.Table:
+    """The rows that have `width` cells, all as text; the others are added to `invalid`."""
+    names = [str(position) for position in range(width)]
+    options = pa.csv.ParseOptions(
+        delimiter=delimiter,
+        newlines_in_values=True,
+        ignore_empty_lines=False,
+        invalid_row_handler=lambda row: invalid.append(row) or "skip",  # type: ignore[func-returns-value]
+    )
+    texts = pa.csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+    )
+    whole = utf8 if utf8.endswith(b"\n") else utf8 + b"\n"
+    at_once = pa.csv.ReadOptions(use_threads=False, block_size=len(utf8) + 2, column_names=names)
+    return pa.csv.read_csv(pa.BufferReader(whole), at_once, options, texts)
+
+
+def _lines_of_records(
+    utf8: bytes, columns: list[pa.Array], is_valid: np.ndarray, invalid: list[pa.csv.InvalidRow]
+) -> np.ndarray:
+    """How many lines each record takes: one, and one more for each line end within quotes."""
+    spans = np.ones(len(is_valid), np.int64)
+    if b'"' not in utf8:
+        return spans
+    for column in filter(_may_have_line_end, columns):
+        spans[is_valid] += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy()
+    spans[~is_valid] += np.array([row.text.count("\n") for row in invalid], np.int64)
+    return spans
+
+
+def _split_invalid(
+    block: Block, starts: np.ndarray, spans: np.ndarray, invalid: list[pa.csv.InvalidRow]
+) -> list[Record] | None:
+    """Records with other than the usual number of cells; None if one has a quote that Arrow has closed silently."""
     others = []
-    for start, span, row in zip(starts[~is_valid], spans[~is_valid], invalid, strict=True):
-        split = split_cells(text := without_line_end(row.text), block.delimiter)
-        if split.is_open:  # Arrow closes a quote silently at the end
+    for start, span, row in zip(starts, spans, invalid, strict=True):
+        text = without_line_end(row.text)
+        split = split_cells(text, block.delimiter)
+        if split.is_open:
             return None
         others.append(Record(int(start), int(span), text, split.cells, None))
-    return Parsed(starts[is_valid], columns, others)
+    return others
 
 
 def _may_have_line_end(column: pa.Array) -> bool:

@@ -77,17 +77,30 @@ def join_header_rows(rows: Sequence[Sequence[str]], merged: Merged = ()) -> list
     """
     grid = [[clean_header(cell) for cell in row] for row in rows]
     if merged:
-        for (top, left), (_, right) in merged:
-            for column in range(left + 1, min(right + 1, len(grid[top]))):
-                grid[top][column] = grid[top][left]
+        _fill_merged(grid, merged)
     else:
         for upper, lower in pairwise(grid):
-            group = ""
-            for column, below in enumerate(lower):
-                if upper[column] or not below:
-                    group = upper[column] if below else ""
-                upper[column] = upper[column] or group
+            _fill_groups(upper, lower)
     return ["/".join(part for part in column if part) for column in zip(*grid, strict=True)]
+
+
+def _fill_merged(grid: list[list[str]], merged: Merged) -> None:
+    """Write the name of each merged cell into all columns that it covers."""
+    for (top, left), (_, right) in merged:
+        last = min(right + 1, len(grid[top]))
+        for column in range(left + 1, last):
+            grid[top][column] = grid[top][left]
+
+
+def _fill_groups(upper: list[str], lower: Sequence[str]) -> None:
+    """Write the name of a group into the empty cells at its right, as far as there is a header below them."""
+    group = ""
+    for column, below in enumerate(lower):
+        if not below:
+            group = ""
+        elif upper[column]:
+            group = upper[column]
+        upper[column] = upper[column] or group
 
 
 def match_headers(headers: Sequence[str], obj: SourceObject, left: int = 0) -> Layout:
@@ -105,31 +118,60 @@ def match_headers(headers: Sequence[str], obj: SourceObject, left: int = 0) -> L
     if len(found) > MAX_COLUMNS:
         raise FileRefused("unreadable", f"the header row has {len(found):,} cells, at most {MAX_COLUMNS:,} are read")
     declared = [column.header for column in obj.columns]
-    counted = Counter(header for header in found if header)
-    if repeated := [header for header in declared if counted[header] > 1]:
-        raise FileRefused(
-            "duplicate_header", "; ".join(f"{header} stands {counted[header]} times" for header in repeated[:_NAMED])
-        )
-    known = {*declared, *(obj.ignore if EVERY_OTHER not in obj.ignore else counted)}
-    unknown = {header: found.index(header) for header in counted if header not in known}
-    places = [_find_column(column, found, left) for column in obj.columns]
-    if missing := [c.header for c, place in zip(obj.columns, places, strict=True) if place is None and not c.optional]:
+    _refuse_repeated(found, declared)
+    unknown = _unknown_headers(found, declared, obj)
+    places = {column.name: _find_column(column, found, left) for column in obj.columns}
+    missing = [column.header for column in obj.columns if places[column.name] is None and not column.optional]
+    if missing:
         raise FileRefused("missing_header", _name_missing(missing, unknown, declared, left))
     if unknown:
         raise FileRefused("unknown_header", "; ".join(_name_unknown(unknown, declared, left)))
-    filled = [place for place in places if place is not None]
-    is_needed = [
-        place for place, column in zip(places, obj.columns, strict=True) if column.primary_key or column.required
-    ]
-    width = max([len(found), *(place + 1 for place in filled)])
-    named = {*filled, *(at for at in range(width) if {column_letter(left + at), EVERY_OTHER} & set(obj.ignore))}
+    return _lay_out(found, obj, places, left)
+
+
+def _refuse_repeated(found: Sequence[str], declared: Sequence[str]) -> None:
+    """Raise FileRefused if a declared header stands more than once."""
+    counted = Counter(found)
+    repeated = [header for header in declared if counted[header] > 1]
+    if repeated:
+        texts = [f"{header} stands {counted[header]} times" for header in repeated[:_NAMED]]
+        raise FileRefused("duplicate_header", "; ".join(texts))
+
+
+def _unknown_headers(found: Sequence[str], declared: Sequence[str], obj: SourceObject) -> dict[str, int]:
+    """Headers of the file that the contract neither declares nor ignores, with their places."""
+    if EVERY_OTHER in obj.ignore:
+        return {}
+    known = {"", *declared, *obj.ignore}
+    unknown: dict[str, int] = {}
+    for place, header in enumerate(found):
+        if header not in known:
+            unknown.setdefault(header, place)
+    return unknown
+
+
+def _lay_out(found: Sequence[str], obj: SourceObject, places: dict[str, int | None], left: int) -> Layout:
+    """The layout of a header row in which every column of the contract has its place.
+
+    Args:
+        found: headers of the file.
+        obj: the object of the contract.
+        places: of its columns by name; None for an optional one that the file lacks.
+        left: how many columns of the sheet stand before the first header.
+    """
+    ends = {name: place + 1 for name, place in places.items() if place is not None}
+    width = max([len(found), *ends.values()])
     titles = (*found, *[""] * (width - len(found)))
+    ignored = set(obj.ignore)
+    named = {end - 1 for end in ends.values()}
+    named |= {at for at in range(width) if not ignored.isdisjoint((column_letter(left + at), EVERY_OTHER))}
+    needed = [ends.get(column.name, 0) for column in obj.columns if column.primary_key or column.required]
     return Layout(
         width=width,
-        positions=tuple(places),
+        positions=tuple(places.values()),
         unnamed=tuple(at for at, title in enumerate(titles) if not title and at not in named),
         titles=titles,
-        needed=max([0, *(place + 1 for place in is_needed if place is not None)]),
+        needed=max(needed, default=0),
         left=left,
     )
 

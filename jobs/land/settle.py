@@ -52,27 +52,17 @@ def settle(parsed: Parsed, text_of: Callable[[int], str], obj: SourceObject, lay
         obj: the object of the contract.
         layout: where its columns stand.
     """
-    keys = [
-        at for at, column in zip(layout.positions, obj.columns, strict=True) if column.primary_key and at is not None
-    ]
+    keys = _key_places(obj, layout)
     rows, rejected = _even_out(parsed, layout, keys)
-    faults = _find_faults(rows, layout)
-    for at in _find_suspects(rows, faults):
-        faults[at] = footer_reason(rows.cells(at), keys) or ""
-    for at in np.flatnonzero((rows.filled == 1) & (faults == "")).tolist():
-        faults[at] = "group" if is_group(rows.cells(at), keys, layout.titles) else ""
+    faults = _judge(rows, layout, keys)
     is_landing = faults == ""
     for at in np.flatnonzero(~is_landing).tolist():
         number = int(rows.numbers[at])
         rejected.append(Rejected(number, str(faults[at]), text_of(number)))
     rejected.sort(key=lambda row: row.row_number)
-    nulls = pa.nulls(len(rows.numbers), pa.string())
     lone = [int(rows.numbers[at]) for at in _find_lone(rows, is_landing, keys)]
     return Batch(
-        rows=pa.RecordBatch.from_arrays(
-            [pa.array(rows.numbers), *(nulls if at is None else rows.columns[at] for at in layout.positions)],
-            schema=rows_schema(obj),
-        ).filter(pa.array(is_landing)),
+        rows=_landing_rows(rows, is_landing, obj, layout),
         quarantined=[row for row in rejected if row.reason in _QUARANTINED],
         skipped=[row for row in rejected if row.reason not in _QUARANTINED],
         read=len(parsed.numbers) + len(parsed.others),
@@ -81,28 +71,41 @@ def settle(parsed: Parsed, text_of: Callable[[int], str], obj: SourceObject, lay
     )
 
 
+def _key_places(obj: SourceObject, layout: Layout) -> list[int]:
+    """Where the columns of the key stand in the file."""
+    placed = zip(layout.positions, obj.columns, strict=True)
+    return [at for at, column in placed if column.primary_key and at is not None]
+
+
+def _judge(rows: Rows, layout: Layout, keys: Sequence[int]) -> np.ndarray:
+    """Reason of each row that does not land, "" for the others: its shape, then what it says."""
+    faults = _find_faults(rows, layout)
+    for at in _find_suspects(rows, faults):
+        faults[at] = footer_reason(rows.cells(at), keys) or ""
+    has_one_cell = (rows.filled == 1) & (faults == "")
+    for at in np.flatnonzero(has_one_cell).tolist():
+        faults[at] = "group" if is_group(rows.cells(at), keys, layout.titles) else ""
+    return faults
+
+
+def _landing_rows(rows: Rows, is_landing: np.ndarray, obj: SourceObject, layout: Layout) -> pa.RecordBatch:
+    """The rows that land, in the columns of the contract; one that the file lacks is null."""
+    nulls = pa.nulls(len(rows.numbers), pa.string())
+    columns = [nulls if at is None else rows.columns[at] for at in layout.positions]
+    batch = pa.RecordBatch.from_arrays([pa.array(rows.numbers), *columns], schema=rows_schema(obj))
+    return batch.filter(pa.array(is_landing))
+
+
 def _even_out(parsed: Parsed, layout: Layout, keys: Sequence[int]) -> tuple[Rows, list[Rejected]]:
     """The records as rows of the layout's width; and those that cannot be, or of another width that are blank."""
-    rejected: list[Rejected] = []
-    further: list[Record] = []
-    # As many cells as the file's records have; more only where nothing can have been moved.
-    is_last_filled = _is_last_filled(parsed, layout)
-    most = max(layout.width, len(parsed.columns))
-    for record in parsed.others:
-        is_heading = is_group(record.cells, keys, layout.titles)
-        if record.fault is None and not any(cell.strip() for cell in record.cells):
-            rejected.append(Rejected(record.start, "blank", record.text))
-        elif record.fault or (_is_ragged(record.cells, layout, None if is_last_filled else most) and not is_heading):
-            rejected.append(Rejected(record.start, record.fault or "ragged_row", record.text))
-        else:
-            further.append(record)
+    further, rejected = _sort_others(parsed, layout, keys)
     width, count = len(parsed.columns), len(parsed.numbers)
     columns = parsed.columns[: layout.width] + [pa.nulls(count, pa.string())] * (layout.width - width)
     is_ragged = np.zeros(count, bool)
     for column in parsed.columns[layout.width :]:
         is_ragged |= ~is_blank(column)
     if width < layout.needed:
-        is_ragged |= ~np.logical_and.reduce([is_blank(column) for column in columns])
+        is_ragged |= ~are_all_blank(columns)
     if not further:
         return Rows(parsed.numbers, columns, is_ragged), rejected
     numbers = np.concatenate([parsed.numbers, np.array([record.start for record in further], np.int64)])
@@ -112,16 +115,47 @@ def _even_out(parsed: Parsed, layout: Layout, keys: Sequence[int]) -> tuple[Rows
     return Rows(numbers[order], [column.take(pa.array(order)) for column in both], is_ragged[order]), rejected
 
 
+def _sort_others(parsed: Parsed, layout: Layout, keys: Sequence[int]) -> tuple[list[Record], list[Rejected]]:
+    """Records of another width than the file's: those that are rows all the same, and those that are set aside or blank."""
+    rejected: list[Rejected] = []
+    further: list[Record] = []
+    # As many cells as the file's records have; more only where nothing can have been moved.
+    most = None if _is_last_filled(parsed, layout) else max(layout.width, len(parsed.columns))
+    for record in parsed.others:
+        reason = record.fault
+        if reason is None:
+            reason = _reason_of_width(record.cells, layout, keys, most)
+        if reason is None:
+            further.append(record)
+        else:
+            rejected.append(Rejected(record.start, reason, record.text))
+    return further, rejected
+
+
+def _reason_of_width(cells: Sequence[str], layout: Layout, keys: Sequence[int], most: int | None) -> str | None:
+    """Why a record of another width does not land; None if it does, or if it is a heading, which is told later."""
+    if not any(cell.strip() for cell in cells):
+        return "blank"
+    if is_group(cells, keys, layout.titles):
+        return None
+    return "ragged_row" if _is_ragged(cells, layout, most) else None
+
+
 def _is_last_filled(parsed: Parsed, layout: Layout) -> bool:
     """Whether the last column holds something in nearly all records, so that an empty cell behind it is one too many.
 
-    Else a delimiter within a value may have moved the last column's own empty cell there, and all cells before it.
+    Otherwise a delimiter within a value may have moved the last column's own empty cell there, and all cells before it.
+    Blank lines count for nothing: they are records without cells by one way of reading and with empty ones by the other.
     """
     if len(parsed.numbers) == 0:
         return True
     if len(parsed.columns) < layout.width:
         return False
-    return bool(is_blank(parsed.columns[layout.width - 1]).mean() <= _SELDOM)
+    is_empty = is_blank(parsed.columns[layout.width - 1])
+    if is_empty.mean() <= _SELDOM:
+        return True
+    holds_something = ~are_all_blank(parsed.columns)
+    return bool(is_empty[holds_something].sum() <= _SELDOM * holds_something.sum())
 
 
 def _is_ragged(cells: Sequence[str], layout: Layout, most: int | None) -> bool:
@@ -187,4 +221,10 @@ def is_blank(column: pa.Array) -> np.ndarray:
     """Whether a cell holds no more than white space."""
     length = pc.fill_null(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0)
     found: np.ndarray = length.to_numpy(zero_copy_only=False) == 0
+    return found
+
+
+def are_all_blank(columns: Sequence[pa.Array]) -> np.ndarray:
+    """Whether a row holds no more than white space."""
+    found: np.ndarray = np.logical_and.reduce([is_blank(column) for column in columns])
     return found

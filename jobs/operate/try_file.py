@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from datetime import date
@@ -132,19 +132,31 @@ def find_contract(path: Path, conf: Conf, system: str | None, object: str | None
     if is_unfinished(path.name):
         raise UserError(f"{shown(path.name)}: {_UNFINISHED}")
     named = [system] if system else known
-    fitting = {name: found for name in named if (found := fitting_name(path, conf.sources.get(name), name))}
-    folders = [part for part in reversed(path.parent.parts) if part in named]
-    chosen = next((folder for folder in folders if folder in fitting), None)
-    if chosen is None and len(fitting) > 1:
-        raise UserError(f"the paths of {', '.join(fitting)} fit {shown(path.name)}; name one with --system")
-    chosen = chosen or next(iter(fitting), None) or system or next(iter(folders), None)
+    names = {name: fitting_name(path, conf.sources.get(name), name) for name in named}
+    fitting = {name: found for name, found in names.items() if found}
+    chosen = _choose_system(path, fitting, named) or system
     if chosen is None:
-        paths = [f"{name} {obj.path}" for name, source in conf.sources.items() for obj in source.objects]
+        paths = [f"{obj.system} {obj.path}" for obj in conf.objects]
         told = f"no path fits {shown(path.name)}: {'; '.join(paths)}"
         raise UserError(f"{told}. Name its system with --system, or rename it")
     if chosen in fitting and object is None:
         return Export(path, chosen, fitting[chosen], True)
     return _name_object(path, chosen, fitting.get(chosen), conf.sources.get(chosen), object)
+
+
+def _choose_system(path: Path, fitting: Mapping[str, str], named: Collection[str]) -> str | None:
+    """The system of the nearest folder among those whose paths fit; else the only one that fits; else that of a folder.
+
+    Raises:
+        UserError: the paths of several fit, and no folder tells which is meant.
+    """
+    folders = [part for part in reversed(path.parent.parts) if part in named]
+    by_folder = [folder for folder in folders if folder in fitting]
+    if by_folder:
+        return by_folder[0]
+    if len(fitting) > 1:
+        raise UserError(f"the paths of {', '.join(fitting)} fit {shown(path.name)}; name one with --system")
+    return next(iter([*fitting, *folders]), None)
 
 
 def _name_object(path: Path, system: str, fitting: str | None, source: Source | None, object: str | None) -> Export:

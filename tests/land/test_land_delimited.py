@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobs.land import delimited, encodings, records
@@ -483,6 +483,8 @@ def test_what_the_csv_module_writes_lands_exactly(
     assert landed["read"] == 1 + next((n for n in range(len(table), 0, -1) if any(c.strip() for c in table[n - 1])), 0)
 
 
+@example(",a\r\ra,,", None)  # a blank line says nothing of the last column
+@example(",a\n\n\n\na,,", None)
 @settings(max_examples=500, deadline=None)
 @given(st.text(st.sampled_from('a,,"\n"\n甲\r '), max_size=60), st.sampled_from([None, 20]))
 def test_both_ways_of_reading_a_block_agree(
