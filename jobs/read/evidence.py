@@ -124,7 +124,7 @@ def explain_relations(
             {"file_id": F.coalesce("file_id", "named_file"), "row_number": F.coalesce("row_number", "named_row")}
         )
     )
-    sheets = {(obj.system, obj.name): obj.sheet for source in conf.sources.values() for obj in source.objects}
+    sheets = {(obj.system, obj.name): obj.sheet for obj in conf.objects}
     orders = [_place(authority.order(field.name)).alias(f"{field.name} order") for field in fields]
     said: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     position = [name for name in _POSITION if name != "sheet"]

@@ -33,7 +33,7 @@ def write_plan(exports: Path, folder: Path, conf: Conf) -> Path:
         if field.type in ("code", "division"):
             lists[field.name] = str(folder / f"{field.name}.parquet")
             pq.write_table(list_words(conf, field), lists[field.name])
-    objects = [obj for source in conf.sources.values() for obj in source.objects]
+    objects = conf.objects
     plan = {
         "objects": [_describe(obj, exports) for obj in objects if any(fed == RECORD for fed, _ in fed_records(obj))],
         "fields": {field.name: field.type for field in record.fields},

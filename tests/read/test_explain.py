@@ -262,7 +262,7 @@ class Meanings:
 def archive(town: Town) -> dict[tuple[str, str, int], dict[str, Any]]:
     """Cells by header of every row of every file, read with other parsers."""
     found = {}
-    objects = {(obj.system, obj.name): obj for source in town.conf.sources.values() for obj in source.objects}
+    objects = {(obj.system, obj.name): obj for obj in town.conf.objects}
     for file in town.rows("ops.file"):
         if file["status"] == "accepted":
             obj = objects[file["system"], file["object"]]

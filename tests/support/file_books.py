@@ -9,7 +9,7 @@ from tests.support.town import Town, file_rows
 
 def files_read(town: Town) -> Iterator[tuple[dict[str, Any], SourceObject]]:
     """Every file that landed, with its object."""
-    objects = {obj.raw_table: obj for s in town.conf.sources.values() for obj in s.objects}
+    objects = {obj.raw_table: obj for obj in town.conf.objects}
     for file in town.rows("ops.file"):
         if file["status"] in ("accepted", "late"):
             yield file, objects[f"raw.{file['system']}__{file['object']}"]
