@@ -23,42 +23,69 @@ def state_terms(context: Context, entries: list[dict[str, Any]]) -> tuple[list[d
         context: whose tables are counted.
         entries: terms of rows, which tell what is new.
     """
-    night = F.lit(context.run.night)
-    lake, names = context.lake, list(context.conf.records)
-    versions = {name: lake.read(f"harmonised.{name}") for name in names if not lake.is_empty(f"harmonised.{name}")}
-    sums = {
-        "previous": stood_before(context.run.night),
-        "current": F.col("valid_to").isNull(),
-        "earlier": F.col("valid_from") < night,
-        "touched": touched(context.run.night),
-    }
-    tests = [F.sum(F.when(test, 1).otherwise(0)).alias(name) for name, test in sums.items()]
-    frames = [
-        frame.select(F.lit(name).alias("record"), "role", "system", "valid_from", "valid_to")
-        for name, frame in versions.items()
-    ]
-    counted = union_all(frames).groupBy("record", "role", "system").agg(*tests).toArrow().to_pylist() if frames else []
-    terms: Counter[tuple[str, str, str]] = Counter()
-    records = dict.fromkeys(names, 0)
-    has_past, is_touched = set(), set()
+    counted = count_states(context)
+    records = dict.fromkeys(context.conf.records, 0)
     for row in counted:
         records[row["record"]] += row["current"]
-        has_past |= {row["record"]} if row["earlier"] else set()
-        is_touched |= {row["record"]} if row["touched"] else set()
+    terms: Counter[tuple[str, str, str]] = Counter()
+    for row in counted:
         if row["system"] in context.conf.sources:
-            for term in ("previous", "current"):
-                terms[row["record"], row["role"], term] += row[term]
-    moved = [moved_keys(context, versions[name], name) for name in sorted(has_past & is_touched)]
-    if moved:
-        for row in union_all(moved).groupBy("record", "role", "term").agg(F.count(F.lit(1)).alias("rows")).collect():
-            terms[row["record"], row["role"], row["term"]] += row["rows"]
+            terms[row["record"], row["role"], "previous"] += row["previous"]
+            terms[row["record"], row["role"], "current"] += row["current"]
+    for row in count_moved(context, counted):
+        terms[row["record"], row["role"], row["term"]] += row["rows"]
+    new: Counter[str] = Counter()
+    for row in entries:
+        if row["term"] == "new" and row["record"] is not None:
+            new[row["record"]] += row["rows"]
     found = []
     for record, role in sorted({key[:2] for key in terms}):
         label = record_label(record, role)
-        of_files = [e["rows"] for e in entries if e["record"] == label and e["term"] == "new"]
-        terms[record, role, "new"] = sum(of_files)
+        terms[record, role, "new"] = new[label]
         found += [entry(term, terms[record, role, term], label) for term in _TERMS]
     return found, records
+
+
+def count_states(context: Context) -> list[dict[str, Any]]:
+    """Versions of each record, role and system: current on the night before (`previous`), `current`, begun `earlier`, and begun
+    or ended tonight (`touched`).
+    """
+    lake, night = context.lake, context.run.night
+    tests = {
+        "previous": stood_before(night),
+        "current": F.col("valid_to").isNull(),
+        "earlier": F.col("valid_from") < F.lit(night),
+        "touched": touched(night),
+    }
+    frames = []
+    for name in context.conf.records:
+        if not lake.is_empty(f"harmonised.{name}"):
+            versions = lake.read(f"harmonised.{name}")
+            frames.append(versions.select(F.lit(name).alias("record"), "role", "system", "valid_from", "valid_to"))
+    if not frames:
+        return []
+    sums = [F.sum(F.when(test, 1).otherwise(0)).alias(name) for name, test in tests.items()]
+    found: list[dict[str, Any]] = union_all(frames).groupBy("record", "role", "system").agg(*sums).toArrow().to_pylist()
+    return found
+
+
+def count_moved(context: Context, counted: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keys that ended tonight or came back, counted by record, role and term; of records that a past night could move only.
+
+    Args:
+        context: of the run.
+        counted: from `count_states`.
+    """
+    has_past = {row["record"] for row in counted if row["earlier"]}
+    is_touched = {row["record"] for row in counted if row["touched"]}
+    moved = [
+        moved_keys(context, context.lake.read(f"harmonised.{name}"), name) for name in sorted(has_past & is_touched)
+    ]
+    if not moved:
+        return []
+    rows = union_all(moved).groupBy("record", "role", "term").agg(F.count(F.lit(1)).alias("rows"))
+    found: list[dict[str, Any]] = rows.toArrow().to_pylist()
+    return found
 
 
 def moved_keys(context: Context, versions: DataFrame, record: str) -> DataFrame:

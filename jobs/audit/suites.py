@@ -60,22 +60,55 @@ def load_suite(path: Path, columns: list[str], conf: Conf, last_rows: int | None
 
 
 def _load_rule(place: str, entry: dict[str, Any], columns: list[str], conf: Conf, last_rows: int | None) -> Rule:
-    expectation, severity, because = entry["expectation"], entry["severity"], entry["because"]
+    """A rule of a suite; raises UserError, which says what is wrong with it.
+
+    Args:
+        place: of the rule in its suite, for messages.
+        entry: as it is written.
+        columns: of the table.
+        conf: with the code lists.
+        last_rows: rows of the table in the last release, None before the first.
+    """
+    expectation = entry["expectation"]
     place = f"{place} ({expectation})"
+    overridable = _check_severity(place, entry)
+    if expectation not in list_registered_expectation_implementations():
+        raise UserError(f"{place}: Great Expectations has no {expectation}")
+    used = columns_used(entry["arguments"])
+    for column in used:
+        if column not in columns:
+            raise UserError(f"{place}: the table has no column {column}; it has {', '.join(columns)}")
+    arguments = _fill_arguments(place, entry, conf, last_rows)
+    unknown = sorted(set(arguments) - set(get_expectation_impl(expectation).__fields__))
+    if unknown:
+        raise UserError(f"{place}: {expectation} takes no {', '.join(unknown)}")
+    name = name_rule(expectation, used)
+    rule = Rule(name, expectation, arguments, entry["severity"], entry["because"], overridable)
+    try:
+        _build(rule)
+    except Exception as error:  # whatever the expectation says of its own arguments
+        lines = [line.strip() for line in str(error).splitlines()[1:]]
+        raise UserError(f"{place}: the arguments are not accepted: {'; '.join(lines) or error}") from error
+    return rule
+
+
+def _check_severity(place: str, entry: dict[str, Any]) -> bool:
+    """Whether a person may override the rule; raises UserError for a severity or reason that is none."""
+    severity, because = entry["severity"], entry["because"]
     if severity not in SEVERITIES:
         raise UserError(f"{place}: severity {severity!r} is none of {', '.join(SEVERITIES)}")
     if not isinstance(because, str) or not because.strip():
         raise UserError(f"{place}: because is empty; say why the rule must hold")
     overridable = entry.get(OVERRIDABLE, False)
-    if not isinstance(overridable, bool) or (overridable and severity != "critical"):
+    is_allowed = overridable is False or (overridable is True and severity == "critical")
+    if not is_allowed:
         raise UserError(f"{place}: overridable is true or false, and only a critical rule can be overridden")
-    if expectation not in list_registered_expectation_implementations():
-        raise UserError(f"{place}: Great Expectations has no {expectation}")
+    return bool(overridable)
+
+
+def _fill_arguments(place: str, entry: dict[str, Any], conf: Conf, last_rows: int | None) -> dict[str, Any]:
+    """The arguments as Great Expectations takes them: codes of a list, bounds of the last release in rows."""
     arguments = dict(entry["arguments"])
-    used = columns_used(arguments)
-    for column in used:
-        if column not in columns:
-            raise UserError(f"{place}: the table has no column {column}; it has {', '.join(columns)}")
     if "codes" in arguments:
         if "value_set" in arguments:
             raise UserError(f"{place}: codes stands for value_set; give one of them")
@@ -83,18 +116,9 @@ def _load_rule(place: str, entry: dict[str, Any], columns: list[str], conf: Conf
     for share, bound in _OF_LAST.items():
         if share in arguments:
             arguments[bound] = _bound_of_last(place, share, arguments.pop(share), last_rows)
-    if expectation == TOTALS:
+    if entry["expectation"] == TOTALS:
         arguments.setdefault("min_value", 0)  # one bound it must have, also before the first release
-    implementation = get_expectation_impl(expectation)
-    if unknown := sorted(set(arguments) - set(implementation.__fields__)):
-        raise UserError(f"{place}: {expectation} takes no {', '.join(unknown)}")
-    rule = Rule(name_rule(expectation, used), expectation, arguments, severity, because, overridable)
-    try:
-        _build(rule)
-    except Exception as error:  # whatever the expectation says of its own arguments
-        reason = "; ".join(line.strip() for line in str(error).splitlines()[1:]) or str(error)
-        raise UserError(f"{place}: the arguments are not accepted: {reason}") from error
-    return rule
+    return arguments
 
 
 def _bound_of_last(place: str, name: str, share: Any, last_rows: int | None) -> int | None:

@@ -103,49 +103,71 @@ def explain_relations(
 ) -> list[dict[str, Any]]:
     """The rows that name both ends; of a member also those that name another household."""
     authority = load_authority(conf, record)
+    orders = [_place(authority.order(field.name)).alias(f"{field.name} order") for field in fields]
+    statements = _rows_of_relations(lake, conf, release, record, orders, released)
+    found = []
+    for row in released:
+        from_this_end = statements[row["relation_code"], row["from_id"]]
+        key = "/".join((row["relation_code"], row["from_id"], row["to_id"]))
+        for field in fields:
+            entries = _explain_end(from_this_end, field, authority.order(field.name), row, record)
+            found += [{"id": key, "field": field.name, **entry} for entry in entries]
+    return found
+
+
+def _explain_end(
+    statements: list[dict[str, Any]],
+    field: ModelField,
+    order: tuple[str, ...],
+    released: dict[str, Any],
+    record: Record,
+) -> list[dict[str, Any]]:
+    """What rows that name the first end say of one field; `statements` are those of the same relation."""
+    own = [row for row in statements if row["to_id"] == released["to_id"]]
+    is_end = field.name == "to_id"
+    if is_end and not own:
+        rule = "follows from who heads the household"
+        return [{"value": released["to_id"], "state": "derived", "rule": rule}]
+    # A member is in one household: rows that name another one were heard as well.
+    is_chosen = is_end and released["relation_code"] == MEMBER
+    return _spoken(statements if is_chosen else own, field, order, released, record)
+
+
+def _rows_of_relations(
+    lake: Lake, conf: Conf, release: Release, record: Record, orders: list[Column], released: list[dict[str, Any]]
+) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Rows of the sources that name both ends of a relation, by its code and first end."""
+    pairs = _pairs_of_rows(lake, release, record, released)
+    position = [name for name in _POSITION if name != "sheet"]
+    names = ["relation_code", "from_id", "to_id", "linked_by", *position, *_names(record.fields)]
+    sheets = {(obj.system, obj.name): obj.sheet for obj in conf.objects}
+    found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in pairs.select(*names, *orders).toArrow().to_pylist():
+        row["sheet"] = sheets.get((row["system"], row["object"]), "")
+        row["valid_from"] = None if str(row["valid_from"]) == LONG_AGO else row["valid_from"]
+        found[row["relation_code"], row["from_id"]].append(row)
+    return found
+
+
+def _pairs_of_rows(lake: Lake, release: Release, record: Record, released: list[dict[str, Any]]) -> DataFrame:
+    """Mentions of one row that stand in a relation with one of the released ends, the place of the row, and why its mention was
+    linked; one row per pair.
+    """
     mentions = _version_of(lake, release, record, "links.mention")
     ends = sorted({row[end] for row in released for end in ("from_id", "to_id")})
     rows = mentions.where(F.col("entity_id").isin(ends)).select(*SOURCE_ROW).distinct()
     mentions = mentions.join(rows, SOURCE_ROW, "left_semi")
     counted = count_ends(mentions).toArrow().to_pylist()
-    statements = list_statements(
-        record.pairs, [(row["system"], row["object"], row["kind"], row["role"]) for row in counted]
-    )
+    roles = [(row["system"], row["object"], row["kind"], row["role"]) for row in counted]
+    stated = list_pairs(mentions, list_statements(record.pairs, roles))
+    pairs = detail_pairs(stated, _as_released(lake, release, record), record, ["file_id", "row_number"])
     accepted = _version_of(lake, release, record, "links.edge").where(F.col("decision") == Decision.ACCEPT)
     accepted = accepted.groupBy("mention_id").agg(F.min("reason").alias("linked_by"))
-    records = _as_released(lake, release, record)
-    pairs = detail_pairs(list_pairs(mentions, statements), records, record, ["file_id", "row_number"])
-    # Where no row says more of the relation, the row that names its first end.
     named = mentions.select("mention_id", F.col("file_id").alias("named_file"), F.col("row_number").alias("named_row"))
-    pairs = (
-        pairs.join(named, "mention_id")
-        .join(accepted, "mention_id", "left")
-        .withColumns(
-            {"file_id": F.coalesce("file_id", "named_file"), "row_number": F.coalesce("row_number", "named_row")}
-        )
-    )
-    sheets = {(obj.system, obj.name): obj.sheet for obj in conf.objects}
-    orders = [_place(authority.order(field.name)).alias(f"{field.name} order") for field in fields]
-    said: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    position = [name for name in _POSITION if name != "sheet"]
-    names = ["relation_code", "from_id", "to_id", "linked_by", *position, *_names(record.fields)]
-    for row in pairs.select(*names, *orders).toArrow().to_pylist():
-        row["sheet"] = sheets.get((row["system"], row["object"]), "")
-        row["valid_from"] = None if str(row["valid_from"]) == LONG_AGO else row["valid_from"]
-        said[row["relation_code"], row["from_id"]].append(row)
-    found = []
-    for row in released:
-        told = said[row["relation_code"], row["from_id"]]
-        own = [other for other in told if other["to_id"] == row["to_id"]]
-        for field in fields:
-            heard = told if field.name == "to_id" and row["relation_code"] == MEMBER else own
-            if field.name == "to_id" and not own:
-                entries = [{"value": row["to_id"], "state": "derived", "rule": "follows from who heads the household"}]
-            else:
-                entries = _spoken(heard, field, authority.order(field.name), row, record)
-            key = "/".join((row["relation_code"], row["from_id"], row["to_id"]))
-            found += [{"id": key, "field": field.name, **entry} for entry in entries]
-    return found
+    joined = pairs.join(named, "mention_id").join(accepted, "mention_id", "left")
+    # If no row says more of the relation, the row that names its first end tells the place.
+    place = {"file_id": F.coalesce("file_id", "named_file"), "row_number": F.coalesce("row_number", "named_row")}
+    return joined.withColumns(place)
 
 
 def explain_facts(
