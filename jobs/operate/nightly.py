@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import date
+from types import ModuleType
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -20,15 +21,15 @@ from jobs.common.run.runs import CLI, all_runs, check_clock, close_run, lock, op
 from jobs.common.run.stage import PER_SOURCE, STAGES, Context, open_context, open_lake, timed
 from jobs.read.output import messages
 
-_WORK: dict[str, Callable[..., None]] = {
-    "extract": extract.run,
-    "land": land.run,
-    "harmonise": harmonise.run,
-    "match": match.run,
-    "merge": merge.run,
-    "analyse": analyse.run,
-    "audit": audit.run,
-    "release": release.run,
+_ROOMS: dict[str, ModuleType] = {
+    "extract": extract,
+    "land": land,
+    "harmonise": harmonise,
+    "match": match,
+    "merge": merge,
+    "analyse": analyse,
+    "audit": audit,
+    "release": release,
 }
 
 
@@ -142,7 +143,7 @@ def list_steps(context: Context) -> list[tuple[str, Callable[[], None]]]:
     sources = [] if context.plan["nothing_new"] else context.plan["sources"]
     steps: list[tuple[str, Callable[[], None]]] = []
     for stage in STAGES:
-        work = _WORK[stage]
+        work = _ROOMS[stage].run
         if stage in PER_SOURCE:
             steps += [(f"{stage}.{source}", _bind(work, context, source)) for source in sources]
         else:
