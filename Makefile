@@ -56,7 +56,7 @@ airflow: setup ## The Airflow UI on loopback, over the demo's Airflow home and w
 	@exec $(JOBS) -m jobs.demo ui --into $(DEMO) --port $(AIRFLOW_PORT)
 
 test: setup ## The tests, except those that start Spark, Airflow or a killer (ARGS="-k name -x")
-	@$(JOBS) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(JOBS) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.ready ## ruff: rules and format
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check --quiet .

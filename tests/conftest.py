@@ -1,32 +1,58 @@
 """Shared by the tests: one engine for the session, workspaces in temporary directories, real data where it is."""
 
 import os
+import re
 import shutil
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from xdist.scheduler import LoadFileScheduling
 
 from jobs.common.base.workspace import Workspace, init_workspace
 from jobs.common.lake.engine import session
 from jobs.common.lake.tables import Lake
 from jobs.common.run.conf import Conf, take_snapshot
 from jobs.common.run.stage import open_lake
-from tests.support.constants import REAL_DATA
+from tests.support.constants import REAL_DATA, REPOSITORY
 
 # Tests that run side by side are told a terminal's width, where there is none.
 os.environ.pop("COLUMNS", None)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules go whole to a worker, unless they name a group; those that work through nights come first, so that no worker
-    is left with a long one at the end.
+class OneGroupAtATime(LoadFileScheduling):
+    """Modules go whole to a worker, and those of one `xdist_group` to the same one, where what they share is built once.
+
+    The way of xdist itself, `--dist loadgroup`, loses the groups under this version of pytest.
     """
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.location[0]))
-    items.sort(key=lambda item: item.get_closest_marker("nights") is None)
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return _group_of(file) or file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneGroupAtATime | None:
+    return OneGroupAtATime(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@cache
+def _group_of(file: str) -> str | None:
+    """The group that a module names in its mark."""
+    found = re.search(r'xdist_group\("([^"]+)"\)', (REPOSITORY / file).read_text(encoding="utf-8"))
+    return found[1] if found else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that work through nights come first, so that no worker is left with a long one at the end; those of a group
+    before all others.
+    """
+
+    def place(item: pytest.Item) -> tuple[bool, bool]:
+        return item.get_closest_marker("xdist_group") is None, item.get_closest_marker("nights") is None
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
