@@ -14,9 +14,9 @@ from jobs.audit.held_books import held_terms
 from jobs.audit.product_books import product_terms
 from jobs.audit.row_books import row_terms
 from jobs.audit.state_books import state_terms
-from jobs.common.intake.deliveries import all_deliveries, objects_of_night
+from jobs.common.intake.deliveries import delivered_keys, objects_of_night
 from jobs.common.intake.file_decisions import FileDecision, fresh_decisions
-from jobs.common.intake.received_files import FileKey, ReceivedFile, file_key, received_files
+from jobs.common.intake.received_files import ReceivedFile, file_key, received_files
 from jobs.common.lake.tables import Lake
 from jobs.common.run.stage import Context
 
@@ -24,7 +24,7 @@ from jobs.common.run.stage import Context
 def books_of_night(context: Context) -> list[dict[str, Any]]:
     """Rows for `ops.ledger`: of every file taken or read anew this night, every record and every kind."""
     entries = file_terms(context)
-    delivered = keys_of_night(context) & {file_key(row) for row in entries}
+    delivered = delivered_keys(context.lake, context.run.night) & {file_key(row) for row in entries}
     entries += row_terms(context, objects_of_night(context.lake, context.conf, context.run.night), delivered)
     entries += held_terms(context)
     states, records = state_terms(context, entries)
@@ -35,16 +35,11 @@ def books_of_night(context: Context) -> list[dict[str, Any]]:
     return [{**head, **row} for row in entries]
 
 
-def keys_of_night(context: Context) -> set[FileKey]:
-    """Keys of the files that were handed over this night."""
-    return {each.key for each in all_deliveries(context.lake) if each.night == context.run.night}
-
-
 def file_terms(context: Context) -> list[dict[str, Any]]:
     """read, landed, quarantined and skipped of each file of the night that landed or was read anew, also of one held back."""
-    lake, wanted = context.lake, keys_of_night(context)
-    for row in fresh_decisions(lake, context.run.night, FileDecision.READ):
-        wanted.add(file_key(row))
+    lake, night = context.lake, context.run.night
+    read_anew = {file_key(row) for row in fresh_decisions(lake, night, FileDecision.READ)}
+    wanted = delivered_keys(lake, night) | read_anew
     files = [file for file in received_files(lake) if file.key in wanted and file.status.is_landed]
     entries = []
     for file in sorted(files, key=lambda file: (file.system, file.object, file.file_id)):

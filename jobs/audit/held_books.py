@@ -8,7 +8,7 @@ import pyarrow.dataset as ds
 
 from jobs.audit.entries import entry
 from jobs.common.contracts.sources import SourceObject
-from jobs.common.intake.deliveries import all_deliveries
+from jobs.common.intake.deliveries import delivered_keys
 from jobs.common.intake.keyed_rows import fed_records, record_label
 from jobs.common.intake.received_files import FileStatus, received_files
 from jobs.common.lake.tables import Lake
@@ -21,11 +21,10 @@ def held_terms(context: Context) -> list[dict[str, Any]]:
     A row on which the night has begun a version of the record nevertheless is not counted, so that the books do not close.
     """
     lake, night = context.lake, context.run.night
-    came = {each.key for each in all_deliveries(lake) if each.night == night}
-    objects = {(obj.system, obj.name): obj for obj in context.conf.objects}
+    came = delivered_keys(lake, night)
     entries = []
     for file in received_files(lake, {"status": FileStatus.HELD}):
-        obj = objects.get(file.place)
+        obj = context.conf.object_at(file.place)
         if obj is None or file.key not in came:
             continue
         is_own = ds.field("file_id") == file.file_id

@@ -88,7 +88,7 @@ def _standing_parts(context: Context, tonight: dict[str, DataFrame]) -> tuple[li
     rules = [row for row in lake.rows("ops.rules").to_pylist() if row["night"] <= run.night]
     parts, entries = [], []
     for obj in context.conf.objects:
-        own = [row for row in rules if (row["system"], row["object"]) == (obj.system, obj.name)]
+        own = [row for row in rules if (row["system"], row["object"]) == obj.place]
         changed = [row for row in own if row["night"] == run.night and row["standing"] is not None]
         fed = [(row["record"], row["role"]) for row in changed]
         fed = [place for place in fed if place in fed_records(obj)]

@@ -175,7 +175,7 @@ def is_mended(context: Context, file: ReceivedFile) -> bool:
     """Whether a withdrawn file is read otherwise under today's contract."""
     if file.status is not FileStatus.WITHDRAWN:
         return False
-    obj = next((obj for obj in context.conf.objects if (obj.system, obj.name) == file.place), None)
+    obj = context.conf.object_at(file.place)
     return obj is not None and PastReadings(context, obj).differs(file)
 
 

@@ -53,11 +53,10 @@ def batches_of_night(context: Context, rules: Sequence[RuleState]) -> list[Objec
     again = _objects_to_clean_again(context, rules)
 
     def batch(obj: SourceObject) -> ObjectBatch | None:
-        place = (obj.system, obj.name)
-        own = [rule.record for rule in rules if (rule.system, rule.object) == place]
-        return batch_of_object(context, obj, delivered.get(obj.raw_table), own if place in again else [])
+        own = [rule.record for rule in rules if (rule.system, rule.object) == obj.place]
+        return batch_of_object(context, obj, delivered.get(obj.raw_table), own if obj.place in again else [])
 
-    concerned = [obj for obj in context.conf.objects if obj.raw_table in delivered or (obj.system, obj.name) in again]
+    concerned = [obj for obj in context.conf.objects if obj.raw_table in delivered or obj.place in again]
     return [found for found in run_concurrently(batch, concerned) if found is not None]
 
 

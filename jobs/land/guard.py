@@ -85,5 +85,5 @@ def judge(context: Context, obj: SourceObject, parts: tuple[ActiveFile, ...]) ->
 def _is_let_through(context: Context, obj: SourceObject, parts: tuple[ActiveFile, ...]) -> bool:
     """Whether somebody has decided so for this night: the same bytes on a later night are judged anew."""
     decided = fresh_decisions(context.lake, context.run.night, FileDecision.ACCEPT)
-    files = {row["file_id"] for row in decided if (row["system"], row["object"]) == (obj.system, obj.name)}
+    files = {row["file_id"] for row in decided if (row["system"], row["object"]) == obj.place}
     return bool(files & {part.file_id for part in parts})

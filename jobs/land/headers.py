@@ -176,6 +176,12 @@ def _lay_out(found: Sequence[str], obj: SourceObject, places: dict[str, int | No
     )
 
 
+def key_places(obj: SourceObject, layout: Layout) -> list[int]:
+    """Where the columns of the key stand in the file."""
+    placed = zip(layout.positions, obj.columns, strict=True)
+    return [at for at, column in placed if column.primary_key and at is not None]
+
+
 def _find_column(column: Column, found: Sequence[str], left: int) -> int | None:
     """By its header; else by its declared position, where no other header may stand."""
     if column.header in found:

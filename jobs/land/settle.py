@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from jobs.common.contracts.sources import SourceObject
 from jobs.land.batches import Batch, Rejected, Unnamed, rows_schema
 from jobs.land.footers import FOOTER_START, footer_reason, footer_word, is_group, is_lone_text
-from jobs.land.headers import Layout
+from jobs.land.headers import Layout, key_places
 from jobs.land.records import Parsed, Record
 
 _SELDOM = 0.1  # share of the records
@@ -52,7 +52,7 @@ def settle(parsed: Parsed, text_of: Callable[[int], str], obj: SourceObject, lay
         obj: the object of the contract.
         layout: where its columns stand.
     """
-    keys = _key_places(obj, layout)
+    keys = key_places(obj, layout)
     rows, rejected = _even_out(parsed, layout, keys)
     faults = _judge(rows, layout, keys)
     is_landing = faults == ""
@@ -69,12 +69,6 @@ def settle(parsed: Parsed, text_of: Callable[[int], str], obj: SourceObject, lay
         unnamed=_find_unnamed(rows, is_landing, layout),
         lone=[Rejected(number, "lone", text_of(number)) for number in lone],
     )
-
-
-def _key_places(obj: SourceObject, layout: Layout) -> list[int]:
-    """Where the columns of the key stand in the file."""
-    placed = zip(layout.positions, obj.columns, strict=True)
-    return [at for at, column in placed if column.primary_key and at is not None]
 
 
 def _judge(rows: Rows, layout: Layout, keys: Sequence[int]) -> np.ndarray:

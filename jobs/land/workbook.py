@@ -28,7 +28,7 @@ from jobs.common.contracts.sources import SourceObject
 from jobs.land.batches import Batch, FileRefused, Rejected, Unnamed, hold_trailing_blanks, no_rows, to_rows
 from jobs.land.cells import column_texts
 from jobs.land.footers import footer_reason, footer_word, is_group, is_lone_text
-from jobs.land.headers import Layout, Merged, join_header_rows, match_headers, near_words
+from jobs.land.headers import Layout, Merged, join_header_rows, key_places, match_headers, near_words
 from jobs.land.kinds import check_kind
 from jobs.land.used_range import prepare_sheet
 
@@ -94,9 +94,7 @@ class Part:
 def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[Batch]:
     head, layout = _read_head(sheet, obj)
     yield head
-    keys = [
-        at for at, column in zip(layout.positions, obj.columns, strict=True) if column.primary_key and at is not None
-    ]
+    keys = key_places(obj, layout)
     # Lone texts wait for the next record: where one follows they are records too, else notes at the end of the sheet.
     waiting: list[Row] = []
     merged = _merged_widths(sheet)

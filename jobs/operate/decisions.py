@@ -107,9 +107,8 @@ def accept(workspace: Workspace, named: str, because: str | None) -> str:
     with _deciding(workspace) as lake:
         _last_run(lake, "no file is held back")
         conf = current_conf(workspace)
-        objects = {(obj.system, obj.name): obj for obj in conf.objects}
-        held = file_decisions.find_held(lake, named)
-        told = [foretell(lake, conf, objects[file.place], file) for file in held if file.place in objects]
+        held = [(conf.object_at(file.place), file) for file in file_decisions.find_held(lake, named)]
+        told = [foretell(lake, conf, obj, file) for obj, file in held if obj is not None]
         files = file_decisions.accept(lake, named, because)
     return ". ".join([f"{_names(files)} is let through; the next run takes it, `jiceng run` at once", *told])
 

@@ -254,7 +254,7 @@ def describe_file(context: Context, export: Export, file: ReceivedFile) -> list[
 def describe_rows(context: Context, file: ReceivedFile) -> list[dict[str, Any]]:
     """The terms of a file's rows, then what is doubtful of them, each reason with the share of rows that it concerns."""
     reasons = context.conf.reasons
-    obj = next(obj for obj in context.conf.objects if (obj.system, obj.name) == file.place)
+    obj = next(obj for obj in context.conf.objects if obj.place == file.place)
     landed = context.lake.read(obj.raw_table)
     aside, skipped = (_of(context, name, obj) for name in ("ops.quarantine", "ops.skipped"))
     set_aside_later = aside.where("stage <> 'land'").select("row_number").distinct()

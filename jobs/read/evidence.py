@@ -140,7 +140,7 @@ def _rows_of_relations(
     pairs = _pairs_of_rows(lake, release, record, released)
     position = [name for name in _POSITION if name != "sheet"]
     names = ["relation_code", "from_id", "to_id", "linked_by", *position, *_names(record.fields)]
-    sheets = {(obj.system, obj.name): obj.sheet for obj in conf.objects}
+    sheets = {obj.place: obj.sheet for obj in conf.objects}
     found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in pairs.select(*names, *orders).toArrow().to_pylist():
         row["sheet"] = sheets.get((row["system"], row["object"]), "")

@@ -113,6 +113,11 @@ class SourceObject:
     max_loss_from: int = 3
 
     @property
+    def place(self) -> tuple[str, str]:
+        """What tells it from other exports: its system and name."""
+        return self.system, self.name
+
+    @property
     def raw_table(self) -> str:
         return f"raw.{self.system}__{self.name}"
 

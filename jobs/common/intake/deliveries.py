@@ -84,6 +84,11 @@ def all_deliveries(lake: Lake) -> list[Delivery]:
     return sorted(found, key=lambda each: (each.night, run_number(each.run_id), each.as_of, each.name))
 
 
+def delivered_keys(lake: Lake, night: date) -> set[FileKey]:
+    """Keys of the files that were handed over on a night."""
+    return {file_key(row) for row in lake.rows("ops.delivery", {"night": night}).to_pylist()}
+
+
 def delivery_of(row: dict[str, Any], files: dict[FileKey, ReceivedFile]) -> Delivery:
     """A row of `ops.delivery` with the status that its file had for that night."""
     file = files[file_key(row)]
@@ -105,7 +110,7 @@ def deliveries_of(lake: Lake, obj: SourceObject) -> list[Delivery]:
 
 def of_object(deliveries: Sequence[Delivery], obj: SourceObject) -> list[Delivery]:
     """Those deliveries that belong to one object."""
-    return [each for each in deliveries if each.place == (obj.system, obj.name)]
+    return [each for each in deliveries if each.place == obj.place]
 
 
 def still_refused(deliveries: Sequence[Delivery]) -> list[Delivery]:

@@ -182,7 +182,7 @@ def fresh_decisions(lake: Lake, night: date, *what: FileDecision) -> list[dict[s
 def is_shaken(lake: Lake, obj: SourceObject, night: date) -> bool:
     """Whether a file of the object leaves its records in `night`, or is read anew."""
     fresh = fresh_decisions(lake, night, FileDecision.WITHDRAW, FileDecision.READ)
-    return any((row["system"], row["object"]) == (obj.system, obj.name) for row in fresh)
+    return any((row["system"], row["object"]) == obj.place for row in fresh)
 
 
 def record_read(lake: Lake, run: Run, file: ReceivedFile) -> None:

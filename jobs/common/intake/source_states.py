@@ -140,13 +140,11 @@ def describe_shortcomings(context: Context, deliveries: Sequence[Delivery]) -> d
 def count_let_through(context: Context) -> dict[FileKey, int]:
     """How many records of its object the night has ended, for each file that a person let through for this night."""
     lake, night = context.lake, context.run.night
-    objects = {(obj.system, obj.name): obj for obj in context.conf.objects}
     found = {}
     for row in fresh_decisions(lake, night, FileDecision.ACCEPT):
-        obj = objects.get((row["system"], row["object"]))
+        obj = context.conf.object_at((row["system"], row["object"]))
         if obj is not None and row["night"] == night:
-            key = file_key(row)
-            found[key] = count_ended(lake, obj, night)
+            found[file_key(row)] = count_ended(lake, obj, night)
     return found
 
 

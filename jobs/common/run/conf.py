@@ -156,6 +156,10 @@ class Conf:
         """The exports of all valid contracts."""
         return [obj for source in self.sources.values() for obj in source.objects]
 
+    def object_at(self, place: tuple[str, str]) -> SourceObject | None:
+        """The export at a place, which is system and object; None if no valid contract declares it."""
+        return next((obj for obj in self.objects if obj.place == place), None)
+
     @property
     def refused_contracts(self) -> dict[str, ContractError]:
         """Systems whose contract is invalid, with what is wrong."""
