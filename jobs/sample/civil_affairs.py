@@ -4,8 +4,10 @@ Reads: the world. Writes: `civil_affairs/社会救助对象名册_<YYYYMMDD>.xls
 A title row, two header rows with merged cells, a total and a signature at the end; about six of a hundred residents.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from jobs.sample import corruption, names
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit, Sheet, Value, open_sheet
 from jobs.sample.events import Events
-from jobs.sample.world import EVERYBODY, World, floored
+from jobs.sample.world import EVERYBODY, World, floored, pick
 
 SYSTEM = "civil_affairs"
 SHEET = "救助名册"
@@ -101,23 +103,18 @@ class Roll:
         self.entries += new
 
     def _corrupt(self, world: World, rng: np.random.Generator, new: list[Entry]) -> None:
-        allowed = np.array([entry.resident >= len(CANARIES) for entry in new], dtype=bool)
-        ids = [world.id_number[entry.resident] for entry in new]
-        others = world.relatives()
-        relatives = [entry.spouse if entry.spouse >= 0 else int(others[entry.resident]) for entry in new]
-        fits = corruption.fitting_ids(ids)
-        fits["relative_id"] = np.array(relatives, dtype=np.int64) >= 0
-        for case, rows in corruption.draw_cases(rng, len(new), _ID_SHARES, allowed, fits).items():
-            for row in rows:
-                if case == "relative_id":
-                    _mark(new[row], case, ID, world.id_number[relatives[row]])
-                else:
-                    _mark(new[row], case, ID, corruption.corrupt_id(rng, case, ids[row]))
-        births = [world.birth_text(entry.resident) for entry in new]
-        fits = {"date_unpadded": np.array(["-0" in birth for birth in births], dtype=bool)}
-        for case, rows in corruption.draw_cases(rng, len(new), _DATE_SHARES, allowed, fits).items():
-            for row in rows:
-                _mark(new[row], case, BIRTH, corruption.corrupt_date(case, date.fromisoformat(births[row])))
+        residents = [entry.resident for entry in new]
+        allowed = np.array(residents, dtype=np.int64) >= len(CANARIES)
+        spouses = np.array([entry.spouse for entry in new], dtype=np.int64)
+        relatives = np.where(spouses >= 0, spouses, world.relatives()[residents])
+        fits = corruption.fitting_ids(pick(world.id_number, residents)) | {"relative_id": relatives >= 0}
+        drawn = corruption.draw_cases(rng, len(new), _ID_SHARES, allowed, fits)
+        for row in drawn.pop("relative_id"):
+            _mark(new[row], "relative_id", ID, world.id_number[relatives[row]])
+        _spoil(new, ID, drawn, partial(corruption.corrupt_id, rng))
+        fits = corruption.fitting_dates([world.birth_text(resident) for resident in residents])
+        drawn = corruption.draw_cases(rng, len(new), _DATE_SHARES, allowed, fits)
+        _spoil(new, BIRTH, drawn, lambda case, birth: corruption.corrupt_date(case, date.fromisoformat(birth)))
         for entry in new:
             former, name = world.former_name[entry.resident], world.name[entry.resident]
             if former and rng.random() < 0.5:
@@ -128,11 +125,9 @@ class Roll:
     def update(self, world: World, events: Events, deposit: Deposit, night: date, seed: int, number: int) -> None:
         """Bring the roll to a later night: lines end and begin, ids are corrected, lives change."""
         rng = np.random.default_rng([seed, 6, number])
-        later = [entry.resident for entry in self.entries if entry.resident >= len(CANARIES)]
-        struck = {
-            int(resident) for resident in rng.permutation(np.array(later, dtype=np.int64))[: floored(len(later), 0.01)]
-        }
-        struck |= set(events.gone)
+        residents = np.array([entry.resident for entry in self.entries], dtype=np.int64)
+        later = residents[residents >= len(CANARIES)]
+        struck = {*rng.permutation(later)[: floored(len(later), 0.01)].tolist(), *events.gone}
         kept = [entry for entry in self.entries if entry.resident not in struck]
         deposit.counts["withdrawn_row"] += len(self.entries) - len(kept)
         self.entries = kept
@@ -142,19 +137,21 @@ class Roll:
             entry.cells[ID] = world.id_number[entry.resident]
             del entry.cases[ID]
             deposit.counts["corrected_row"] += 1
-
-        died, moved = set(events.died), {*events.moved, *events.married}
-        family = {*events.married, *events.widowed}
-        for entry in kept:
-            if entry.resident in died and world.death_known[entry.resident] == EVERYBODY:
-                entry.cells[END] = date.fromisoformat(str(world.death[entry.resident]))
-            if entry.resident in moved:
-                entry.cells[ADDRESS] = world.home(entry.resident).full_address
-            if entry.resident in family:
-                _set_spouse(world, entry)
+        self._write_events(world, events)
         fresh = self._candidates(world)
         fresh = fresh[~np.isin(fresh, sorted(struck))]
         self._grant(world, rng, night, np.sort(rng.permutation(fresh)[: floored(len(world), 0.0006)]).tolist())
+
+    def _write_events(self, world: World, events: Events) -> None:
+        """Deaths that everybody has heard of, new addresses, new and lost spouses."""
+        lines = {entry.resident: entry for entry in self.entries}
+        for resident in lines.keys() & events.died:
+            if world.death_known[resident] == EVERYBODY:
+                lines[resident].cells[END] = date.fromisoformat(str(world.death[resident]))
+        for resident in lines.keys() & {*events.moved, *events.married}:
+            lines[resident].cells[ADDRESS] = world.home(resident).full_address
+        for resident in lines.keys() & {*events.married, *events.widowed}:
+            _set_spouse(world, lines[resident])
 
     def export(self, world: World, night: date, deposit: Deposit) -> None:
         """Write the roll; sequence numbers are counted anew each night, as clerks do."""
@@ -184,6 +181,13 @@ class Roll:
 def _mark(entry: Entry, case: str, column: int, cell: Value) -> None:
     entry.cells[column] = cell
     entry.cases[column] = case
+
+
+def _spoil(entries: list[Entry], column: int, drawn: dict[str, list[int]], change: Callable[[str, str], Value]) -> None:
+    """Put what `change` makes of a case and a cell over each drawn cell."""
+    for case, rows in drawn.items():
+        for row in rows:
+            _mark(entries[row], case, column, change(case, str(entries[row].cells[column])))
 
 
 def _set_spouse(world: World, entry: Entry) -> None:

@@ -3,7 +3,8 @@
 Reads: nothing. Writes: nothing. Refuses: nothing.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import TypeVar
 
@@ -43,6 +44,21 @@ def draw_cases(
     return chosen
 
 
+def filled(cells: Sequence[object]) -> np.ndarray:
+    """Which cells hold something."""
+    return np.fromiter(map(bool, cells), dtype=bool, count=len(cells))
+
+
+def spoil(
+    cells: list[Cell], drawn: Mapping[str, list[int]], change: Callable[[str, Cell], Cell], counts: Counter[str]
+) -> None:
+    """Put what `change` makes of a case and a cell over each drawn cell, and count the cases."""
+    for case, rows in drawn.items():
+        counts[case] += len(rows)
+        for row in rows:
+            cells[row] = change(case, cells[row])
+
+
 # Id numbers ----------------------------------------------------------------------------------------------------------
 
 
@@ -74,37 +90,35 @@ def spaced_id(id_number: str) -> str:
     return f"{id_number[:6]} {id_number[6:14]} {id_number[14:]}"
 
 
-def corrupt_id(rng: np.random.Generator, case: str, id_number: str) -> str | float:
-    """The id number as the case leaves it."""
-    match case:
-        case "missing_id":
-            return ""
-        case "mistyped_id_digit":
-            return mistype_digit(rng, id_number)
-        case "mistyped_id_swap":
-            return swap_digits(rng, id_number)
-        case "id_15_digits":
-            return old_id(id_number)
-        case "lower_case_x":
-            return id_number.lower()
-        case "full_width_id":
-            return id_number.translate(FULL_WIDTH)
-        case "spaced_id":
-            return spaced_id(id_number)
-        case "scientific_id_text":
-            return scientific(id_number)
-        case "scientific_id_number":
-            return float(f"{id_number[:15]}000")  # fifteen digits is what Excel keeps of a number
-        case "stranger_id":
-            return stranger_id(rng, id_number)
-    raise ValueError(case)
-
-
 def stranger_id(rng: np.random.Generator, id_number: str) -> str:
     """A valid id number of somebody far away: sequence numbers from 990 on, which the town's residents do not have."""
     year, day = int(rng.integers(1950, 2000)), int(rng.integers(1, 29))
     stem = int(f"440304{year}{int(rng.integers(1, 13)):02d}{day:02d}{int(rng.integers(990, 999))}")
     return id_texts(np.array([stem], dtype=np.int64))[0]
+
+
+# What befalls an id number by chance, and what befalls each one alike.
+_DRAWN_IDS: dict[str, Callable[[np.random.Generator, str], str]] = {
+    "mistyped_id_digit": mistype_digit,
+    "mistyped_id_swap": swap_digits,
+    "stranger_id": stranger_id,
+}
+_SAME_IDS: dict[str, Callable[[str], str | float]] = {
+    "missing_id": lambda id_number: "",
+    "id_15_digits": old_id,
+    "lower_case_x": str.lower,
+    "full_width_id": lambda id_number: id_number.translate(FULL_WIDTH),
+    "spaced_id": spaced_id,
+    "scientific_id_text": scientific,
+    "scientific_id_number": lambda id_number: float(f"{id_number[:15]}000"),  # as many digits as Excel keeps
+}
+
+
+def corrupt_id(rng: np.random.Generator, case: str, id_number: str) -> str | float:
+    """The id number as the case leaves it; KeyError: no case of an id number."""
+    if case in _DRAWN_IDS:
+        return _DRAWN_IDS[case](rng, id_number)
+    return _SAME_IDS[case](id_number)
 
 
 def fitting_ids(id_numbers: list[str]) -> dict[str, np.ndarray]:
@@ -121,23 +135,29 @@ def fitting_ids(id_numbers: list[str]) -> dict[str, np.ndarray]:
 
 # Dates ---------------------------------------------------------------------------------------------------------------
 
+_DATES: dict[str, Callable[[date], str | int | date]] = {
+    "date_unpadded": lambda day: f"{day.year}/{day.month}/{day.day}",
+    "date_compact": lambda day: f"{day:%Y%m%d}",
+    "date_chinese": lambda day: f"{day.year}年{day.month}月{day.day}日",
+    "date_serial": lambda day: (day - _EXCEL_EPOCH).days,
+    "date_impossible": lambda day: f"{day.year}-02-30",
+    "date_excel": lambda day: day,
+}
+
 
 def corrupt_date(case: str, day: date) -> str | int | date:
-    """The day as the case leaves it; a serial is a whole number."""
-    match case:
-        case "date_unpadded":
-            return f"{day.year}/{day.month}/{day.day}"
-        case "date_compact":
-            return f"{day:%Y%m%d}"
-        case "date_chinese":
-            return f"{day.year}年{day.month}月{day.day}日"
-        case "date_serial":
-            return (day - _EXCEL_EPOCH).days
-        case "date_impossible":
-            return f"{day.year}-02-30"
-        case "date_excel":
-            return day
-    raise ValueError(case)
+    """The day as the case leaves it; a serial is a whole number. KeyError: no case of a date."""
+    return _DATES[case](day)
+
+
+def corrupt_date_text(case: str, day: str) -> str:
+    """The same of a day written YYYY-MM-DD, as text."""
+    return str(corrupt_date(case, date.fromisoformat(day)))
+
+
+def fitting_dates(days: Sequence[str]) -> dict[str, np.ndarray]:
+    """For the case that cannot befall every day: which ones have a zero to lose."""
+    return {"date_unpadded": np.array(["-0" in day for day in days], dtype=bool)}
 
 
 # Names and phones ----------------------------------------------------------------------------------------------------
@@ -152,15 +172,22 @@ def vary_dot(name: str, turn: int, dots: tuple[str, ...] = DOT_VARIANTS) -> str:
     return name.replace(DOT, dots[turn % len(dots)])
 
 
+def landline(rng: np.random.Generator) -> str:
+    return f"025-8{rng.integers(1000000, 9999999)}"
+
+
+_PHONES: dict[str, Callable[[str], str]] = {
+    "phone_prefix": lambda phone: f"+86 {phone}",
+    "phone_dashes": lambda phone: f"{phone[:3]}-{phone[3:7]}-{phone[7:]}",
+    "phone_spaces": lambda phone: f"{phone[:3]} {phone[3:7]} {phone[7:]}",
+}
+
+
 def corrupt_phone(rng: np.random.Generator, case: str, phone: str) -> str:
-    """The phone as the case leaves it; a landline replaces it."""
-    match case:
-        case "phone_prefix":
-            return f"+86 {phone}"
-        case "phone_dashes":
-            return f"{phone[:3]}-{phone[3:7]}-{phone[7:]}"
-        case "phone_spaces":
-            return f"{phone[:3]} {phone[3:7]} {phone[7:]}"
-        case "phone_landline":
-            return f"025-8{rng.integers(1000000, 9999999)}"
-    raise ValueError(case)
+    """The phone as the case leaves it; a landline replaces it. KeyError: no case of a phone."""
+    return landline(rng) if case == "phone_landline" else _PHONES[case](phone)
+
+
+def typed_phone(rng: np.random.Generator, case: str, phone: str) -> str | int:
+    """The same where the program takes numbers too."""
+    return int(phone) if case == "number_for_text" else corrupt_phone(rng, case, phone)

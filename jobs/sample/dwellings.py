@@ -5,6 +5,7 @@ A dwelling is its place (`places.Home`); the number in the housing register is i
 """
 
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -13,9 +14,7 @@ from jobs.sample.canaries import CANARIES
 from jobs.sample.events import Events
 from jobs.sample.households import YEAR
 from jobs.sample.organisations import Organisations
-from jobs.sample.world import World, floored
-
-NOBODY = -1
+from jobs.sample.world import NOBODY, World, floored, without_canaries
 
 
 @dataclass(slots=True)
@@ -31,6 +30,11 @@ class Dwelling:
     area: str
     usage: str
     is_rented: bool
+
+    @property
+    def hundredths(self) -> int:
+        """The area in hundredths of a square metre."""
+        return int(self.area.replace(".", ""))
 
 
 @dataclass(slots=True)
@@ -68,12 +72,20 @@ class Estate:
 
     def enter(
         self, home: places.Home, owner: int, since: str, area: int, organisation: int = NOBODY, former: str = "",
-        usage: str = "住宅", is_rented: bool = False,
+        usage: str = "住宅",
     ) -> int:  # fmt: skip
         """Issue the next number; `area` is in hundredths of a square metre."""
         self.issued += 1
         self.dwellings[self.issued] = Dwelling(
-            self.issued, home, former, owner, organisation, since, f"{area // 100}.{area % 100:02d}", usage, is_rented
+            self.issued,
+            home,
+            former,
+            owner,
+            organisation,
+            since,
+            f"{area // 100}.{area % 100:02d}",
+            usage,
+            is_rented=False,
         )
         self.number_at[home] = self.issued
         return self.issued
@@ -86,49 +98,70 @@ def house_number(number: int) -> str:
 def build_estate(world: World, organisations: Organisations, seed: int) -> Estate:
     """Enter every dwelling of the town somebody lives or is registered in, and some that stand empty next door to another."""
     rng = np.random.default_rng([seed, 22])
-    estate = Estate()
-    count = len(world.homes)
-    heads = world.heads().tolist()
+    estate, count = Estate(), len(world.homes)
     today = np.datetime64(world.first_night, "D")
     age = (today - world.birth).astype(np.int64) / YEAR
-    adults = np.flatnonzero(np.isnat(world.death) & (age > 28))
-    adults = adults[adults >= len(CANARIES)] if len(adults) > len(CANARIES) else adults
-    strangers = rng.choice(adults, count).tolist()
-    enterprises = rng.choice(np.array(organisations.enterprises()), count).tolist()
-    draws = rng.random(count).tolist()
+    adults = without_canaries(np.flatnonzero(np.isnat(world.death) & (age > 28)))
+    strangers = rng.choice(adults, count)
+    enterprises = rng.choice(np.array(organisations.enterprises()), count)
+    draws = rng.random(count)
     areas = rng.integers(3500, 16000, count).tolist()
-    usages = rng.choice(np.array(("住宅", "成套住宅", "非成套住宅", "商业")), count, p=(0.7, 0.24, 0.04, 0.02)).tolist()
+    usages = rng.choice(np.array(("住宅", "成套住宅", "非成套住宅", "商业")), count, p=(0.7, 0.24, 0.04, 0.02))
     days = np.datetime_as_string(today - rng.integers(200, 9000, count).astype("timedelta64[D]")).tolist()
     rents = (rng.integers(12, 60, count) * 100).tolist()
+
+    heads = world.heads()
+    is_canary = np.isin(heads, range(len(CANARIES)))
+    is_elsewhere = np.isin(np.arange(count), list(world.others))
+    is_rented = is_elsewhere & (is_canary | (draws < 0.8))
+    owned_by = _choose_owners(world, draws, is_rented, is_elsewhere, is_canary, strangers)
+    landlords = np.where(np.arange(count) % 2, organisations.landlord, enterprises)
+    landlords = np.where(owned_by == NOBODY, landlords, NOBODY).tolist()
+    owners = owned_by.tolist()
+    usages[is_canary] = "住宅"
     for household, home in enumerate(world.homes):
         if home.is_outside:
             continue
-        head, draw = heads[household], draws[household]
-        is_elsewhere, is_canary = household in world.others, 0 <= head < len(CANARIES)
-        rents_it = is_elsewhere and (is_canary or draw < 0.8)
-        owner, organisation = head, NOBODY
-        if (rents_it and not is_canary and draw < 0.12) or (not is_elsewhere and not is_canary and draw < 0.04):
-            owner, organisation = NOBODY, organisations.landlord if household % 2 else enterprises[household]
-        elif rents_it or (not is_elsewhere and not is_canary and draw > 0.93):
-            owner = strangers[household] if strangers[household] != head else strangers[household - 1]
-        elif not is_elsewhere and not is_canary and draw > 0.84 and world.spouse[head] >= 0:
-            owner = int(world.spouse[head])
         if home not in estate.number_at:
-            usage = "住宅" if is_canary else str(usages[household])
-            estate.enter(home, owner, days[household], areas[household], organisation, usage=usage, is_rented=rents_it)
-        if rents_it:
+            usage, owner, landlord = str(usages[household]), owners[household], landlords[household]
+            estate.enter(home, owner, days[household], areas[household], landlord, usage=usage)
+        if is_rented[household]:
             estate.dwellings[estate.number_at[home]].is_rented = True
-            since = str(today - int(draw * 700) - 20)
-            estate.tenancies.append(Tenancy(home, household, head, since, rents[household]))
+            since = str(today - int(draws[household] * 700) - 20)
+            estate.tenancies.append(Tenancy(home, household, int(heads[household]), since, rents[household]))
     _enter_empty_ones(world, rng, estate)
     return estate
 
 
-def _enter_empty_ones(world: World, rng: np.random.Generator, estate: Estate) -> None:
-    """Flats next door, of the same owner: those that can be merged one day."""
+def _choose_owners(
+    world: World, draws: np.ndarray, is_rented: np.ndarray, is_elsewhere: np.ndarray, is_canary: np.ndarray,
+    strangers: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """The resident who owns the dwelling of each household; NOBODY if it is an organisation's.
+
+    Most own what they live in. What is rented is an organisation's or a stranger's, and so is some of the rest.
+    """
+    heads = world.heads()
+    is_own = ~is_elsewhere & ~is_canary
+    of_organisation = (is_rented & ~is_canary & (draws < 0.12)) | (is_own & (draws < 0.04))
+    of_stranger = is_rented | (is_own & (draws > 0.93))
+    spouses = world.spouse[heads]
+    of_spouse = is_own & (draws > 0.84) & (spouses >= 0)
+    others = np.where(strangers == heads, np.roll(strangers, 1), strangers)
+    owners: np.ndarray = np.select([of_organisation, of_stranger, of_spouse], [NOBODY, others, spouses], heads)
+    return owners
+
+
+def _free_flats(estate: Estate) -> list[Dwelling]:
+    """Flats that residents own and nobody rents; none of a canary's."""
     rented = {tenancy.home for tenancy in estate.tenancies}
     flats = [one for one in estate.dwellings.values() if one.home.block and one.home not in rented]
-    flats = [one for one in flats if one.owner >= len(CANARIES)]
+    return [one for one in flats if one.owner >= len(CANARIES)]
+
+
+def _enter_empty_ones(world: World, rng: np.random.Generator, estate: Estate) -> None:
+    """Flats next door, of the same owner: those that can be merged one day."""
+    flats = _free_flats(estate)
     wanted = floored(len(world), 0.006, fewest=4)
     for place in rng.permutation(len(flats)).tolist():
         if len(estate.neighbours) == wanted:
@@ -161,21 +194,16 @@ def pass_dwelling_day(
 
 def _split(world: World, rng: np.random.Generator, estate: Estate, day: str, changes: DwellingChanges) -> None:
     """One flat becomes two, with a letter behind the room."""
-    paired = {number for pair in estate.neighbours for number in pair}
-    rented = {tenancy.home for tenancy in estate.tenancies}
-    whole = [
-        one.number
-        for one in estate.dwellings.values()
-        if one.home.block and one.home.room.isdigit() and one.owner >= len(CANARIES)
-        and one.number not in paired and one.home not in rented and one.number not in changes.registered
-    ]  # fmt: skip
+    taken = {*chain(*estate.neighbours), *changes.registered}
+    flats = [one for one in _free_flats(estate) if one.number not in taken]
+    whole = [one.number for one in flats if one.home.room.isdigit()]
     wanted = floored(len(world), 0.0006)
     for number in np.sort(rng.permutation(np.array(whole, dtype=np.int64))[:wanted]).tolist():
         old = estate.dwellings.pop(number)
         del estate.number_at[old.home]
         changes.left.append(number)
         changes.split += 1
-        area = int(old.area.replace(".", ""))
+        area = old.hundredths
         for letter, part in (("A", area - area // 3), ("B", area // 3)):
             home = old.home._replace(room=f"{old.home.room}{letter}")
             changes.registered.append(estate.enter(home, old.owner, day, part, former=house_number(number)))
@@ -193,7 +221,7 @@ def _merge(world: World, rng: np.random.Generator, estate: Estate, day: str, cha
             del estate.number_at[old.home]
         changes.left += [one.number, other.number]
         changes.merged += 1
-        area = int(one.area.replace(".", "")) + int(other.area.replace(".", ""))
+        area = one.hundredths + other.hundredths
         former = f"{house_number(one.number)}、{house_number(other.number)}"
         changes.registered.append(estate.enter(one.home, one.owner, day, area, former=former))
 

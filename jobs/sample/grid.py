@@ -5,6 +5,7 @@ Refuses: nothing.
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 
@@ -15,8 +16,8 @@ from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.events import Events
 from jobs.sample.households import YEAR
-from jobs.sample.people import birth_texts, sex_texts
-from jobs.sample.world import World, floored
+from jobs.sample.people import birth_texts, corrupt_id_text, sex_texts
+from jobs.sample.world import World, floored, pick
 
 SYSTEM = "grid"
 KEYS = (
@@ -100,26 +101,24 @@ class Ledger:
         """Clean cells, column by column."""
         homes = [world.living_home(resident) for resident in residents]
         forms = places.stable_forms(places.ADDRESS_FORMS, residents)
-        births = birth_texts(world, residents)
+        addresses = [home.address(form) for home, form in zip(homes, forms, strict=True)]
+        divisions = [home.division_code for home in homes]
         groups = [self.groups.get(resident, (None, None)) for resident in residents]
         return [
             [f"G{self.numbers[resident]:07d}" for resident in residents],
-            [world.name[resident] for resident in residents],
-            [world.id_number[resident] for resident in residents],
+            list(pick(world.name, residents)),
+            list(pick(world.id_number, residents)),
             list(sex_texts(world, residents)),
-            list(births),
-            [world.phone[resident] or None for resident in residents],
-            [home.address(form) for home, form in zip(homes, forms, strict=True)],
-            [home.division_code for home in homes],
-            [world.ethnic[resident] for resident in residents],
+            list(birth_texts(world, residents)),
+            [phone or None for phone in pick(world.phone, residents)],
+            list(addresses),
+            list(divisions),
+            list(pick(world.ethnic, residents)),
             [household_number(world, resident) for resident in residents],
             [world.living_relation(resident) for resident in residents],
-            [group[0] for group in groups],
-            [group[1] for group in groups],
-            [
-                f"{home.division_code[6:]}{resident % 9 + 1:02d}"
-                for home, resident in zip(homes, residents, strict=True)
-            ],
+            [group for group, _ in groups],
+            [since for _, since in groups],
+            [f"{code[6:]}{resident % 9 + 1:02d}" for code, resident in zip(divisions, residents, strict=True)],
             [f"{night.isoformat()} {8 + resident % 10:02d}:{resident % 60:02d}:00" for resident in residents],
         ]
 
@@ -128,43 +127,40 @@ class Ledger:
         corrected: set[int], deposit: Deposit,
     ) -> None:  # fmt: skip
         counts, rows = deposit.counts, len(residents)
-        allowed = np.array(
-            [resident >= len(CANARIES) and resident not in corrected for resident in residents], dtype=bool
-        )
-        ids = [world.id_number[resident] for resident in residents]
-        for case, own in corruption.draw_cases(rng, rows, _ID_SHARES, allowed, corruption.fitting_ids(ids)).items():
-            counts[case] += len(own)
-            for row in own:
-                spoilt = str(corruption.corrupt_id(rng, case, ids[row]))
-                columns[ID][row] = spoilt or (None if row % 2 else "")
-            if case.startswith("mistyped"):
-                self.mistyped += [residents[row] for row in own]
+        allowed = np.array(residents, dtype=np.int64) >= len(CANARIES)
+        allowed &= ~np.isin(residents, list(corrected))
+        self._spoil_ids(rng, residents, columns[ID], allowed, counts)
 
         births = [str(birth) for birth in columns[BIRTH]]
-        fits = {"date_unpadded": np.array(["-0" in birth for birth in births], dtype=bool)}
-        for case, own in corruption.draw_cases(rng, rows, _DATE_SHARES, allowed, fits).items():
-            counts[case] += len(own)
-            for row in own:
-                columns[BIRTH][row] = str(corruption.corrupt_date(case, date.fromisoformat(births[row])))
-
-        with_phone = allowed & np.array([bool(phone) for phone in columns[PHONE]], dtype=bool)
-        for case, own in corruption.draw_cases(rng, rows, _PHONE_SHARES, with_phone).items():
-            counts[case] += len(own)
-            for row in own:
-                phone = world.phone[residents[row]]
-                columns[PHONE][row] = (
-                    int(phone) if case == "number_for_text" else corruption.corrupt_phone(rng, case, phone)
-                )
-
-        shares = {"unknown_ethnic": 0.002, "community_name": 0.02}
-        others = corruption.draw_cases(rng, rows, shares, allowed)
-        counts["unknown_code"] += len(others["unknown_ethnic"])
-        for row in others["unknown_ethnic"]:
-            columns[ETHNIC][row] = "汗族"
-        counts["community_name"] += len(others["community_name"])
-        for row in others["community_name"]:
+        drawn = corruption.draw_cases(rng, rows, _DATE_SHARES, allowed, corruption.fitting_dates(births))
+        corruption.spoil(
+            columns[BIRTH], drawn, lambda case, birth: corruption.corrupt_date_text(case, str(birth)), counts
+        )
+        with_phone = allowed & corruption.filled(columns[PHONE])
+        drawn = corruption.draw_cases(rng, rows, _PHONE_SHARES, with_phone)
+        corruption.spoil(
+            columns[PHONE], drawn, lambda case, phone: corruption.typed_phone(rng, case, str(phone)), counts
+        )
+        drawn = corruption.draw_cases(rng, rows, {"unknown_code": 0.002, "community_name": 0.02}, allowed)
+        named = drawn.pop("community_name")
+        corruption.spoil(columns[ETHNIC], drawn, lambda case, ethnic: "汗族", counts)
+        counts["community_name"] += len(named)
+        for row in named:
             columns[DIVISION][row] = world.living_home(residents[row]).community.name
         self._spoil_names(world, rng, residents, columns[NAME], allowed, deposit)
+
+    def _spoil_ids(
+        self, rng: np.random.Generator, residents: list[int], cells: list[Json], allowed: np.ndarray,
+        counts: Counter[str],
+    ) -> None:  # fmt: skip
+        """Corrupt id numbers, and remember whose are mistyped."""
+        fits = corruption.fitting_ids(list(map(str, cells)))
+        drawn = corruption.draw_cases(rng, len(cells), _ID_SHARES, allowed, fits)
+        corruption.spoil(cells, drawn, lambda case, own: corrupt_id_text(rng, case, str(own)), counts)
+        for row in drawn["missing_id"]:
+            cells[row] = None if row % 2 else ""
+        mistyped = [*drawn["mistyped_id_digit"], *drawn["mistyped_id_swap"]]
+        self.mistyped += [residents[row] for row in mistyped]
 
     def _spoil_names(
         self, world: World, rng: np.random.Generator, residents: list[int], cells: list[Json], allowed: np.ndarray,
@@ -172,7 +168,7 @@ class Ledger:
     ) -> None:  # fmt: skip
         """Former names still in use, dots as each grid types them, some names stretched by spaces."""
         counts, rows = deposit.counts, len(residents)
-        formerly = allowed & np.array([bool(world.former_name[resident]) for resident in residents], dtype=bool)
+        formerly = allowed & corruption.filled(pick(world.former_name, residents))
         known = np.flatnonzero(formerly)
         for row in known[: (len(known) + 2) // 3].tolist():
             cells[row] = world.former_name[residents[row]]

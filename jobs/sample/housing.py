@@ -12,14 +12,15 @@ from datetime import date
 import numpy as np
 
 from jobs.sample import corruption, places
+from jobs.sample.addresses import draw_address_forms, draw_division_forms, vary_addresses, vary_divisions
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
-from jobs.sample.dwellings import NOBODY, DwellingChanges, Estate, Tenancy, house_number
+from jobs.sample.dwellings import Dwelling, DwellingChanges, Estate, Tenancy, house_number
 from jobs.sample.health import corrupt_yes_no
 from jobs.sample.organisations import Organisations
 from jobs.sample.people import Cells, corrupt_people
-from jobs.sample.roster import Faults, Roster, export_roster, two_lines
-from jobs.sample.world import World
+from jobs.sample.roster import Faults, Roster, break_lines, export_roster, two_lines
+from jobs.sample.world import NOBODY, World
 
 SYSTEM = "housing"
 HEADERS = (
@@ -60,40 +61,22 @@ class Housing:
         self, world: World, organisations: Organisations, estate: Estate, rng: np.random.Generator, numbers: list[int]
     ) -> None:
         """Append rows, and corrupt some cells."""
+        roster = self.roster
         entries = [estate.dwellings[number] for number in numbers]
+        rows = roster.append_rows(numbers, [_register_cells(world, organisations, entry) for entry in entries])
         owners = [entry.owner for entry in entries]
-        others = [entry.owner_organisation for entry in entries]
-        rows = self.roster.append(numbers, [
-            [house_number(number) for number in numbers],
-            [entry.former for entry in entries],
-            [entry.home.district_address for entry in entries],
-            [entry.home.division_code for entry in entries],
-            [entry.home.compound for entry in entries],
-            [entry.area for entry in entries],
-            [entry.usage for entry in entries],
-            ["是" if entry.is_rented else "否" for entry in entries],
-            ["" if owner == NOBODY else world.name[owner] for owner in owners],
-            ["" if owner == NOBODY else world.id_number[owner] for owner in owners],
-            ["" if other == NOBODY else organisations[other].name for other in others],
-            ["" if other == NOBODY else organisations[other].credit_code for other in others],
-            [entry.since for entry in entries],
-        ])  # fmt: skip
-        roster, count = self.roster, len(rows)
-        allowed = (np.array(owners, dtype=np.int64) >= len(CANARIES)) | (np.array(owners, dtype=np.int64) == NOBODY)
+        homes = [entry.home for entry in entries]
+        allowed = ~np.isin(np.array(owners, dtype=np.int64), range(len(CANARIES)))
         corrupt_people(world, rng, roster, rows, owners, Cells(OWNER, OWNER_ID), _ID_SHARES, former=0.2)
-        forms = places.draw_forms(rng, _ADDRESS_FORMS, count)
-        codes = places.draw_forms(rng, places.DIVISION_FORMS, count)
-        for place, (row, entry, form, code) in enumerate(zip(rows, entries, forms, codes, strict=True)):
-            if allowed[place] and entry.home.shows(form):
-                roster.corrupt(form, ADDRESS, [row], [entry.home.address(form)])
-            if allowed[place] and code != "division_code":
-                roster.corrupt(code, DIVISION, [row], [entry.home.division(code)])
+        forms = draw_address_forms(rng, _ADDRESS_FORMS, allowed)
+        codes = draw_division_forms(rng, allowed)
+        vary_addresses(roster, rows, ADDRESS, homes, forms)
+        vary_divisions(roster, rows, DIVISION, homes, codes)
         corrupt_yes_no(rng, roster, rows, RENTED, allowed)
-        cases = corruption.draw_cases(rng, count, _OTHER_SHARES, allowed)
-        sizes = [f"{roster.columns[AREA][rows[place]]}㎡" for place in cases["area_with_unit"]]
-        roster.corrupt("area_with_unit", AREA, [rows[place] for place in cases["area_with_unit"]], sizes)
-        lines = [two_lines(roster.columns[ADDRESS][rows[place]]) for place in cases["quoted_newline"]]
-        roster.corrupt("quoted_newline", ADDRESS, [rows[place] for place in cases["quoted_newline"]], lines)
+        cases = corruption.draw_cases(rng, len(rows), _OTHER_SHARES, allowed)
+        broken = {"quoted_newline": cases.pop("quoted_newline")}
+        roster.spoil(cases, AREA, rows, lambda case, cell: f"{cell}㎡")
+        roster.spoil(broken, ADDRESS, rows, lambda case, cell: two_lines(cell))
 
     def update(
         self, world: World, organisations: Organisations, estate: Estate, changes: DwellingChanges, deposit: Deposit,
@@ -120,12 +103,23 @@ class Housing:
         deposit.put(night, SYSTEM, name, page.text.encode("gb18030"))
         entries = [estate.dwellings[subject] for subject in page.subjects]
         deposit.tell(night, SYSTEM, name, page.numbers, [entry.home.truth_id for entry in entries], "dwelling")
-        owners = [None if entry.owner == NOBODY else f"T{entry.owner:06d}" for entry in entries]
+        owners = world.truth_ids(entry.owner for entry in entries)
         deposit.tell(night, SYSTEM, name, page.numbers, owners, role="owner")
         others = organisations.truth_ids(entry.owner_organisation for entry in entries)
         deposit.tell(night, SYSTEM, name, page.numbers, others, "organisation", "owner")
         self.roster.count_cases(deposit.counts)
-        deposit.counts["organisation_owner"] += sum(other is not None for other in others)
+        deposit.counts["organisation_owner"] += len(others) - others.count(None)
+
+
+def _register_cells(world: World, organisations: Organisations, entry: Dwelling) -> list[str]:
+    """One row of the register."""
+    home = entry.home
+    owner, owner_id, _ = world.contact(entry.owner)
+    return [
+        house_number(entry.number), entry.former, home.district_address, home.division_code, home.compound, entry.area,
+        entry.usage, "是" if entry.is_rented else "否", owner, owner_id, *organisations.title(entry.owner_organisation),
+        entry.since,
+    ]  # fmt: skip
 
 
 class Occupancy:
@@ -136,65 +130,54 @@ class Occupancy:
         rng = np.random.default_rng([seed, 42])
         self.leases = {tenancy.home: tenancy for tenancy in estate.tenancies}
         draws = rng.random(len(estate.dwellings)).tolist()
-        entries = zip(estate.dwellings.values(), draws, strict=True)
-        chosen = [
-            entry
-            for entry, draw in entries
-            if entry.home.block and (entry.home in self.leases or draw < OCCUPANCY_SHARE)
-        ]
+        chosen: list[Dwelling] = []
+        for entry, draw in zip(estate.dwellings.values(), draws, strict=True):
+            is_reported = entry.home in self.leases or draw < OCCUPANCY_SHARE
+            if entry.home.block and is_reported:
+                chosen.append(entry)
         self.flats = [entry.home for entry in chosen]
         self.landlords = [entry.owner for entry in chosen]
         self.managers = [organisations.manager_of(home) for home in self.flats]
-        leases = [self.leases.get(home) for home in self.flats]
-        self.tenants = [NOBODY if lease is None else lease.tenant for lease in leases]
-        self._fill(world, organisations, leases)
+        self.tenants: list[int] = []
+        cells: list[list[str]] = []
+        for place, home in enumerate(self.flats):
+            lease = self.leases.get(home)
+            self.tenants.append(lease.tenant if lease else NOBODY)
+            cells.append(self._cells(world, organisations, place, lease))
+        self.roster.append_rows(range(len(cells)), cells)
         self._corrupt(world, rng)
 
-    def _fill(self, world: World, organisations: Organisations, leases: list[Tenancy | None]) -> None:
-        self.roster.append(list(range(len(self.flats))), [
-            [f"WY{place * 3 + 1:08d}" for place in range(len(self.flats))],
-            [home.compound for home in self.flats],
-            [f"{home.block}幢" for home in self.flats],
-            [f"{home.unit}单元" for home in self.flats],
-            [home.room for home in self.flats],
-            ["" if tenant == NOBODY else world.name[tenant] for tenant in self.tenants],
-            ["" if tenant == NOBODY else world.id_number[tenant] for tenant in self.tenants],
-            ["" if tenant == NOBODY else world.phone[tenant] for tenant in self.tenants],
-            ["" if owner == NOBODY else world.name[owner] for owner in self.landlords],
-            ["" if owner == NOBODY else world.phone[owner] for owner in self.landlords],
-            ["" if lease is None else lease.since for lease in leases],
-            ["" for _ in leases],
-            ["" if lease is None else str(lease.rent) for lease in leases],
-            [organisations[place].name for place in self.managers],
-            [organisations[place].credit_code for place in self.managers],
-        ])  # fmt: skip
+    def _cells(self, world: World, organisations: Organisations, place: int, lease: Tenancy | None) -> list[str]:
+        """One row of the list."""
+        home = self.flats[place]
+        landlord, _, landlord_phone = world.contact(self.landlords[place])
+        since, rent = (lease.since, str(lease.rent)) if lease else ("", "")
+        return [
+            f"WY{place * 3 + 1:08d}", home.compound, f"{home.block}幢", f"{home.unit}单元", home.room,
+            *world.contact(self.tenants[place]), landlord, landlord_phone, since, "", rent,
+            *organisations.title(self.managers[place]),
+        ]  # fmt: skip
 
     def _corrupt(self, world: World, rng: np.random.Generator) -> None:
         roster, rows = self.roster, range(len(self.flats))
         corrupt_people(world, rng, roster, rows, self.tenants, Cells(TENANT, TENANT_ID, phone=TENANT_PHONE), _ID_SHARES)
         corrupt_people(world, rng, roster, rows, self.landlords, Cells(LANDLORD, phone=LANDLORD_PHONE))
         safe = self._safe()
-        draws = rng.choice(len(_BLOCK_FORMS), len(rows), p=(0.6, 0.1, 0.1, 0.1, 0.1)).tolist()
-        for row, home, draw in zip(rows, self.flats, draws, strict=True):
-            form = _BLOCK_FORMS[draw]
-            if not draw or row in safe:
-                continue
-            numeral = form == "numeral"
-            block = f"{places.NUMERALS[home.block]}幢" if numeral else f"{home.block}{form}"
-            unit = f"{places.NUMERALS[home.unit]}单元" if numeral else f"{home.unit}{'单元' if form else ''}"
-            roster.corrupt("block_variant", BLOCK, [row], [block])
-            roster.columns[UNIT][row] = unit
+        draws = rng.choice(len(_BLOCK_FORMS), len(rows), p=(0.6, 0.1, 0.1, 0.1, 0.1))
+        draws[list(safe)] = 0
+        for row in np.flatnonzero(draws).tolist():
+            home, draw = self.flats[row], int(draws[row])
+            block, roster.columns[UNIT][row] = _vary_block(home, _BLOCK_FORMS[draw])
             roster.columns[ROOM][row] = f"{home.room}室" if draw % 2 else home.room
-        allowed = np.array([row not in safe and bool(roster.columns[RENT][row]) for row in rows], dtype=bool)
-        own = corruption.draw_cases(rng, len(rows), {"quoted_newline": 0.001}, allowed)["quoted_newline"]
-        roster.corrupt(
-            "quoted_newline", RENT, own, [two_lines(roster.columns[RENT][row], "（含物业费）") for row in own]
-        )
+            roster.corrupt("block_variant", BLOCK, [row], [block])
+        allowed = corruption.filled(roster.columns[RENT])
+        allowed[list(safe)] = False
+        break_lines(rng, roster, rows, RENT, 0.001, allowed, "（含物业费）")
 
     def _safe(self) -> set[int]:
         """Rows that name a canary."""
-        people = enumerate(zip(self.tenants, self.landlords, strict=True))
-        return {row for row, pair in people if any(0 <= one < len(CANARIES) for one in pair)}
+        is_canary = np.isin([self.tenants, self.landlords], range(len(CANARIES)))
+        return set(np.flatnonzero(is_canary.any(axis=0)).tolist())
 
     def update(self, changes: DwellingChanges, deposit: Deposit) -> None:
         """Write down who has left; those who left the night before are forgotten."""
@@ -222,9 +205,15 @@ class Occupancy:
         flats = [self.flats[place].truth_id for place in page.subjects]
         deposit.tell(night, SYSTEM, name, page.numbers, flats, "dwelling")
         for role, people in (("tenant", self.tenants), ("owner", self.landlords)):
-            named = [people[place] for place in page.subjects]
-            truths = [None if one == NOBODY else f"T{one:06d}" for one in named]
+            truths = world.truth_ids(people[place] for place in page.subjects)
             deposit.tell(night, SYSTEM, name, page.numbers, truths, role=role)
         managers = organisations.truth_ids(self.managers[place] for place in page.subjects)
         deposit.tell(night, SYSTEM, name, page.numbers, managers, "organisation", "property_manager")
         self.roster.count_cases(deposit.counts)
+
+
+def _vary_block(home: places.Home, form: str) -> tuple[str, str]:
+    """Block and unit of a flat in one of _BLOCK_FORMS."""
+    if form == "numeral":
+        return f"{places.NUMERALS[home.block]}幢", f"{places.NUMERALS[home.unit]}单元"
+    return f"{home.block}{form}", f"{home.unit}{'单元' if form else ''}"

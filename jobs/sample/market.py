@@ -3,16 +3,19 @@
 Reads: the world, the organisations. Writes: `market/企业名单_<YYYYMMDD>.csv`. Refuses: nothing.
 """
 
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 
 import numpy as np
 
-from jobs.sample import corruption, places
+from jobs.sample import corruption
+from jobs.sample.addresses import draw_division_forms, vary_divisions
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
-from jobs.sample.organisations import PUBLIC_BODIES, Changes, Organisations
-from jobs.sample.people import PHONE_SHARES, Cells, corrupt_people
-from jobs.sample.roster import Faults, Roster, export_roster, two_lines
+from jobs.sample.organisations import PUBLIC_BODIES, Changes, Organisation, Organisations
+from jobs.sample.people import PHONE_SHARES, Cells, corrupt_id_text, corrupt_people
+from jobs.sample.roster import Faults, Roster, break_lines, export_roster
 from jobs.sample.social_security import corrupt_credit_code
 from jobs.sample.world import World
 
@@ -36,7 +39,14 @@ _MONEY_SHARES = {
     "money_wan_yuan": 0.25, "money_separators": 0.06, "money_wan": 0.06, "money_full_width": 0.04,
     "money_unreadable": 0.02,
 }  # fmt: skip
-_OTHER_SHARES = {"quoted_newline": 0.002}
+# How a capital in 万元 is written, quoted where it holds a comma.
+_CAPITALS: dict[str, Callable[[int], str]] = {
+    "money_wan_yuan": lambda capital: f"{capital}万元",
+    "money_separators": lambda capital: f'"{capital * 10000:,}元"',
+    "money_wan": lambda capital: f"{capital}万",
+    "money_full_width": lambda capital: f"{str(capital).translate(corruption.FULL_WIDTH)}万元",
+    "money_unreadable": lambda capital: f"{capital}万美元",
+}
 
 
 class Enterprises:
@@ -52,49 +62,29 @@ class Enterprises:
         """Append rows, and corrupt some cells."""
         people = [organisations[place].representative for place in enterprises]
         homes = [organisations[place].home for place in enterprises]
-        rows = self.roster.append(enterprises, [
-            [f"3201{place * 17 + 5:09d}" for place in enterprises],
-            [organisations[place].name for place in enterprises],
-            [organisations[place].former_name for place in enterprises],
-            [organisations[place].credit_code for place in enterprises],
-            [organisations[place].signboard for place in enterprises],
-            [world.name[person] for person in people],
-            [world.id_number[person] for person in people],
-            [world.phone[person] for person in people],
-            [str(organisations[place].capital) for place in enterprises],
-            [organisations[place].established for place in enterprises],
-            [organisations[place].status for place in enterprises],
-            [organisations[place].closed for place in enterprises],
-            [home.full_address for home in homes],
-            [home.division_code for home in homes],
-            [organisations[place].industry for place in enterprises],
-            [organisations[place].phone for place in enterprises],
-        ])  # fmt: skip
-        roster, count = self.roster, len(rows)
+        cells = [_enterprise_cells(world, organisations[place], place) for place in enterprises]
+        roster, rows = self.roster, self.roster.append_rows(enterprises, cells)
         corrupt_people(
             world, rng, roster, rows, people, Cells(REPRESENTATIVE, phone=REPRESENTATIVE_PHONE),
             phone_shares=PHONE_SHARES, spaced=0.01, former=0.1,
         )  # fmt: skip
         allowed = np.array(people, dtype=np.int64) >= len(CANARIES)
-        numbers = [world.id_number[person] for person in people]
-        fits = corruption.fitting_ids(numbers)
-        for case, own in corruption.draw_cases(rng, count, _ID_SHARES, allowed, fits).items():
-            known = "missing_id" if case == "representative_without_id" else case
-            cells = [str(corruption.corrupt_id(rng, known, numbers[place])) for place in own]
-            roster.corrupt(case, REPRESENTATIVE_ID, [rows[place] for place in own], cells)
-        for case, own in corruption.draw_cases(rng, count, _CODE_SHARES, allowed).items():
-            codes = [corrupt_credit_code(case, roster.columns[CREDIT_CODE][rows[place]]) for place in own]
-            roster.corrupt(case, CREDIT_CODE, [rows[place] for place in own], codes)
-        for case, own in corruption.draw_cases(rng, count, _MONEY_SHARES, allowed).items():
-            cells = [write_capital(case, organisations[enterprises[place]].capital) for place in own]
-            roster.corrupt(case, CAPITAL, [rows[place] for place in own], cells)
-        codes = places.draw_forms(rng, places.DIVISION_FORMS, count)
-        for row, home, code, person in zip(rows, homes, codes, people, strict=True):
-            if code != "division_code" and person >= len(CANARIES):
-                roster.corrupt(code, DIVISION, [row], [home.division(code)])
-        for own in corruption.draw_cases(rng, count, _OTHER_SHARES, allowed).values():
-            cells = [two_lines(roster.columns[ADDRESS][rows[place]], "（一照多址）") for place in own]
-            roster.corrupt("quoted_newline", ADDRESS, [rows[place] for place in own], cells)
+        self._corrupt_numbers(rng, rows, allowed)
+        vary_divisions(roster, rows, DIVISION, homes, draw_division_forms(rng, allowed))
+        break_lines(rng, roster, rows, ADDRESS, 0.002, allowed, "（一照多址）")
+
+    def _corrupt_numbers(self, rng: np.random.Generator, rows: range, allowed: np.ndarray) -> None:
+        """Id numbers, credit codes, and in what unit the capital is told."""
+        roster, count = self.roster, len(rows)
+        fits = corruption.fitting_ids(roster.cells(REPRESENTATIVE_ID, rows))
+        ids = corruption.draw_cases(rng, count, _ID_SHARES, allowed, fits)
+        absent = {"representative_without_id": ids.pop("representative_without_id")}
+        roster.spoil(absent, REPRESENTATIVE_ID, rows, lambda case, cell: "")
+        roster.spoil(ids, REPRESENTATIVE_ID, rows, partial(corrupt_id_text, rng))
+        codes = corruption.draw_cases(rng, count, _CODE_SHARES, allowed)
+        roster.spoil(codes, CREDIT_CODE, rows, corrupt_credit_code)
+        capitals = corruption.draw_cases(rng, count, _MONEY_SHARES, allowed)
+        roster.spoil(capitals, CAPITAL, rows, lambda case, cell: _CAPITALS[case](int(cell)))
 
     def update(
         self, world: World, organisations: Organisations, changes: Changes, deposit: Deposit, seed: int, number: int
@@ -133,17 +123,12 @@ class Enterprises:
         })  # fmt: skip
 
 
-def write_capital(case: str, capital: int) -> str:
-    """A capital in 万元 as the case writes it, quoted where it holds a comma."""
-    match case:
-        case "money_wan_yuan":
-            return f"{capital}万元"
-        case "money_separators":
-            return f'"{capital * 10000:,}元"'
-        case "money_wan":
-            return f"{capital}万"
-        case "money_full_width":
-            return "".join(chr(ord(digit) + 0xFEE0) for digit in str(capital)) + "万元"
-        case "money_unreadable":
-            return f"{capital}万美元"
-    raise ValueError(case)
+def _enterprise_cells(world: World, enterprise: Organisation, place: int) -> list[str]:
+    """One row of the list."""
+    home = enterprise.home
+    return [
+        f"3201{place * 17 + 5:09d}", enterprise.name, enterprise.former_name, enterprise.credit_code,
+        enterprise.signboard, *world.contact(enterprise.representative), str(enterprise.capital),
+        enterprise.established, enterprise.status, enterprise.closed, home.full_address, home.division_code,
+        enterprise.industry, enterprise.phone,
+    ]  # fmt: skip

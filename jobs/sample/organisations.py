@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from jobs.sample import ids, places
+from jobs.sample import corruption, ids, places
 from jobs.sample.canaries import CANARIES
 from jobs.sample.households import YEAR
-from jobs.sample.world import World, floored
+from jobs.sample.world import NOBODY, World, floored, pick, without_canaries
 
 # They have a credit code, but other offices than market regulation register them.
 PUBLIC_BODIES = (
@@ -37,7 +37,7 @@ OPEN, CLOSED, REVOKED = "存续", "注销", "吊销"
 
 @dataclass(slots=True)
 class Organisation:
-    """One organisation; `representative` is a resident or -1, `capital` is in 万元, days are texts, empty for never."""
+    """One organisation; `representative` is a resident or NOBODY, `capital` is in 万元, days are texts, empty for never."""
 
     name: str
     credit_code: str
@@ -45,7 +45,7 @@ class Organisation:
     industry: str
     phone: str
     established: str
-    representative: int = -1
+    representative: int = NOBODY
     capital: int = 0
     signboard: str = ""
     former_name: str = ""
@@ -59,7 +59,7 @@ class Organisations:
 
     all: list[Organisation] = field(default_factory=list)
     managers: list[int] = field(default_factory=list)  # property managers
-    landlord: int = -1  # owns dwellings
+    landlord: int = NOBODY  # owns dwellings
     taken_names: set[str] = field(default_factory=set)
     taken_codes: set[str] = field(default_factory=set)
 
@@ -81,9 +81,13 @@ class Organisations:
         """Who manages the compound of a flat."""
         return self.managers[(home.road * 7 + home.number) % len(self.managers)]
 
+    def title(self, place: int) -> tuple[str, str]:
+        """Name and credit code; empty for NOBODY."""
+        return (self.all[place].name, self.all[place].credit_code) if place != NOBODY else ("", "")
+
     def truth_ids(self, organisations: Iterable[int]) -> list[str | None]:
-        """-1: none."""
-        return [f"O{place:05d}" if place >= 0 else None for place in organisations]
+        """None for NOBODY."""
+        return [None if place == NOBODY else f"O{place:05d}" for place in organisations]
 
 
 @dataclass
@@ -161,33 +165,38 @@ def _found(
     today = np.datetime64(night, "D")
     age = (today - world.birth).astype(np.int64) / YEAR
     adults = np.flatnonzero(np.isnat(world.death) & world.registered & (age > 24) & (age < 72))
-    adults = adults[adults >= len(CANARIES)] if len(adults) > len(CANARIES) else adults
-    representatives = rng.choice(adults, count).tolist()
+    representatives = rng.choice(without_canaries(adults), count).tolist()
     representatives[:canaries] = range(canaries)
     is_shop = (rng.random(count) < 0.2) & (trade == "")
     is_shop[:canaries] = False
-    heads = [f"9{2 if shop else 1}{places.DISTRICT_CODE}" for shop in is_shop.tolist()]
-    codes = ids.draw_credit_codes(rng, heads, found.taken_codes)
+    kinds = np.where(is_shop, "92", "91").tolist()
+    codes = ids.draw_credit_codes(rng, [f"{kind}{places.DISTRICT_CODE}" for kind in kinds], found.taken_codes)
     homes = places.draw_homes(rng, count, len(world.homes), houses=0.5)
-    capitals = rng.choice(np.array(_CAPITALS), count).tolist()
+    capitals = np.where(is_shop, 2, rng.choice(np.array(_CAPITALS), count)).tolist()
     days = today - (1 if youngest else rng.integers(400, 9000, count)) * np.ones(count, dtype="timedelta64[D]")
-    established = np.datetime_as_string(days).tolist() if count else []
-    draws = rng.random(count).tolist()
-    landlines = rng.integers(1000000, 9999999, count).tolist()
-    for place in range(count):
-        shop = bool(is_shop[place])
-        trades = SHOP_TRADES if shop else COMPANY_TRADES
-        own_trade = trade or list(trades)[int(draws[place] * 1000) % len(trades)]
+    established = days.astype(str).tolist()
+    draws = rng.random(count)
+    landlines = np.char.add("025-8", rng.integers(1000000, 9999999, count).astype(str))
+    mobiles = pick(world.phone, representatives)
+    is_mobile = (draws < 0.4) & corruption.filled(mobiles)
+    is_mobile[:canaries] = False
+    phones = np.where(is_mobile, mobiles, landlines).tolist()
+    has_signboard = is_shop | (draws < 0.3)
+    for place, shop in enumerate(is_shop.tolist()):
+        own_trade, own_industry = (trade, industry) if trade else _choose_trade(shop, float(draws[place]))
         name, brand = _draw_name(rng, found, own_trade, shop)
-        signboard = f"{brand}{own_trade}" if shop or draws[place] < 0.3 else ""
-        phone = world.phone[representatives[place]] if draws[place] < 0.4 else ""
-        if place < canaries or not phone:
-            phone = f"025-8{landlines[place]}"
+        signboard = f"{brand}{own_trade}" if has_signboard[place] else ""
         enterprise = Organisation(
-            name, codes[place], homes[place], industry or trades[own_trade], phone, established[place],
-            representatives[place], 2 if shop else capitals[place], signboard,
+            name, codes[place], homes[place], own_industry, phones[place], established[place], representatives[place],
+            capitals[place], signboard,
         )  # fmt: skip
         found.append(enterprise)
+
+
+def _choose_trade(shop: bool, draw: float) -> tuple[str, str]:
+    """A trade with its industry."""
+    trades = list((SHOP_TRADES if shop else COMPANY_TRADES).items())
+    return trades[int(draw * 1000) % len(trades)]
 
 
 def _draw_name(rng: np.random.Generator, found: Organisations, trade: str, shop: bool) -> tuple[str, str]:

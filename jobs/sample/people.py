@@ -5,14 +5,14 @@ Reads: nothing. Writes: nothing. Refuses: nothing.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from functools import partial
 
 import numpy as np
 
 from jobs.sample import corruption, names
 from jobs.sample.canaries import CANARIES
 from jobs.sample.roster import Roster
-from jobs.sample.world import World
+from jobs.sample.world import World, pick
 
 SEX_LABELS = ("", "男", "女")
 ID_SHARES = {
@@ -65,53 +65,60 @@ def corrupt_people(
     if cells.id_number is not None:
         _spoil_ids(world, rng, roster, rows, named, allowed, cells.id_number, id_shares)
     if cells.birth is not None:
-        births = [roster.columns[cells.birth][row] for row in rows]
-        fits = {"date_unpadded": np.array(["-0" in birth for birth in births], dtype=bool)}
-        for case, own in corruption.draw_cases(rng, count, date_shares, allowed, fits).items():
-            days = [str(corruption.corrupt_date(case, date.fromisoformat(births[row]))) for row in own]
-            roster.corrupt(case, cells.birth, [rows[row] for row in own], days)
+        fits = corruption.fitting_dates(roster.cells(cells.birth, rows))
+        drawn = corruption.draw_cases(rng, count, date_shares, allowed, fits)
+        roster.spoil(drawn, cells.birth, rows, corruption.corrupt_date_text)
     if cells.phone is not None:
-        phones = [roster.columns[cells.phone][row] for row in rows]
-        with_phone = allowed & np.array([bool(phone) for phone in phones], dtype=bool)
-        for case, own in corruption.draw_cases(rng, count, phone_shares, with_phone).items():
-            corrupted = [corruption.corrupt_phone(rng, case, phones[row]) for row in own]
-            roster.corrupt(case, cells.phone, [rows[row] for row in own], corrupted)
-    _spoil_names(world, rng, roster, rows, named, allowed, cells.name, dots, former, spaced)
+        with_phone = allowed & corruption.filled(roster.cells(cells.phone, rows))
+        drawn = corruption.draw_cases(rng, count, phone_shares, with_phone)
+        roster.spoil(drawn, cells.phone, rows, partial(corruption.corrupt_phone, rng))
+    is_former = _call_by_former_names(world, rng, roster, rows, named, allowed, cells.name, former)
+    _vary_dots(roster, rows, named, cells.name, dots)
+    if spaced:
+        plain = allowed & ~world.specimens[named] & ~is_former
+        drawn = corruption.draw_cases(rng, count, {"spaced_name": spaced}, plain)
+        roster.spoil(drawn, cells.name, rows, _space_name)
 
 
 def _spoil_ids(
     world: World, rng: np.random.Generator, roster: Roster, rows: range, named: np.ndarray, allowed: np.ndarray,
     column: int, shares: Mapping[str, float],
 ) -> None:  # fmt: skip
-    numbers = [roster.columns[column][row] for row in rows]
-    allowed = allowed & np.array([bool(number) for number in numbers], dtype=bool)
-    fits = corruption.fitting_ids(numbers)
-    relatives = world.relatives()[named] if "relative_id" in shares else np.empty(0)
-    if "relative_id" in shares:
-        fits["relative_id"] = relatives >= 0
-    for case, own in corruption.draw_cases(rng, len(rows), shares, allowed, fits).items():
-        if case == "relative_id":
-            corrupted = [world.id_number[int(relatives[row])] for row in own]
-        else:
-            corrupted = [str(corruption.corrupt_id(rng, case, numbers[row])) for row in own]
-        roster.corrupt(case, column, [rows[row] for row in own], corrupted)
+    numbers = roster.cells(column, rows)
+    relatives = world.relatives()[named]
+    fits = corruption.fitting_ids(numbers) | {"relative_id": relatives >= 0}
+    drawn = corruption.draw_cases(rng, len(rows), shares, allowed & corruption.filled(numbers), fits)
+    of_relatives = drawn.pop("relative_id", [])
+    others = pick(world.id_number, relatives[of_relatives].tolist())
+    roster.corrupt("relative_id", column, [rows[place] for place in of_relatives], others)
+    roster.spoil(drawn, column, rows, partial(corrupt_id_text, rng))
 
 
-def _spoil_names(
+def corrupt_id_text(rng: np.random.Generator, case: str, id_number: str) -> str:
+    """The id number as the case leaves it, as text."""
+    return str(corruption.corrupt_id(rng, case, id_number))
+
+
+def _call_by_former_names(
     world: World, rng: np.random.Generator, roster: Roster, rows: range, named: np.ndarray, allowed: np.ndarray,
-    column: int, dots: tuple[str, ...], former: float, spaced: float,
-) -> None:  # fmt: skip
-    """Former names still in use, dots as the office types them, names stretched by spaces."""
-    draws = rng.random(len(rows))
-    people = named.tolist()
-    old = [place for place, one in enumerate(people) if allowed[place] and former and world.former_name[one]]
-    old = [place for place in old if draws[place] < former]
-    roster.corrupt("former_name_used", column, [rows[at] for at in old], [world.former_name[people[at]] for at in old])
-    for place, row in enumerate(rows):
-        if names.DOT in roster.columns[column][row] and (turn := people[place] % len(dots)):
-            roster.corrupt("dot_variant", column, [row], [corruption.vary_dot(roster.columns[column][row], turn, dots)])
-    if spaced:
-        plain = allowed & ~world.specimens[named] & ~np.isin(np.arange(len(rows)), old)
-        own = corruption.draw_cases(rng, len(rows), {"spaced_name": spaced}, plain)["spaced_name"]
-        cells = [corruption.spaced_name(roster.columns[column][rows[row]]) for row in own]
-        roster.corrupt("spaced_name", column, [rows[row] for row in own], cells)
+    column: int, share: float,
+) -> np.ndarray:  # fmt: skip
+    """Write former names that are still in use; returns which rows have one."""
+    former = pick(world.former_name, named.tolist())
+    is_former: np.ndarray = (rng.random(len(rows)) < share) & allowed & corruption.filled(former)
+    own = np.flatnonzero(is_former).tolist()
+    roster.corrupt("former_name_used", column, [rows[place] for place in own], pick(former, own))
+    return is_former
+
+
+def _vary_dots(roster: Roster, rows: range, named: np.ndarray, column: int, dots: tuple[str, ...]) -> None:
+    """Write the dots inside names as the office types them; the first of `dots` is no nasty case."""
+    cells = roster.columns[column]
+    turns = (named % len(dots)).tolist()
+    for row, turn in zip(rows, turns, strict=True):
+        if turn and names.DOT in cells[row]:
+            roster.corrupt("dot_variant", column, [row], [corruption.vary_dot(cells[row], turn, dots)])
+
+
+def _space_name(case: str, name: str) -> str:
+    return corruption.spaced_name(name)

@@ -14,7 +14,7 @@ from jobs.sample.deposit import Deposit
 from jobs.sample.events import Events
 from jobs.sample.people import SEX_LABELS, Cells, birth_texts, corrupt_people, sex_texts
 from jobs.sample.roster import Faults, Roster, export_roster, two_lines
-from jobs.sample.world import POLICE, RELATIONS, World, floored
+from jobs.sample.world import POLICE, RELATIONS, World, floored, pick
 
 SYSTEM = "police"
 HEADERS = (
@@ -40,6 +40,12 @@ _OTHER_SHARES = {
     "unknown_marital": 0.001,
     "unknown_division": 0.0005,
 }
+# What stands there in place of a code that is known.
+_UNKNOWN_CODES = {
+    "unknown_ethnic": (ETHNIC, "汗族"),
+    "unknown_marital": (MARITAL, "己婚"),
+    "unknown_division": (DIVISION, "320199999999"),
+}
 _ADDRESS_SHARES = {"address_no_province": 0.01, "address_dong": 0.01, "quoted_newline": 0.001}
 # The same number once more with an old address and another phone.
 _CONFLICT = {ADDRESS: "江苏省南京市玄武区珠江路1号", PHONE: "025-83000000"}
@@ -63,48 +69,46 @@ class Register:
         """Append clean rows."""
         # One text for a household, however many rows it stands in: a large town needs the memory.
         addresses = [home.full_address for home in world.homes]
+        divisions = [home.division_code for home in world.homes]
         numbers = [f"H{household:06d}" for household in range(len(world.homes))]
         households = world.household[residents].tolist()
         return self.roster.append(residents, [
             [f"{resident * 7 + 3:010d}" for resident in residents],
-            [world.name[resident] for resident in residents],
-            [world.former_name[resident] for resident in residents],
-            [world.id_number[resident] for resident in residents],
+            pick(world.name, residents),
+            pick(world.former_name, residents),
+            pick(world.id_number, residents),
             sex_texts(world, residents),
-            [world.ethnic[resident] for resident in residents],
+            pick(world.ethnic, residents),
             birth_texts(world, residents),
-            [world.marital[resident] for resident in residents],
-            [world.education[resident] for resident in residents],
-            [addresses[household] for household in households],
-            [world.homes[household].division_code for household in households],
-            [world.phone[resident] for resident in residents],
+            pick(world.marital, residents),
+            pick(world.education, residents),
+            pick(addresses, households),
+            pick(divisions, households),
+            pick(world.phone, residents),
             [world.death_text(resident, POLICE) for resident in residents],
-            [numbers[household] for household in households],
-            [RELATIONS[relation] for relation in world.relation[residents].tolist()],
+            pick(numbers, households),
+            pick(RELATIONS, world.relation[residents].tolist()),
         ])  # fmt: skip
 
     def _corrupt(self, world: World, rng: np.random.Generator) -> None:
         """The other mistakes with which the register begins."""
-        roster, rows = self.roster, len(self.roster)
+        roster, rows = self.roster, range(len(self.roster))
         allowed = np.array(roster.subjects) >= len(CANARIES)
-        cases = corruption.draw_cases(rng, rows, _OTHER_SHARES, allowed)
-        flipped = cases["sex_disagrees_with_id"]
-        others = [SEX_LABELS[3 - SEX_LABELS.index(roster.columns[SEX][row])] for row in flipped]
-        roster.corrupt("sex_disagrees_with_id", SEX, flipped, others)
-        for case, column, cell in (
-            ("unknown_ethnic", ETHNIC, "汗族"), ("unknown_marital", MARITAL, "己婚"),
-            ("unknown_division", DIVISION, "320199999999"),
-        ):  # fmt: skip
-            roster.corrupt("unknown_code", column, cases[case], [cell] * len(cases[case]))
+        cases = corruption.draw_cases(rng, len(rows), _OTHER_SHARES, allowed)
+        flipped = cases.pop("sex_disagrees_with_id")
+        sexes = [SEX_LABELS[3 - SEX_LABELS.index(roster.columns[SEX][row])] for row in flipped]
+        roster.corrupt("sex_disagrees_with_id", SEX, flipped, sexes)
+        for case, own in cases.items():
+            column, cell = _UNKNOWN_CODES[case]
+            roster.corrupt("unknown_code", column, own, [cell] * len(own))
 
         homes = [world.home(resident) for resident in roster.subjects]
         fits = {"address_dong": np.array([home.block > 0 for home in homes], dtype=bool)}
-        for case, own in corruption.draw_cases(rng, rows, _ADDRESS_SHARES, allowed, fits).items():
-            if case == "quoted_newline":
-                corrupted = [two_lines(roster.columns[ADDRESS][row]) for row in own]
-            else:
-                corrupted = [homes[row].address(case) for row in own]
-            roster.corrupt(case, ADDRESS, own, corrupted)
+        forms = corruption.draw_cases(rng, len(rows), _ADDRESS_SHARES, allowed, fits)
+        broken = {"quoted_newline": forms.pop("quoted_newline")}
+        roster.spoil(broken, ADDRESS, rows, lambda case, cell: two_lines(cell))
+        for form, own in forms.items():
+            roster.corrupt(form, ADDRESS, own, [homes[row].address(form) for row in own])
 
     def update(self, world: World, events: Events, deposit: Deposit, seed: int, number: int) -> None:
         """Bring the register to a later night: strike off, correct, write in what happened."""
@@ -112,22 +116,19 @@ class Register:
         deposit.counts["withdrawn_row"] += roster.strike(events.gone)
         self._add(world, events.born)
 
-        def registered(*lists: list[int]) -> list[int]:
-            return [resident for residents in lists for resident in residents if resident in roster.row_of]
-
-        for resident in registered(events.died):
+        for resident in roster.known(events.died):
             if world.death_known[resident] & POLICE:
                 roster.write(resident, DEATH, str(world.death[resident]))
-        for resident in registered(events.married, events.widowed):
+        for resident in roster.known([*events.married, *events.widowed]):
             roster.write(resident, MARITAL, world.marital[resident])
-        for resident in registered(events.married, events.headed):
+        for resident in roster.known([*events.married, *events.headed]):
             roster.write(resident, HOUSEHOLD, f"H{int(world.household[resident]):06d}")
             roster.write(resident, RELATION, RELATIONS[int(world.relation[resident])])
-        for resident in registered(events.moved, events.married):
+        for resident in roster.known([*events.moved, *events.married]):
             home = world.home(resident)
             roster.write(resident, ADDRESS, home.full_address)
             roster.write(resident, DIVISION, home.division_code)
-        for resident in registered(events.renamed):
+        for resident in roster.known(events.renamed):
             roster.write(resident, NAME, world.name[resident])
             roster.write(resident, FORMER_NAME, world.former_name[resident])
         self._correct(world, np.random.default_rng([seed, 3, number]), deposit)
@@ -135,7 +136,7 @@ class Register:
     def _correct(self, world: World, rng: np.random.Generator, deposit: Deposit) -> None:
         """Put a tenth of the mistyped id numbers right (one at least) and bring some schooling up to date."""
         roster = self.roster
-        mistyped = [resident for resident in roster.with_case("mistyped_id") if resident in roster.row_of]
+        mistyped = roster.with_case("mistyped_id")
         chosen = rng.permutation(np.array(mistyped, dtype=np.int64))[: max(1, len(mistyped) // 10)].tolist()
         for resident in chosen:
             roster.write(resident, ID, world.id_number[resident])

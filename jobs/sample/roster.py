@@ -6,8 +6,9 @@ is about, or when a clerk corrected it.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from jobs.sample import corruption
 
 _FAULTS = {"duplicate_row": 0.001, "key_conflict": 0.0005, "ragged_line": 0.0005, "missing_key": 0.0005}
 KEY = 0  # the column of the key, in every list
+NOTE = "（近北门）"  # what a clerk adds to an address
 
 
 @dataclass
@@ -42,18 +44,35 @@ class Roster:
             column += cells
         return range(before, len(self.subjects))
 
+    def append_rows(self, subjects: Sequence[int], rows: Iterable[Sequence[str]]) -> range:
+        """The same of cells that come row by row."""
+        columns: list[list[str]] = [[] for _ in self.headers]
+        for row in rows:
+            for column, cell in zip(columns, row, strict=True):
+                column.append(cell)
+        return self.append(subjects, columns)
+
     def strike(self, subjects: Collection[int]) -> int:
         """Remove rows; returns how many there were."""
-        struck = {subject for subject in subjects if subject in self.row_of}
-        if struck:
-            kept = [row for row, subject in enumerate(self.subjects) if subject not in struck]
-            self.columns = [[column[row] for row in kept] for column in self.columns]
-            self.subjects = [self.subjects[row] for row in kept]
-            self.row_of = {subject: row for row, subject in enumerate(self.subjects)}
+        struck = self.row_of.keys() & subjects
+        if not struck:
+            return 0
+        is_kept = [subject not in struck for subject in self.subjects]
+        self.columns = [list(compress(column, is_kept)) for column in self.columns]
+        self.subjects = list(compress(self.subjects, is_kept))
+        self.row_of = dict(zip(self.subjects, range(len(self.subjects)), strict=True))
         return len(struck)
+
+    def known(self, subjects: Iterable[int]) -> list[int]:
+        """Those of the subjects that have a row."""
+        return list(filter(self.row_of.__contains__, subjects))
 
     def cell(self, subject: int, column: int) -> str:
         return self.columns[column][self.row_of[subject]]
+
+    def cells(self, column: int, rows: range) -> list[str]:
+        """The cells of neighbouring rows."""
+        return self.columns[column][rows.start : rows.stop]
 
     def write(self, subject: int, column: int, cell: str) -> None:
         """Write a clean cell over what there was."""
@@ -69,11 +88,22 @@ class Roster:
             self.columns[column][row] = cell
             marked.add(self.subjects[row])
 
+    def spoil(
+        self, drawn: Mapping[str, list[int]], column: int, rows: range, change: Callable[[str, str], str]
+    ) -> None:
+        """Corrupt the drawn ones of `rows`: `change` makes the new cell of a case and the cell that stands there."""
+        for case, own in drawn.items():
+            at = [rows[place] for place in own]
+            cells = [change(case, self.columns[column][row]) for row in at]
+            self.corrupt(case, column, at, cells)
+
     def with_case(self, prefix: str) -> list[int]:
-        """Subjects whose row has a case of that beginning."""
-        return sorted(
-            {one for (case, _), marked in self.corrupted.items() if case.startswith(prefix) for one in marked}
-        )
+        """Subjects in the list whose row has a case of that beginning."""
+        found: set[int] = set()
+        for (case, _), marked in self.corrupted.items():
+            if case.startswith(prefix):
+                found |= marked
+        return sorted(found & self.row_of.keys())
 
     def count_cases(self, counts: Counter[str], subjects: Collection[int] | None = None) -> None:
         """Add how often each case stands in the rows, or in those of some subjects."""
@@ -81,11 +111,14 @@ class Roster:
         for (case, _), marked in self.corrupted.items():
             counts[case] += len(marked & present)
 
-    def lines(self, rows: Sequence[int] | None = None) -> list[str]:
-        """The rows as text, all or some."""
-        if rows is None:
-            return list(map(self.separator.join, zip(*self.columns, strict=True)))
-        return [self.separator.join([column[row] for column in self.columns]) for row in rows]
+    def lines(self) -> list[str]:
+        """The rows as text."""
+        return list(map(self.separator.join, zip(*self.columns, strict=True)))
+
+    def line(self, subject: int, instead: Mapping[int, str] | None = None) -> str:
+        """One row as text, with other cells `instead` of some."""
+        row, others = self.row_of[subject], instead or {}
+        return self.separator.join([others.get(place, column[row]) for place, column in enumerate(self.columns)])
 
 
 @dataclass(frozen=True)
@@ -122,41 +155,67 @@ def export_roster(
 
     A row without a key keeps absent rows from ending, and a ragged one may: every second night has neither.
     """
-    places = range(len(roster)) if subjects is None else [roster.row_of[subject] for subject in subjects]
-    rows = roster.lines(None if subjects is None else places)
     meant = roster.subjects if subjects is None else list(subjects)
-    allowed = np.array(
-        [subject not in faults.safe and '"' not in row for subject, row in zip(meant, rows, strict=True)], dtype=bool
-    )
-    shares = {case: share for case, share in _FAULTS.items() if _happens(case, number)}
-    cases = corruption.draw_cases(rng, len(rows), shares, allowed)
-    for row in cases.get("missing_key", []):
-        rows[row] = rows[row].removeprefix(roster.columns[KEY][places[row]])
-    for turn, row in enumerate(cases.get("ragged_line", [])):
-        rows[row] = _tear(roster, places[row], faults.torn) if turn % 2 == 0 else _cut_off(rows[row], roster.separator)
+    rows = roster.lines() if subjects is None else list(map(roster.line, subjects))
+    cases = _draw_faults(rng, rows, meant, number, faults.safe)
+    _spoil_lines(rows, roster, meant, cases, faults.torn)
     always = [row for row, subject in enumerate(meant) if subject in faults.always]
     conflicts = [*cases["key_conflict"], *always]
-    others = [_conflicting(roster, places[row], faults.conflict) for row in conflicts]
+    once_or_twice = sorted([*range(len(rows)), *cases["duplicate_row"]])
 
-    lines, records = list(rows), list(range(len(rows)))
-    for row in reversed(cases["duplicate_row"]):  # from the end, so that earlier places still hold
-        lines.insert(row + 1, rows[row])
-        records.insert(row + 1, row)
-    lines += others
-    records += conflicts
+    lines = [rows[row] for row in once_or_twice]
+    lines += [roster.line(meant[row], faults.conflict) for row in conflicts]
+    starts = _insert_blank(lines)
+    counts.update({case: len(own) for case, own in cases.items()})
+    counts.update({"key_conflict": len(always), "blank_line": 1})
+    text = "\r\n".join([roster.separator.join(roster.headers), *lines, ""])
+    return Page(text, starts, [meant[row] for row in (*once_or_twice, *conflicts)])
+
+
+def _draw_faults(
+    rng: np.random.Generator, rows: list[str], meant: Sequence[int], number: int, safe: Collection[int]
+) -> dict[str, list[int]]:
+    """The rows of each fault; those that hold a quoted cell are whole, because rows are spoiled as text."""
+    is_safe = np.array([subject in safe for subject in meant], dtype=bool)
+    is_quoted = np.array(['"' in row for row in rows], dtype=bool)
+    shares = {case: share for case, share in _FAULTS.items() if _happens(case, number)}
+    return corruption.draw_cases(rng, len(rows), shares, ~is_safe & ~is_quoted)
+
+
+def _spoil_lines(
+    rows: list[str], roster: Roster, meant: Sequence[int], cases: Mapping[str, list[int]], torn: int
+) -> None:
+    """Take the key off some rows; every second ragged line has a cell too many, the others end too early."""
+    for row in cases.get("missing_key", ()):
+        rows[row] = rows[row].removeprefix(roster.cell(meant[row], KEY))
+    ragged = cases.get("ragged_line", [])
+    for row in ragged[::2]:
+        cell = roster.cell(meant[row], torn)
+        rows[row] = roster.line(meant[row], {torn: f"{cell[:2]}{roster.separator}{cell[2:]}"})
+    for row in ragged[1::2]:
+        rows[row] = _cut_off(rows[row], roster.separator)
+
+
+def _insert_blank(lines: list[str]) -> list[int]:
+    """Put a blank line in the middle; returns where each record starts, below a header in line 1."""
     blank = len(lines) // 2
     lines.insert(blank, "")
     heights = 1 + np.array([line.count("\n") for line in lines])
     starts = np.concatenate([[0], np.cumsum(heights)[:-1]]) + 2
-    starts = np.delete(starts, blank)
-
-    counts.update({case: len(own) for case, own in cases.items()})
-    counts.update({"key_conflict": len(always), "blank_line": 1})
-    text = "\r\n".join([roster.separator.join(roster.headers), *lines, ""])
-    return Page(text, starts.tolist(), [meant[record] for record in records])
+    places: list[int] = np.delete(starts, blank).tolist()
+    return places
 
 
-def two_lines(cell: str, remark: str = "（近北门）") -> str:
+def break_lines(
+    rng: np.random.Generator, roster: Roster, rows: range, column: int, share: float, allowed: np.ndarray,
+    remark: str = NOTE,
+) -> None:  # fmt: skip
+    """Write some cells in two lines."""
+    drawn = corruption.draw_cases(rng, len(rows), {"quoted_newline": share}, allowed)
+    roster.spoil(drawn, column, rows, lambda case, cell: two_lines(cell, remark))
+
+
+def two_lines(cell: str, remark: str = NOTE) -> str:
     """As typed with Alt+Enter; quoted here, because rows are joined without looking into cells."""
     return f'"{cell}\n{remark}"'
 
@@ -165,18 +224,6 @@ def _happens(case: str, number: int) -> bool:
     return {"missing_key": number == 0, "ragged_line": number % 2 == 0}.get(case, True)
 
 
-def _tear(roster: Roster, row: int, torn: int) -> str:
-    """A separator inside a cell that nobody quoted."""
-    cells = [column[row] for column in roster.columns]
-    cells[torn] = f"{cells[torn][:2]}{roster.separator}{cells[torn][2:]}"
-    return roster.separator.join(cells)
-
-
 def _cut_off(line: str, separator: str) -> str:
     """The end of the line is missing."""
     return separator.join(line.split(separator)[:-3])
-
-
-def _conflicting(roster: Roster, row: int, cells: Mapping[int, str]) -> str:
-    """The same key once more with other cells."""
-    return roster.separator.join([cells.get(place, column[row]) for place, column in enumerate(roster.columns)])

@@ -5,7 +5,9 @@ About six of ten residents. Their program knows no character beyond GBK, and kee
 resident was insured.
 """
 
+from collections.abc import Callable
 from datetime import date
+from itertools import filterfalse
 
 import numpy as np
 
@@ -16,8 +18,8 @@ from jobs.sample.events import Events
 from jobs.sample.households import YEAR
 from jobs.sample.organisations import PUBLIC_BODIES, Organisations
 from jobs.sample.people import Cells, birth_texts, corrupt_people, sex_texts
-from jobs.sample.roster import Faults, Roster, export_roster, two_lines
-from jobs.sample.world import SOCIAL_SECURITY, World, floored
+from jobs.sample.roster import Faults, Roster, break_lines, export_roster
+from jobs.sample.world import NOBODY, SOCIAL_SECURITY, World, floored, pick
 
 SYSTEM = "social_security"
 HEADERS = (
@@ -39,22 +41,22 @@ _CODE_SHARES = {
 }  # fmt: skip
 
 
+_CREDIT_CODES: dict[str, Callable[[str], str]] = {
+    "credit_code_mistyped": ids.mistype_credit_code,
+    "credit_code_lower_case": str.lower,
+    "credit_code_full_width": lambda code: "".join(chr(ord(character) + 0xFEE0) for character in code),
+    "credit_code_spaced": lambda code: f"{code[:2]} {code[2:8]} {code[8:17]} {code[17:]}",
+}
+_AMOUNTS = {UNEMPLOYED: "1988.00", INJURED: "2436.50"}
+
+
 def corrupt_credit_code(case: str, code: str) -> str:
-    """The code as the case leaves it."""
-    match case:
-        case "credit_code_mistyped":
-            return ids.mistype_credit_code(code)
-        case "credit_code_lower_case":
-            return code.lower()
-        case "credit_code_full_width":
-            return "".join(chr(ord(character) + 0xFEE0) for character in code)
-        case "credit_code_spaced":
-            return f"{code[:2]} {code[2:8]} {code[8:17]} {code[17:]}"
-    raise ValueError(case)
+    """The code as the case leaves it; KeyError: no case of a code."""
+    return _CREDIT_CODES[case](code)
 
 
 class Insured:
-    """The list as the office keeps it; `employers` is for whom each resident works, or -1."""
+    """The list as the office keeps it; `employers` is for whom each resident works, or NOBODY."""
 
     def __init__(self, world: World, organisations: Organisations, seed: int) -> None:
         self.roster = Roster(HEADERS, separator="|")
@@ -72,82 +74,73 @@ class Insured:
         """Append rows, and corrupt some cells."""
         count, today = len(residents), np.datetime64(night, "D")
         age = (today - world.birth[residents]).astype(np.int64) / YEAR
-        working = (age > 20) & (age < 60) & (rng.random(count) < 0.75)
-        # A fifth work for public bodies; those of the enterprises that come first have more people.
-        enterprises = organisations.enterprises()
-        size = rng.random(count) ** 1.5
-        private = enterprises.start + (size * len(enterprises)).astype(np.int64)
-        public = rng.integers(0, len(PUBLIC_BODIES), count)
-        employer = np.where(working, np.where(rng.random(count) < 0.2, public, private), -1).tolist()
-        self.employers.update(zip(residents, employer, strict=True))
-        draws = rng.random(count)
-        unemployed = ~working & (age > 20) & (age < 60) & (draws < 0.2)
-        injured = working & (draws < 0.01)
-        if count >= 30:
-            unemployed[np.flatnonzero(~working & (age > 20) & (age < 60))[:1]] = True
-        benefit = np.select([unemployed, injured], [UNEMPLOYED, INJURED], "").tolist()
-        days = np.datetime_as_string(today - rng.integers(10, 300, count).astype("timedelta64[D]")).tolist()
+        is_of_age = (age > 20) & (age < 60)
+        working = is_of_age & (rng.random(count) < 0.75)
+        employers = _draw_employers(rng, organisations, working)
+        self.employers.update(zip(residents, employers, strict=True))
+        benefit = _draw_benefits(rng, working, is_of_age)
+        since = today - rng.integers(10, 300, count).astype("timedelta64[D]")
         lasting = np.minimum(rng.integers(300, 6000, count), np.maximum((age * YEAR).astype(np.int64) - 30, 0))
-        insured = np.datetime_as_string(today - lasting.astype("timedelta64[D]")).tolist()
-        bases = (rng.integers(449, 2404, count) * 10).tolist()
-        works = working.tolist()
+        bases = rng.integers(449, 2404, count) * 10
+        titles = [organisations.title(employer) for employer in employers]
         rows = self.roster.append(residents, [
             [f"3201{resident * 11 + 7:08d}" for resident in residents],
-            [world.name[resident] for resident in residents],
-            [world.id_number[resident] for resident in residents],
+            pick(world.name, residents),
+            pick(world.id_number, residents),
             sex_texts(world, residents),
             birth_texts(world, residents),
-            [world.phone[resident] for resident in residents],
-            ["" if place < 0 else organisations[place].name for place in employer],
-            ["" if place < 0 else organisations[place].credit_code for place in employer],
-            ["职工养老、职工医疗、失业、工伤" if own else "居民养老、居民医疗" for own in works],
-            [str(base) if own else "" for base, own in zip(bases, works, strict=True)],
-            insured,
-            benefit,
-            [day if kind else "" for day, kind in zip(days, benefit, strict=True)],
-            [_plus_a_year(day) if kind == UNEMPLOYED else "" for day, kind in zip(days, benefit, strict=True)],
-            [{UNEMPLOYED: "1988.00", INJURED: "2436.50"}.get(kind, "") for kind in benefit],
+            pick(world.phone, residents),
+            [name for name, _ in titles],
+            [code for _, code in titles],
+            np.where(working, "职工养老、职工医疗、失业、工伤", "居民养老、居民医疗").tolist(),
+            np.where(working, bases.astype(str), "").tolist(),
+            (today - lasting.astype("timedelta64[D]")).astype(str).tolist(),
+            benefit.tolist(),
+            np.where(benefit == "", "", since.astype(str)).tolist(),
+            np.where(benefit == UNEMPLOYED, (since + 365).astype(str), "").tolist(),
+            [_AMOUNTS.get(kind, "") for kind in benefit.tolist()],
             [world.death_text(resident, SOCIAL_SECURITY) for resident in residents],
         ])  # fmt: skip
-        self._corrupt(world, organisations, rng, rows, residents, employer)
+        self._corrupt(world, organisations, rng, rows, residents, employers)
 
     def _corrupt(
         self, world: World, organisations: Organisations, rng: np.random.Generator, rows: range, residents: list[int],
-        employer: list[int],
+        employers: list[int],
     ) -> None:  # fmt: skip
-        roster, count = self.roster, len(rows)
+        roster = self.roster
         cells = Cells(NAME, ID, BIRTH, PHONE)
         corrupt_people(world, rng, roster, rows, residents, cells, dots=_DOTS, former=0.15)
         self._write_storable_names(rows)
         allowed = np.array(residents, dtype=np.int64) >= len(CANARIES)
-        works = allowed & (np.array(employer, dtype=np.int64) >= 0)
-        old_names = [place for place, own in enumerate(employer) if works[place] and organisations[own].former_name]
-        old_names = [place for place in old_names if place % 4]  # the others were insured since
-        roster.corrupt(
-            "employer_former_name", EMPLOYER, [rows[place] for place in old_names],
-            [organisations[employer[place]].former_name for place in old_names],
-        )  # fmt: skip
-        bracketed = [place for place, own in enumerate(employer) if works[place] and "（" in organisations[own].name]
-        bracketed = sorted(set(bracketed).difference(old_names))[::2]
-        halved = [organisations[employer[place]].name.replace("（", "(").replace("）", ")") for place in bracketed]
-        roster.corrupt("bracket_variant", EMPLOYER, [rows[place] for place in bracketed], halved)
-        for case, own in corruption.draw_cases(rng, count, _CODE_SHARES, works).items():
-            codes = [corrupt_credit_code(case, organisations[employer[place]].credit_code) for place in own]
-            roster.corrupt(case, CREDIT_CODE, [rows[place] for place in own], codes)
-        for own in corruption.draw_cases(rng, count, {"quoted_newline": 0.0005}, allowed).values():
-            at = [rows[place] for place in own]
-            lines = [two_lines(roster.columns[INSURANCE][row], "（含补缴）") for row in at]
-            roster.corrupt("quoted_newline", INSURANCE, at, lines)
+        works = allowed & (np.array(employers, dtype=np.int64) != NOBODY)
+        self._write_variant_employers(organisations, rows, employers, works)
+        codes = corruption.draw_cases(rng, len(rows), _CODE_SHARES, works)
+        roster.spoil(codes, CREDIT_CODE, rows, corrupt_credit_code)
+        break_lines(rng, roster, rows, INSURANCE, 0.0005, allowed, "（含补缴）")
+
+    def _write_variant_employers(
+        self, organisations: Organisations, rows: range, employers: list[int], works: np.ndarray
+    ) -> None:
+        """Employers under their former name, which three of four rows keep, or with other brackets."""
+        bracketed = []
+        for place in np.flatnonzero(works).tolist():
+            employer = organisations[employers[place]]
+            if employer.former_name and place % 4:  # the others were insured since
+                self.roster.corrupt("employer_former_name", EMPLOYER, [rows[place]], [employer.former_name])
+            elif "（" in employer.name:
+                bracketed.append(rows[place])
+        for row in bracketed[::2]:
+            halved = self.roster.columns[EMPLOYER][row].replace("（", "(").replace("）", ")")
+            self.roster.corrupt("bracket_variant", EMPLOYER, [row], [halved])
 
     def _write_storable_names(self, rows: range) -> None:
         """Names without the characters that GBK does not have."""
         for row in rows:
             name = self.roster.columns[NAME][row]
-            if not name.isascii() and name != (kept := name.encode("gbk", errors="replace").decode("gbk")):
-                if row % 2:
-                    kept = "".join(_PINYIN.get(character, character) for character in name)
-                    kept = kept.encode("gbk", errors="replace").decode("gbk")
-                self.roster.corrupt("unencodable_name", NAME, [row], [kept])
+            kept = _storable(name)
+            if kept != name:
+                shown = _storable("".join(_PINYIN.get(character, character) for character in name)) if row % 2 else kept
+                self.roster.corrupt("unencodable_name", NAME, [row], [shown])
 
     def update(
         self, world: World, organisations: Organisations, events: Events, night: date, deposit: Deposit, seed: int,
@@ -156,24 +149,30 @@ class Insured:
         """Bring the list to a later night: deaths, corrections, new jobs, who came and who left."""
         rng, roster = np.random.default_rng([seed, 34, number]), self.roster
         deposit.counts["withdrawn_row"] += roster.strike(events.gone)
-        for resident in (one for one in events.died if one in roster.row_of):
+        for resident in roster.known(events.died):
             if world.death_known[resident] & SOCIAL_SECURITY:
                 roster.write(resident, DEATH, str(world.death[resident]))
-        mistyped = [resident for resident in roster.with_case("mistyped_id") if resident in roster.row_of]
+        mistyped = roster.with_case("mistyped_id")
         for resident in mistyped[: max(1, len(mistyped) // 10)]:
             roster.write(resident, ID, world.id_number[resident])
             deposit.counts["corrected_row"] += 1
-        working = [one for one in roster.subjects if self.employers[one] >= 0 and one >= len(CANARIES)]
-        changing = rng.permutation(np.array(working, dtype=np.int64))[: floored(len(working), 0.002)].tolist()
-        open_ones = [place for place in organisations.enterprises() if not organisations[place].closed]
-        for resident, place in zip(changing, rng.choice(np.array(open_ones), len(changing)).tolist(), strict=True):
-            self.employers[resident] = place
-            roster.write(resident, EMPLOYER, organisations[place].name)
-            roster.write(resident, CREDIT_CODE, organisations[place].credit_code)
+        self._change_employers(organisations, rng)
         alive = np.flatnonzero(np.isnat(world.death) & world.registered).tolist()
-        fresh = np.array([one for one in alive if one not in roster.row_of], dtype=np.int64)
+        fresh = np.array(list(filterfalse(roster.row_of.__contains__, alive)), dtype=np.int64)
         newly = np.sort(rng.permutation(fresh)[: floored(len(world), 0.001)]).tolist()
         self._add(world, organisations, rng, newly, night)
+
+    def _change_employers(self, organisations: Organisations, rng: np.random.Generator) -> None:
+        """Some of those who work are with another enterprise from now on."""
+        working = [one for one in self.roster.subjects if self.employers[one] != NOBODY and one >= len(CANARIES)]
+        changing = rng.permutation(np.array(working, dtype=np.int64))[: floored(len(working), 0.002)].tolist()
+        open_ones = [place for place in organisations.enterprises() if not organisations[place].closed]
+        drawn = rng.choice(np.array(open_ones), len(changing)).tolist()
+        self.employers.update(zip(changing, drawn, strict=True))
+        for resident in changing:
+            name, code = organisations.title(self.employers[resident])
+            self.roster.write(resident, EMPLOYER, name)
+            self.roster.write(resident, CREDIT_CODE, code)
 
     def export(
         self, world: World, organisations: Organisations, night: date, deposit: Deposit, seed: int, number: int
@@ -189,8 +188,30 @@ class Insured:
         deposit.tell(night, SYSTEM, name, page.numbers, employers, "organisation", "employer")
         self.roster.count_cases(deposit.counts)
         heard = np.flatnonzero(world.death_known == SOCIAL_SECURITY).tolist()
-        deposit.counts["death_in_social_security_only"] += sum(one in self.roster.row_of for one in heard)
+        deposit.counts["death_in_social_security_only"] += len(self.roster.known(heard))
 
 
-def _plus_a_year(day: str) -> str:
-    return str(np.datetime64(day, "D") + 365)
+def _draw_employers(rng: np.random.Generator, organisations: Organisations, working: np.ndarray) -> list[int]:
+    """A fifth work for public bodies; those of the enterprises that come first have more people."""
+    count, enterprises = len(working), organisations.enterprises()
+    size = rng.random(count) ** 1.5
+    private = enterprises.start + (size * len(enterprises)).astype(np.int64)
+    public = rng.integers(0, len(PUBLIC_BODIES), count)
+    employers: list[int] = np.where(working, np.where(rng.random(count) < 0.2, public, private), NOBODY).tolist()
+    return employers
+
+
+def _draw_benefits(rng: np.random.Generator, working: np.ndarray, is_of_age: np.ndarray) -> np.ndarray:
+    """Who draws unemployment or injury benefit; in a long list somebody is unemployed whatever the draw."""
+    draws = rng.random(len(working))
+    idle = ~working & is_of_age
+    unemployed = idle & (draws < 0.2)
+    if len(working) >= 30:
+        unemployed[np.flatnonzero(idle)[:1]] = True
+    benefits: np.ndarray = np.select([unemployed, working & (draws < 0.01)], [UNEMPLOYED, INJURED], "")
+    return benefits
+
+
+def _storable(name: str) -> str:
+    """The name with a question mark for each character that GBK does not have."""
+    return name.encode("gbk", errors="replace").decode("gbk")

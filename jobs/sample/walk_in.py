@@ -12,7 +12,7 @@ import numpy as np
 from jobs.sample import corruption, names, places
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit, Value, open_sheet
-from jobs.sample.world import World
+from jobs.sample.world import World, pick
 
 SYSTEM = "walk_in"
 SHEET = "来访登记"
@@ -79,15 +79,15 @@ def _write_register(
     wanted = visits - len(CANARIES)
     others = rng.choice(able, wanted, replace=len(able) < wanted).tolist() if len(able) else []
     visitors = rng.permutation(np.array([*range(len(CANARIES)), *others])).tolist()
-    table = _draw_visits(world, rng, night, desk, visitors, counts)
+    columns = _draw_visits(world, rng, night, desk, visitors, counts)
 
     page = open_sheet(SHEET, night)
     page.sheet.set_column(ID, ID, 22)
     page.write_row(0, HEADERS)
-    blank = len(table) // 2  # a row left empty by hand
+    blank = len(visitors) // 2  # a row left empty by hand
     counts["blank_line"] += 1
-    rows = [place + 2 + (place >= blank) for place in range(len(table))]
-    for row, cells in zip(rows, table, strict=True):
+    rows = [place + 2 + (place >= blank) for place in range(len(visitors))]
+    for row, cells in zip(rows, zip(*columns, strict=True), strict=True):
         page.write_row(row - 1, cells)
     return page.content(), rows, visitors
 
@@ -95,51 +95,45 @@ def _write_register(
 def _draw_visits(
     world: World, rng: np.random.Generator, night: date, desk: str, visitors: list[int], counts: Counter[str]
 ) -> list[list[Value]]:
-    """The cells of each visit, spoilt as typing by hand spoils them."""
-    table: list[list[Value]] = []
-    births = [world.birth_text(visitor) for visitor in visitors]
+    """The cells of each visit, column by column, spoilt as typing by hand spoils them."""
+    visits: list[list[Value]] = []
     forms = places.draw_forms(rng, _ADDRESS_FORMS, len(visitors))
-    for place, visitor in enumerate(visitors):
-        home, form = world.living_home(visitor), forms[place]
-        address = home.address(form)
+    for place, (visitor, form) in enumerate(zip(visitors, forms, strict=True)):
+        home = world.living_home(visitor)
         counts[form] += home.shows(form)
-        table.append([
+        visits.append([
             f"{desk}{night:%Y%m%d}-{place + 1:03d}", night, _typed_name(world, rng, visitor, counts),
-            world.id_number[visitor], births[place], world.phone[visitor], address,
+            world.id_number[visitor], world.birth_text(visitor), world.phone[visitor], home.address(form),
             _MATTERS[int(rng.integers(len(_MATTERS)))],
         ])  # fmt: skip
-    count = len(table)
+    columns = [list(column) for column in zip(*visits, strict=True)]
+    _spoil_visits(world, rng, visitors, columns, counts)
+    return columns
+
+
+def _spoil_visits(
+    world: World, rng: np.random.Generator, visitors: list[int], columns: list[list[Value]], counts: Counter[str]
+) -> None:
+    count = len(visitors)
     allowed = np.array(visitors) >= len(CANARIES)
+    relatives = world.relatives()[visitors]
+    fits = corruption.fitting_ids(pick(world.id_number, visitors)) | {"relative_id": relatives >= 0}
+    drawn = corruption.draw_cases(rng, count, _ID_SHARES, allowed, fits)
+    of_relatives = drawn.pop("relative_id")
+    counts["relative_id"] += len(of_relatives)
+    for row in of_relatives:
+        columns[ID][row] = world.id_number[relatives[row]]
+    corruption.spoil(columns[ID], drawn, lambda case, own: corruption.corrupt_id(rng, case, str(own)), counts)
 
-    relatives = world.relatives()[visitors].tolist()
-    fits = corruption.fitting_ids([world.id_number[visitor] for visitor in visitors])
-    fits["relative_id"] = np.array(relatives) >= 0
-    for case, rows in corruption.draw_cases(rng, count, _ID_SHARES, allowed, fits).items():
-        counts[case] += len(rows)
-        for row in rows:
-            own = world.id_number[visitors[row]]
-            table[row][ID] = (
-                world.id_number[relatives[row]] if case == "relative_id" else corruption.corrupt_id(rng, case, own)
-            )
-
-    fits = {"date_unpadded": np.array(["-0" in birth for birth in births], dtype=bool)}
-    for case, rows in corruption.draw_cases(rng, count, _DATE_SHARES, allowed, fits).items():
-        counts[case] += len(rows)
-        for row in rows:
-            table[row][BIRTH] = corruption.corrupt_date(case, date.fromisoformat(births[row]))
-
-    with_phone = allowed & np.array([bool(world.phone[visitor]) for visitor in visitors], dtype=bool)
-    for case, rows in corruption.draw_cases(rng, count, _PHONE_SHARES, with_phone).items():
-        counts[case] += len(rows)
-        for row in rows:
-            phone = world.phone[visitors[row]]
-            table[row][PHONE] = int(phone) if case == "number_for_text" else corruption.corrupt_phone(rng, case, phone)
-
-    missing = corruption.draw_cases(rng, count, {"missing_key": 0.01}, allowed)["missing_key"]
-    counts["missing_key"] += len(missing)
-    for row in missing:
-        table[row][NUMBER] = None
-    return table
+    fits = corruption.fitting_dates([world.birth_text(visitor) for visitor in visitors])
+    drawn = corruption.draw_cases(rng, count, _DATE_SHARES, allowed, fits)
+    corruption.spoil(
+        columns[BIRTH], drawn, lambda case, birth: corruption.corrupt_date(case, date.fromisoformat(str(birth))), counts
+    )
+    drawn = corruption.draw_cases(rng, count, _PHONE_SHARES, allowed & corruption.filled(columns[PHONE]))
+    corruption.spoil(columns[PHONE], drawn, lambda case, phone: corruption.typed_phone(rng, case, str(phone)), counts)
+    drawn = corruption.draw_cases(rng, count, {"missing_key": 0.01}, allowed)
+    corruption.spoil(columns[NUMBER], drawn, lambda case, number: None, counts)
 
 
 def _typed_name(world: World, rng: np.random.Generator, visitor: int, counts: Counter[str]) -> str:

@@ -7,6 +7,7 @@ One resident is one place in every list and array below; that place is the true 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 import numpy as np
 
@@ -34,9 +35,10 @@ from jobs.sample.households import (
 )  # fmt: skip
 from jobs.sample.residence import draw_residence
 
-__all__ = ["RELATIONS", "World", "build_world", "floored"]
+__all__ = ["NOBODY", "RELATIONS", "World", "build_world", "floored", "pick", "without_canaries"]
 
 FEWEST_RESIDENTS = 10
+NOBODY = -1  # in the place of a resident or an organisation
 
 POLICE, HEALTH, SOCIAL_SECURITY = 1, 2, 4
 EVERYBODY = POLICE | HEALTH | SOCIAL_SECURITY
@@ -44,6 +46,16 @@ EVERYBODY = POLICE | HEALTH | SOCIAL_SECURITY
 HEARERS = (HEALTH, SOCIAL_SECURITY, POLICE, EVERYBODY)
 
 SINGLE, MARRIED, WIDOWED, DIVORCED = "未婚", "已婚", "丧偶", "离婚"
+
+
+def pick(texts: Sequence[str], places: Iterable[int]) -> list[str]:
+    """The text at each place; empty for NOBODY."""
+    return [texts[place] if place != NOBODY else "" for place in places]
+
+
+def without_canaries(residents: np.ndarray) -> np.ndarray:
+    """The residents but the canaries; all of them in a town so small that few would be left."""
+    return residents[residents >= len(CANARIES)] if len(residents) > len(CANARIES) else residents
 
 
 @dataclass
@@ -106,6 +118,12 @@ class World:
         """The day of death as far as a system has heard of it."""
         return str(self.death[resident]) if self.death_known[resident] & system else ""
 
+    def contact(self, resident: int) -> tuple[str, str, str]:
+        """Name, id number and phone; empty for NOBODY."""
+        if resident == NOBODY:
+            return "", "", ""
+        return self.name[resident], self.id_number[resident], self.phone[resident]
+
     def members(self, resident: int) -> list[int]:
         """The others of the household."""
         others = np.flatnonzero(self.household == self.household[resident])
@@ -129,8 +147,9 @@ class World:
         found[list(self.others)] = list(self.others.values())
         return found
 
-    def truth_ids(self, residents: Iterable[int]) -> list[str]:
-        return [f"T{resident:06d}" for resident in residents]
+    def truth_ids(self, residents: Iterable[int]) -> list[str | None]:
+        """None for NOBODY."""
+        return [None if resident == NOBODY else f"T{resident:06d}" for resident in residents]
 
     def household_truths(self, residents: Sequence[int], living: bool) -> list[str]:
         """The household in which each is registered, or with which each lives."""
@@ -161,10 +180,8 @@ def build_world(residents: int, seed: int, first_night: date) -> World:
     name = _draw_full_names(rng, surname, sex, birth, ethnic)
     for one, other in namesakes:
         name[other], surname[other], ethnic[other] = name[one], surname[one], ethnic[one]
-    for one, other in twins:
-        while name[other] == name[one]:
-            (name[other],) = _draw_full_names(rng, surname[[other]], sex[[other]], birth[[other]], [ethnic[other]])
-    rare = _give_rare_names(rng, name, surname, ethnic, {place for pair in (*namesakes, *twins) for place in pair})
+    _part_twins(rng, twins, name, surname, sex, birth, ethnic)
+    rare = _give_rare_names(rng, name, surname, ethnic, set(chain(*namesakes, *twins)))
     former = _draw_former_names(rng, name, surname, sex, birth, ethnic)
 
     taken_stems = {int(canary.id_number[:17]) for canary in CANARIES}
@@ -188,16 +205,35 @@ def build_world(residents: int, seed: int, first_night: date) -> World:
         others=dict(enumerate(elsewhere.heads, start=len(homes))),
         specimens=np.zeros(residents, dtype=bool), taken_stems=taken_stems, taken_phones=taken_phones, cases={},
     )  # fmt: skip
-    for place, canary in enumerate(CANARIES):
-        world.name[place], world.id_number[place], world.phone[place] = canary.name, canary.id_number, canary.phone
-        world.ethnic[place], world.former_name[place] = "汉族", ""
-    dotted = [place for place, text in enumerate(world.name) if names.DOT in text]
-    world.specimens[[*range(len(CANARIES)), *dotted, *rare, *np.ravel(twins), *np.ravel(namesakes)]] = True
-    world.specimens[[place for place, text in enumerate(former) if text]] = True
-    world.specimens[death_known > 0] = True
+    _enter_canaries(world)
+    _mark_specimens(world, [*rare, *chain(*namesakes, *twins)])
     world.registered[(rng.random(residents) < 0.01) & ~world.specimens] = False
     world.cases = {"twins": len(twins), "namesakes": len(namesakes), "shared_phone": shared}
     return world
+
+
+def _part_twins(
+    rng: np.random.Generator, twins: list[tuple[int, int]], name: list[str], surname: np.ndarray, sex: np.ndarray,
+    birth: np.ndarray, ethnic: list[str],
+) -> None:  # fmt: skip
+    """Draw the second name of twins until it is another one."""
+    for one, other in twins:
+        while name[other] == name[one]:
+            (name[other],) = _draw_full_names(rng, surname[[other]], sex[[other]], birth[[other]], [ethnic[other]])
+
+
+def _enter_canaries(world: World) -> None:
+    for place, canary in enumerate(CANARIES):
+        world.name[place], world.id_number[place], world.phone[place] = canary.name, canary.id_number, canary.phone
+        world.ethnic[place], world.former_name[place] = "汉族", ""
+
+
+def _mark_specimens(world: World, chosen: list[int]) -> None:
+    """The chosen, the canaries, and whoever has a dot in the name, a former name or died."""
+    world.specimens[[*range(len(CANARIES)), *chosen]] = True
+    world.specimens |= np.array([names.DOT in text for text in world.name])
+    world.specimens |= np.array(list(map(bool, world.former_name)))
+    world.specimens |= world.death_known > 0
 
 
 def _draw_ethnics(rng: np.random.Generator, kind: np.ndarray, household: np.ndarray) -> list[str]:
