@@ -15,6 +15,7 @@ from jobs.sample import corruption, names
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit, Sheet, Value, open_sheet
 from jobs.sample.events import Events
+from jobs.sample.people import birth_texts
 from jobs.sample.world import EVERYBODY, World, floored, pick
 
 SYSTEM = "civil_affairs"
@@ -74,11 +75,15 @@ class Roll:
         supported = [entry for entry in self.entries if entry.cells[STATUS] in ("低保", "最低生活保障")]
         return {entry.resident: start for entry in supported if isinstance(start := entry.cells[START], date)}
 
+    def _residents(self) -> list[int]:
+        """Who stands in the lines, in their order."""
+        return [entry.resident for entry in self.entries]
+
     def _candidates(self, world: World) -> np.ndarray:
         today = np.datetime64(world.first_night, "D")
         adult = (today - world.birth).astype(np.int64) > 18 * 366
         free = np.ones(len(world), dtype=bool)
-        free[[entry.resident for entry in self.entries]] = False
+        free[self._residents()] = False
         return np.flatnonzero(adult & np.isnat(world.death) & free & world.registered)
 
     def _grant(self, world: World, rng: np.random.Generator, night: date, residents: list[int]) -> None:
@@ -112,7 +117,7 @@ class Roll:
         for row in drawn.pop("relative_id"):
             _mark(new[row], "relative_id", ID, world.id_number[relatives[row]])
         _spoil(new, ID, drawn, partial(corruption.corrupt_id, rng))
-        fits = corruption.fitting_dates([world.birth_text(resident) for resident in residents])
+        fits = corruption.fitting_dates(birth_texts(world, residents))
         drawn = corruption.draw_cases(rng, len(new), _DATE_SHARES, allowed, fits)
         _spoil(new, BIRTH, drawn, lambda case, birth: corruption.corrupt_date(case, date.fromisoformat(birth)))
         for entry in new:
@@ -125,7 +130,7 @@ class Roll:
     def update(self, world: World, events: Events, deposit: Deposit, night: date, seed: int, number: int) -> None:
         """Bring the roll to a later night: lines end and begin, ids are corrected, lives change."""
         rng = np.random.default_rng([seed, 6, number])
-        residents = np.array([entry.resident for entry in self.entries], dtype=np.int64)
+        residents = np.array(self._residents(), dtype=np.int64)
         later = residents[residents >= len(CANARIES)]
         struck = {*rng.permutation(later)[: floored(len(later), 0.01)].tolist(), *events.gone}
         kept = [entry for entry in self.entries if entry.resident not in struck]
@@ -170,11 +175,11 @@ class Roll:
 
         name = f"社会救助对象名册_{night:%Y%m%d}.xlsx"
         deposit.put(night, SYSTEM, name, page.content())
-        deposit.tell(night, SYSTEM, name, rows, world.truth_ids(entry.resident for entry in self.entries))
-        pairs = [(row, entry.spouse) for row, entry in zip(rows, self.entries, strict=True) if entry.spouse >= 0]
-        spouses = world.truth_ids(spouse for _, spouse in pairs)
-        deposit.tell(night, SYSTEM, name, [row for row, _ in pairs], spouses, role="spouse")
-        deposit.counts.update(case for entry in self.entries for case in entry.cases.values())
+        deposit.tell(night, SYSTEM, name, rows, world.truth_ids(self._residents()))
+        spouses = world.truth_ids(entry.spouse for entry in self.entries)
+        deposit.tell(night, SYSTEM, name, rows, spouses, role="spouse")
+        for entry in self.entries:
+            deposit.counts.update(entry.cases.values())
         deposit.counts.update({"title_row": 1, "total_row": 1, "signature_row": 1})
 
 

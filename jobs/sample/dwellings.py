@@ -29,7 +29,7 @@ class Dwelling:
     since: str
     area: str
     usage: str
-    is_rented: bool
+    is_rented: bool = False
 
     @property
     def hundredths(self) -> int:
@@ -76,17 +76,8 @@ class Estate:
     ) -> int:  # fmt: skip
         """Issue the next number; `area` is in hundredths of a square metre."""
         self.issued += 1
-        self.dwellings[self.issued] = Dwelling(
-            self.issued,
-            home,
-            former,
-            owner,
-            organisation,
-            since,
-            f"{area // 100}.{area % 100:02d}",
-            usage,
-            is_rented=False,
-        )
+        size = f"{area // 100}.{area % 100:02d}"
+        self.dwellings[self.issued] = Dwelling(self.issued, home, former, owner, organisation, since, size, usage)
         self.number_at[home] = self.issued
         return self.issued
 

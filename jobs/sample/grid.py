@@ -6,8 +6,9 @@ Refuses: nothing.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
+from operator import itemgetter
 
 import numpy as np
 
@@ -40,6 +41,7 @@ _PHONE_SHARES = {
 }  # fmt: skip
 
 Json = str | int | None
+NO_GROUP = (None, None)
 _to_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes one for each row
 
 
@@ -99,28 +101,28 @@ class Ledger:
 
     def _columns(self, world: World, residents: list[int], night: date) -> list[list[Json]]:
         """Clean cells, column by column."""
-        homes = [world.living_home(resident) for resident in residents]
+        homes = list(map(world.living_home, residents))
         forms = places.stable_forms(places.ADDRESS_FORMS, residents)
-        addresses = [home.address(form) for home, form in zip(homes, forms, strict=True)]
         divisions = [home.division_code for home in homes]
-        groups = [self.groups.get(resident, (None, None)) for resident in residents]
-        return [
+        groups = [self.groups.get(resident, NO_GROUP) for resident in residents]
+        columns: list[Iterable[Json]] = [
             [f"G{self.numbers[resident]:07d}" for resident in residents],
-            list(pick(world.name, residents)),
-            list(pick(world.id_number, residents)),
-            list(sex_texts(world, residents)),
-            list(birth_texts(world, residents)),
+            pick(world.name, residents),
+            pick(world.id_number, residents),
+            sex_texts(world, residents),
+            birth_texts(world, residents),
             [phone or None for phone in pick(world.phone, residents)],
-            list(addresses),
-            list(divisions),
-            list(pick(world.ethnic, residents)),
+            map(places.Home.address, homes, forms),
+            divisions,
+            pick(world.ethnic, residents),
             [household_number(world, resident) for resident in residents],
-            [world.living_relation(resident) for resident in residents],
-            [group for group, _ in groups],
-            [since for _, since in groups],
-            [f"{code[6:]}{resident % 9 + 1:02d}" for code, resident in zip(divisions, residents, strict=True)],
+            map(world.living_relation, residents),
+            map(itemgetter(0), groups),
+            map(itemgetter(1), groups),
+            map(_grid_code, divisions, residents),
             [f"{night.isoformat()} {8 + resident % 10:02d}:{resident % 60:02d}:00" for resident in residents],
         ]
+        return list(map(list, columns))
 
     def _corrupt(
         self, world: World, rng: np.random.Generator, residents: list[int], columns: list[list[Json]],
@@ -229,6 +231,11 @@ class Ledger:
         counts["number_of_other_system"] += sum(household_number(world, one)[0] == "H" for one in residents)
         for resident, form in zip(residents, places.stable_forms(places.ADDRESS_FORMS, residents), strict=True):
             counts[form] += world.living_home(resident).shows(form)
+
+
+def _grid_code(division: str, resident: int) -> str:
+    """The grid of a community in which the resident lives."""
+    return f"{division[6:]}{resident % 9 + 1:02d}"
 
 
 def household_number(world: World, resident: int) -> str:

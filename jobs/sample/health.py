@@ -80,11 +80,11 @@ class Clinic:
         days = np.datetime_as_string(today - lasting.astype("timedelta64[D]"))
         guardians = _choose_guardians(world, residents, age, disease)
         self.guardians.update(zip(residents, guardians, strict=True))
-        homes = [world.living_home(resident) for resident in residents]
+        homes = list(map(world.living_home, residents))
         allowed = np.array(residents) >= len(CANARIES)
         forms = draw_address_forms(rng, places.ADDRESS_FORMS, allowed)
         codes = draw_division_forms(rng, allowed)
-        codes = ["division_former_name" if home.is_outside else code for home, code in zip(homes, codes, strict=True)]
+        codes = np.where(world.lives_outside()[residents], "division_former_name", codes).tolist()
         rows = self.roster.append(residents, [
             [f"JD{resident * 13 + 11:09d}" for resident in residents],
             pick(world.name, residents),
@@ -99,7 +99,7 @@ class Clinic:
             np.where(rng.random(count) < 0.55, "是", "否").tolist(),
             pick(world.name, guardians),
             pick(world.id_number, guardians),
-            [world.death_text(resident, HEALTH) for resident in residents],
+            world.death_texts(residents, HEALTH),
             [_updated(night, resident) for resident in residents],
         ])  # fmt: skip
         vary_addresses(self.roster, rows, ADDRESS, homes, forms)

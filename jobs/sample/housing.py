@@ -8,6 +8,7 @@ that a flat was split or merged.
 """
 
 from datetime import date
+from itertools import compress
 
 import numpy as np
 
@@ -129,15 +130,14 @@ class Occupancy:
         self.roster = Roster(OCCUPANCY_HEADERS)
         rng = np.random.default_rng([seed, 42])
         self.leases = {tenancy.home: tenancy for tenancy in estate.tenancies}
-        draws = rng.random(len(estate.dwellings)).tolist()
-        chosen: list[Dwelling] = []
-        for entry, draw in zip(estate.dwellings.values(), draws, strict=True):
-            is_reported = entry.home in self.leases or draw < OCCUPANCY_SHARE
-            if entry.home.block and is_reported:
-                chosen.append(entry)
+        entries = list(estate.dwellings.values())
+        is_flat = corruption.filled([entry.home.block for entry in entries])
+        is_let = np.array([entry.home in self.leases for entry in entries], dtype=bool)
+        is_reported = is_let | (rng.random(len(entries)) < OCCUPANCY_SHARE)
+        chosen = list(compress(entries, is_flat & is_reported))
         self.flats = [entry.home for entry in chosen]
         self.landlords = [entry.owner for entry in chosen]
-        self.managers = [organisations.manager_of(home) for home in self.flats]
+        self.managers = list(map(organisations.manager_of, self.flats))
         self.tenants: list[int] = []
         cells: list[list[str]] = []
         for place, home in enumerate(self.flats):

@@ -7,7 +7,7 @@ A road lies in one community, even numbers on it are compounds (小区) with blo
 compound's name follows from road and number, so that both name the same dwelling; a dwelling is its place and nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -27,6 +27,10 @@ class Community:
     subdistrict: str
     name: str
     roads: tuple[str, ...]
+
+    @property
+    def short_name(self) -> str:
+        return self.name.removesuffix("居委会")
 
 
 def _community(code: str, subdistrict: str, name: str, roads: str) -> Community:
@@ -166,8 +170,27 @@ class Home(NamedTuple):
         return compound_name(self.road, self.number) if self.block else ""
 
     @property
+    def start(self) -> str:
+        """District, and in the town the subdistrict."""
+        return self.district.name if self.is_outside else f"{DISTRICT}{self.community.subdistrict}"
+
+    @property
+    def road_and_number(self) -> str:
+        road = OUTSIDE[self.road - len(ROADS)][1] if self.is_outside else ROADS[self.road][1]
+        return f"{road}{self.number}号"
+
+    @property
+    def house(self) -> str:
+        """The address as far as the house number."""
+        return f"{self.start}{self.road_and_number}"
+
+    def flat(self, word: str) -> str:
+        """Block, unit and room, with the word for a block; empty for a single house."""
+        return f"{self.block}{word}{self.unit}单元{self.room}室" if self.block else ""
+
+    @property
     def street(self) -> str:
-        return f"{self._house}{self._flat('幢')}"
+        return f"{self.road_and_number}{self.flat('幢')}"
 
     @property
     def full_address(self) -> str:
@@ -176,49 +199,18 @@ class Home(NamedTuple):
     @property
     @lru_cache(maxsize=_HOMES)  # noqa: B019 - a home is a value
     def district_address(self) -> str:
-        return f"{self._start}{self.street}"
+        return f"{self.start}{self.street}"
 
     @property
     @lru_cache(maxsize=_HOMES)  # noqa: B019 - a home is a value
     def truth_id(self) -> str:
         return f"D{self.road:02d}{self.number:03d}{self.block:02d}{self.unit}{self.room:0>5}"
 
-    @property
-    def _start(self) -> str:
-        return self.district.name if self.is_outside else f"{DISTRICT}{self.community.subdistrict}"
-
-    @property
-    def _house(self) -> str:
-        road = OUTSIDE[self.road - len(ROADS)][1] if self.is_outside else ROADS[self.road][1]
-        return f"{road}{self.number}号"
-
-    def _flat(self, word: str) -> str:
-        return f"{self.block}{word}{self.unit}单元{self.room}室" if self.block else ""
-
     def address(self, form: str) -> str:
         """The address in one of ADDRESS_FORMS; a house without flats knows the forms of the beginning only."""
-        match form:
-            case "address_full":
-                return self.full_address
-            case "address_no_province":
-                return f"{CITY[3:]}{self.district_address}"
-            case "address_street":
-                return self.street
-        if not self.block or form == "address_district":
-            return self.district_address
-        start = self._start
-        match form:
-            case "address_dong":
-                return f"{start}{self._house}{self._flat('栋')}"
-            case "address_hao_lou":
-                return f"{start}{self._house}{self._flat('号楼')}"
-            case "address_numeral":
-                return f"{start}{self._house}{NUMERALS[self.block]}幢{NUMERALS[self.unit]}单元{self.room}室"
-            case "address_dashes":
-                return f"{start}{self._house}{self.block}-{self.unit}-{self.room}"
-            case "address_compound":
-                return f"{start}{self.compound}{self._flat('幢')}"
-        raise ValueError(form)
+        if form in _FLAT_ADDRESSES:
+            return _FLAT_ADDRESSES[form](self) if self.block else self.district_address
+        return _ADDRESSES[form](self)
 
     def shows(self, form: str) -> bool:
         """Whether the form is a nasty one and differs from the plain one here."""
@@ -228,20 +220,30 @@ class Home(NamedTuple):
         """The division in one of DIVISION_FORMS; of a dwelling outside the district's code or former name."""
         if self.is_outside:
             return self.district.code if form == "division_code" else self.district.former_name
-        community = self.community
-        short = community.name.removesuffix("居委会")
-        match form:
-            case "division_code":
-                return community.code
-            case "division_full_name":
-                return f"{CITY}{DISTRICT}{community.subdistrict}{community.name}"
-            case "division_short_name":
-                return short
-            case "division_county_name":
-                return f"{DISTRICT}{community.subdistrict}{short}"
-            case "division_9_digits":
-                return community.code[:9]
-        raise ValueError(form)
+        return _DIVISIONS[form](self.community)
+
+
+# How the forms look: of every dwelling, of flats alone, and of a community.
+_ADDRESSES: dict[str, Callable[[Home], str]] = {
+    "address_district": lambda home: home.district_address,
+    "address_full": lambda home: home.full_address,
+    "address_no_province": lambda home: f"{CITY[3:]}{home.district_address}",
+    "address_street": lambda home: home.street,
+}
+_FLAT_ADDRESSES: dict[str, Callable[[Home], str]] = {
+    "address_dong": lambda home: f"{home.house}{home.flat('栋')}",
+    "address_hao_lou": lambda home: f"{home.house}{home.flat('号楼')}",
+    "address_numeral": lambda home: f"{home.house}{NUMERALS[home.block]}幢{NUMERALS[home.unit]}单元{home.room}室",
+    "address_dashes": lambda home: f"{home.house}{home.block}-{home.unit}-{home.room}",
+    "address_compound": lambda home: f"{home.start}{home.compound}{home.flat('幢')}",
+}
+_DIVISIONS: dict[str, Callable[[Community], str]] = {
+    "division_code": lambda community: community.code,
+    "division_full_name": lambda community: f"{CITY}{DISTRICT}{community.subdistrict}{community.name}",
+    "division_short_name": lambda community: community.short_name,
+    "division_county_name": lambda community: f"{DISTRICT}{community.subdistrict}{community.short_name}",
+    "division_9_digits": lambda community: community.code[:9],
+}
 
 
 def compound_name(road: int, number: int) -> str:

@@ -85,7 +85,7 @@ class Register:
             pick(addresses, households),
             pick(divisions, households),
             pick(world.phone, residents),
-            [world.death_text(resident, POLICE) for resident in residents],
+            world.death_texts(residents, POLICE),
             pick(numbers, households),
             pick(RELATIONS, world.relation[residents].tolist()),
         ])  # fmt: skip

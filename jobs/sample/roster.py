@@ -36,13 +36,14 @@ class Roster:
     def append(self, subjects: Sequence[int], columns: Sequence[list[str]]) -> range:
         """Add rows; returns their places."""
         before = len(self.subjects)
-        self.row_of.update({subject: before + place for place, subject in enumerate(subjects)})
+        rows = range(before, before + len(subjects))
+        self.row_of.update(zip(subjects, rows, strict=True))
         self.subjects += subjects
         if not self.columns:
             self.columns = [[] for _ in self.headers]
         for column, cells in zip(self.columns, columns, strict=True):
             column += cells
-        return range(before, len(self.subjects))
+        return rows
 
     def append_rows(self, subjects: Sequence[int], rows: Iterable[Sequence[str]]) -> range:
         """The same of cells that come row by row."""

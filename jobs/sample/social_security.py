@@ -99,7 +99,7 @@ class Insured:
             np.where(benefit == "", "", since.astype(str)).tolist(),
             np.where(benefit == UNEMPLOYED, (since + 365).astype(str), "").tolist(),
             [_AMOUNTS.get(kind, "") for kind in benefit.tolist()],
-            [world.death_text(resident, SOCIAL_SECURITY) for resident in residents],
+            world.death_texts(residents, SOCIAL_SECURITY),
         ])  # fmt: skip
         self._corrupt(world, organisations, rng, rows, residents, employers)
 

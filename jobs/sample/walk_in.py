@@ -12,6 +12,7 @@ import numpy as np
 from jobs.sample import corruption, names, places
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit, Value, open_sheet
+from jobs.sample.people import birth_texts
 from jobs.sample.world import World, pick
 
 SYSTEM = "walk_in"
@@ -125,7 +126,7 @@ def _spoil_visits(
         columns[ID][row] = world.id_number[relatives[row]]
     corruption.spoil(columns[ID], drawn, lambda case, own: corruption.corrupt_id(rng, case, str(own)), counts)
 
-    fits = corruption.fitting_dates([world.birth_text(visitor) for visitor in visitors])
+    fits = corruption.fitting_dates(birth_texts(world, visitors))
     drawn = corruption.draw_cases(rng, count, _DATE_SHARES, allowed, fits)
     corruption.spoil(
         columns[BIRTH], drawn, lambda case, birth: corruption.corrupt_date(case, date.fromisoformat(str(birth))), counts

@@ -114,9 +114,11 @@ class World:
     def birth_text(self, resident: int) -> str:
         return str(self.birth[resident])
 
-    def death_text(self, resident: int, system: int) -> str:
-        """The day of death as far as a system has heard of it."""
-        return str(self.death[resident]) if self.death_known[resident] & system else ""
+    def death_texts(self, residents: Sequence[int], system: int) -> list[str]:
+        """The day of each death as far as a system has heard of it."""
+        is_known = (self.death_known[residents] & system) > 0
+        days: list[str] = np.where(is_known, self.death[residents].astype(str), "").tolist()
+        return days
 
     def contact(self, resident: int) -> tuple[str, str, str]:
         """Name, id number and phone; empty for NOBODY."""
