@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from datetime import date, timedelta
+from operator import attrgetter
 from pathlib import Path
 
 from rich.console import Console
@@ -41,20 +42,21 @@ class Progress:
         self.failed: list[Task] = []
 
     def __call__(self, task: Task) -> None:
-        if task.state == "running":
-            if self.group and _stage(self.group[0]) != _stage(task):
-                self.print_group()
-            self.status.update(f"{_stage(task)} {task.source}")
-        else:
+        if task.state != "running":
             self.group.append(task)
             self.failed += [task] if task.state == "failed" else []
+            return
+        if self.group and _stage(self.group[0]) != _stage(task):
+            self.print_group()
+        self.status.update(f"{_stage(task)} {task.source}")
 
     def print_group(self) -> None:
         if not self.group:
             return
-        parts = [_part(task, len(self.group) > 1) for task in sorted(self.group, key=lambda t: (t.index, t.name))]
+        several = len(self.group) > 1
+        parts = [_part(task, several) for task in sorted(self.group, key=attrgetter("index", "name"))]
         seconds = sum(task.seconds for task in self.group)
-        line = f"  {_stage(self.group[0]):<10}{seconds:6.1f} s   {'  '.join(part for part in parts if part)}"
+        line = f"  {_stage(self.group[0]):<10}{seconds:6.1f} s   {'  '.join(filter(None, parts))}"
         self.console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
         self.group.clear()
 
@@ -104,13 +106,25 @@ def run(into: Path, residents: int, nights: int, messages: bool) -> None:
     began = time.monotonic()
     for part in PARTS:
         shutil.rmtree(into / part, ignore_errors=True)
-    logs = into / "logs"
-    logs.mkdir(parents=True)
-    town = into / "town"
-    settings = environment(into / "airflow", town)
+    (into / "logs").mkdir(parents=True)
 
     console.print(f"[bold]A sample town of {residents:,} residents, {nights} night(s)[/bold]", highlight=False)
-    exports = into / "exports"
+    last = play_town(console, into, residents, nights)
+    data = Path(os.environ.get("JICENG_REAL_DATA") or REPOSITORY.parent / "shared/data") / "appeals"
+    if messages and data.is_dir():
+        # A night of its own tells its run from the town's in Airflow, whose home both workspaces share.
+        play_messages(console, into, data, last + timedelta(days=1))
+    elif messages:
+        console.print(f"\nNo real citizen messages at {data}: left out. JICENG_REAL_DATA names their folder.")
+    report(console, into)
+    print_next_steps(console, into, into / "town")
+    console.print(f"\n{time.monotonic() - began:.0f} seconds, all in {into}", highlight=False)
+
+
+def play_town(console: Console, into: Path, residents: int, nights: int) -> date:
+    """Write the sample town and play its nights; returns the last one."""
+    town, exports, logs = into / "town", into / "exports", into / "logs"
+    settings = environment(into / "airflow", town)
     sample = ["sample", "--residents", str(residents), "--seed", "1", "--nights", str(nights), "--out", str(exports)]
     cases = json.loads(jiceng(*sample, "--format", "json"))
     nasty = ", ".join(f"{case['count']}×{case['case']}" for case in cases if case["count"])
@@ -119,28 +133,23 @@ def run(into: Path, residents: int, nights: int, messages: bool) -> None:
     with console.status("Airflow's database"):
         migrate(settings, logs / "airflow.log")
 
-    folders = sorted(path for path in exports.iterdir() if path.is_dir())
+    folders = sorted(filter(Path.is_dir, exports.iterdir()))
     for number, folder in enumerate(folders, 1):
         deliver(folder, town)
         heading = f"Sample town, night {folder.name} ({number} of {len(folders)})"
         play_night(console, settings, date.fromisoformat(folder.name), heading, logs / f"town-{folder.name}.log")
+    return date.fromisoformat(folders[-1].name)
 
-    data = Path(os.environ.get("JICENG_REAL_DATA") or REPOSITORY.parent / "shared/data") / "appeals"
-    if messages and data.is_dir():
-        home = into / "messages"
-        jiceng("init", "--home", str(home))
-        for name, system in MESSAGES.items():
-            (home / "inbox" / system).mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(data / name, home / "inbox" / system / name)
-        # A night of its own tells its run from the town's in Airflow, whose home both workspaces share.
-        night = date.fromisoformat(folders[-1].name) + timedelta(days=1)
-        settings = environment(into / "airflow", home)
-        play_night(console, settings, night, f"Real citizen messages, night {night}", logs / "messages.log")
-    elif messages:
-        console.print(f"\nNo real citizen messages at {data}: left out. JICENG_REAL_DATA names their folder.")
-    report(console, into)
-    print_next_steps(console, into, town)
-    console.print(f"\n{time.monotonic() - began:.0f} seconds, all in {into}", highlight=False)
+
+def play_messages(console: Console, into: Path, data: Path, night: date) -> None:
+    """Hand over the real citizen messages in `data`, and play one night with them."""
+    home = into / "messages"
+    jiceng("init", "--home", str(home))
+    for name, system in MESSAGES.items():
+        (home / "inbox" / system).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(data / name, home / "inbox" / system / name)
+    settings = environment(into / "airflow", home)
+    play_night(console, settings, night, f"Real citizen messages, night {night}", into / "logs" / "messages.log")
 
 
 def _console() -> Console:

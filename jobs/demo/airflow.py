@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import takewhile
+from itertools import filterfalse, takewhile
 from pathlib import Path
 from types import FrameType
 
@@ -89,10 +90,7 @@ def run_night(settings: dict[str, str], night: date, log: Path, tell: Callable[[
     """
     # Without a logical date: `dags test` would date the start of the run by it, and its duration with it.
     command = [*AIRFLOW, "dags", "test", "nightly", "--conf", json.dumps({"night": str(night)})]
-    sources: list[str] = []
-    task: Task | None = None
-    began, run_id = 0.0, ""
-    tries: dict[tuple[str, int], int] = {}
+    follower = _Follower(Path(settings["AIRFLOW_HOME"]), tell)
     with (
         log.open("w", encoding="utf-8") as handle,
         subprocess.Popen(
@@ -102,26 +100,52 @@ def run_night(settings: dict[str, str], night: date, log: Path, tell: Callable[[
         assert process.stdout is not None
         for line in process.stdout:
             handle.write(line)
-            if found := DAG_RUN.search(line):
-                run_id = found[1]
-            if found := STARTING.search(line):
-                index = int(found[2])
-                task = Task(found[1], index, sources[index] if 0 <= index < len(sources) else "")
-                began = time.monotonic()
-                tell(task)
-            elif task and ENDING.search(line):
-                task.seconds = time.monotonic() - began
-                tries[task.name, task.index] = tries.get((task.name, task.index), 0) + 1
-                _keep_task_log(Path(settings["AIRFLOW_HOME"]), run_id, task, tries[task.name, task.index])
-                tell(task)
-                task = None
-            elif task:
-                task.lines.append(line)
-                if found := NEW_STATE.search(line):
-                    task.state = found[1]
-                if task.name == "start" and line.startswith('{"run_id"'):
-                    sources = json.loads(line)["sources"]
+            follower.read(line)
     return process.returncode == 0
+
+
+@dataclass
+class _Follower:
+    """What the output of `dags test` has said so far: of the run, of the task that runs now, of tries by task."""
+
+    airflow_home: Path
+    tell: Callable[[Task], None]
+    run_id: str = ""
+    sources: list[str] = field(default_factory=list)
+    tries: Counter[tuple[str, int]] = field(default_factory=Counter)
+    task: Task | None = None
+    began: float = 0.0
+
+    def read(self, line: str) -> None:
+        """Hear the next line."""
+        if found := DAG_RUN.search(line):
+            self.run_id = found[1]
+        if found := STARTING.search(line):
+            self._start(found[1], int(found[2]))
+        elif self.task and ENDING.search(line):
+            self._end(self.task)
+        elif self.task:
+            self._keep(self.task, line)
+
+    def _start(self, name: str, index: int) -> None:
+        is_mapped = 0 <= index < len(self.sources)
+        self.task = Task(name, index, self.sources[index] if is_mapped else "")
+        self.began = time.monotonic()
+        self.tell(self.task)
+
+    def _keep(self, task: Task, line: str) -> None:
+        task.lines.append(line)
+        if found := NEW_STATE.search(line):
+            task.state = found[1]
+        if task.name == "start" and line.startswith('{"run_id"'):
+            self.sources = json.loads(line)["sources"]
+
+    def _end(self, task: Task) -> None:
+        task.seconds = time.monotonic() - self.began
+        self.tries[task.name, task.index] += 1
+        _keep_task_log(self.airflow_home, self.run_id, task, self.tries[task.name, task.index])
+        self.tell(task)
+        self.task = None
 
 
 def _keep_task_log(airflow_home: Path, run_id: str, task: Task, attempt: int) -> None:
@@ -129,7 +153,7 @@ def _keep_task_log(airflow_home: Path, run_id: str, task: Task, attempt: int) ->
     mapped = f"map_index={task.index}/" if task.index >= 0 else ""
     path = airflow_home / f"logs/dag_id=nightly/run_id={run_id}/task_id={task.name}/{mapped}attempt={attempt}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(line for line in task.lines if not NOISE.search(line)), encoding="utf-8")
+    path.write_text("".join(filterfalse(NOISE.search, task.lines)), encoding="utf-8")
 
 
 def serve(settings: dict[str, str], log: Path, ready: Callable[[str], None]) -> int:
