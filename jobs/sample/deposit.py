@@ -15,6 +15,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 Value = str | int | float | date | None
+_OWN_ROLES = {"resident": "person"}  # if it is not called as the kind
 TRUTH_HEADER = "night,system,path,row_number,kind,role,truth_id"
 
 
@@ -47,7 +48,7 @@ class Deposit:
         Without a role it is that of the row's own entity, as in the contracts.
         """
         head = f"{night.isoformat()},{system},{name},"
-        tail = f",{kind},{role or ('person' if kind == 'resident' else kind)},"
+        tail = f",{kind},{role or _OWN_ROLES.get(kind, kind)},"
         told = [f"{head}{row}{tail}{truth}\n" for row, truth in zip(rows, truths, strict=True) if truth]
         with (self.out / "truth.csv").open("a", encoding="utf-8", newline="\n") as file:
             file.writelines(told)

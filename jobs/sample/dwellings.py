@@ -6,6 +6,7 @@ A dwelling is its place (`places.Home`); the number in the housing register is i
 
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import attrgetter
 
 import numpy as np
 
@@ -205,9 +206,9 @@ def _merge(world: World, rng: np.random.Generator, estate: Estate, day: str, cha
     wanted = floored(len(world), 0.0006)
     chosen, estate.neighbours = estate.neighbours[:wanted], estate.neighbours[wanted:]
     for pair in chosen:
-        if any(number not in estate.dwellings for number in pair):
+        if not estate.dwellings.keys() >= set(pair):
             continue
-        one, other = sorted((estate.dwellings.pop(number) for number in pair), key=lambda dwelling: dwelling.home)
+        one, other = sorted(map(estate.dwellings.pop, pair), key=attrgetter("home"))
         for old in (one, other):
             del estate.number_at[old.home]
         changes.left += [one.number, other.number]

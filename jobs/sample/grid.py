@@ -80,7 +80,7 @@ class Ledger:
         columns = self._columns(world, residents, night)
         self._corrupt(world, rng, residents, columns, set(corrected), deposit)
         name = f"grid_{night:%Y%m%d}.jsonl"
-        lines = [_to_json(dict(zip(KEYS, row, strict=True))) for row in zip(*columns, strict=True)]
+        lines = _to_lines(columns)
         self._put(world, night, name, lines, residents, rng, deposit)
         if number == 2:
             self._export_late(world, rng, night, deposit)
@@ -149,7 +149,7 @@ class Ledger:
         counts["community_name"] += len(named)
         for row in named:
             columns[DIVISION][row] = world.living_home(residents[row]).community.name
-        self._spoil_names(world, rng, residents, columns[NAME], allowed, deposit)
+        self._spoil_names(world, rng, residents, columns[NAME], allowed, counts)
 
     def _spoil_ids(
         self, rng: np.random.Generator, residents: list[int], cells: list[Json], allowed: np.ndarray,
@@ -166,24 +166,21 @@ class Ledger:
 
     def _spoil_names(
         self, world: World, rng: np.random.Generator, residents: list[int], cells: list[Json], allowed: np.ndarray,
-        deposit: Deposit,
+        counts: Counter[str],
     ) -> None:  # fmt: skip
         """Former names still in use, dots as each grid types them, some names stretched by spaces."""
-        counts, rows = deposit.counts, len(residents)
         formerly = allowed & corruption.filled(pick(world.former_name, residents))
         known = np.flatnonzero(formerly)
         for row in known[: (len(known) + 2) // 3].tolist():
             cells[row] = world.former_name[residents[row]]
             counts["former_name_used"] += 1
-        dotted = [row for row, resident in enumerate(residents) if names.DOT in world.name[resident]]
-        for row in dotted:
-            turn = residents[row] + 1
-            cells[row] = corruption.vary_dot(str(cells[row]), turn)
-            counts["dot_variant"] += turn % len(names.DOT_VARIANTS) > 0
+        for row, resident in enumerate(residents):
+            if names.DOT in world.name[resident]:
+                cells[row] = corruption.vary_dot(str(cells[row]), resident + 1)
+                counts["dot_variant"] += (resident + 1) % len(names.DOT_VARIANTS) > 0
         plain = allowed & ~formerly & ~world.specimens[residents]
-        for row in corruption.draw_cases(rng, rows, {"spaced_name": 0.005}, plain)["spaced_name"]:
-            cells[row] = corruption.spaced_name(world.name[residents[row]])
-            counts["spaced_name"] += 1
+        drawn = corruption.draw_cases(rng, len(cells), {"spaced_name": 0.005}, plain)
+        corruption.spoil(cells, drawn, lambda case, name: corruption.spaced_name(str(name)), counts)
 
     def _put(
         self, world: World, night: date, name: str, lines: list[str], residents: list[int], rng: np.random.Generator,
@@ -212,7 +209,7 @@ class Ledger:
         chosen = np.sort(rng.permutation(np.array(self.first))[: floored(len(self.first), 0.005, fewest=3)]).tolist()
         columns = self._columns(world, chosen, world.first_night)
         columns[PHONE] = [f"025-8{4000000 + resident % 1000000}" for resident in chosen]
-        lines = [_to_json(dict(zip(KEYS, row, strict=True))) for row in zip(*columns, strict=True)]
+        lines = _to_lines(columns)
         name = f"grid_{world.first_night:%Y%m%d}_补报.jsonl"
         deposit.put(night, SYSTEM, name, "\n".join([*lines, ""]).encode())
         self._tell(world, night, name, range(1, len(lines) + 1), chosen, deposit)
@@ -231,6 +228,11 @@ class Ledger:
         counts["number_of_other_system"] += sum(household_number(world, one)[0] == "H" for one in residents)
         for resident, form in zip(residents, places.stable_forms(places.ADDRESS_FORMS, residents), strict=True):
             counts[form] += world.living_home(resident).shows(form)
+
+
+def _to_lines(columns: list[list[Json]]) -> list[str]:
+    """Each row as an object with the keys of the ledger."""
+    return [_to_json(dict(zip(KEYS, row, strict=True))) for row in zip(*columns, strict=True)]
 
 
 def _grid_code(division: str, resident: int) -> str:

@@ -136,8 +136,9 @@ class Clinic:
     def _visit_doctors(self, world: World, rng: np.random.Generator, night: date) -> set[int]:
         """Some sign with a doctor, some of those above 45 learn of a disease; returns whose files changed."""
         roster = self.roster
-        living = [one for one in roster.subjects if np.isnat(world.death[one]) and one >= len(CANARIES)]
-        order = rng.permutation(np.array(living, dtype=np.int64)).tolist()
+        subjects = np.array(roster.subjects)
+        living = subjects[np.isnat(world.death[subjects]) & (subjects >= len(CANARIES))]
+        order = rng.permutation(living).tolist()
         signed, diagnosed = floored(len(living), 0.003), floored(len(living), 0.002)
         changed: set[int] = set(order[:signed])
         for resident in order[:signed]:
@@ -160,7 +161,7 @@ class Clinic:
         name = f"健康档案_{night:%Y%m%d}.csv"
         deposit.put(night, SYSTEM, name, page.text.encode("utf-8-sig"))
         deposit.tell(night, SYSTEM, name, page.numbers, world.truth_ids(page.subjects))
-        guardians = world.truth_ids(self.guardians[resident] for resident in page.subjects)
+        guardians = world.truth_ids(map(self.guardians.__getitem__, page.subjects))
         deposit.tell(night, SYSTEM, name, page.numbers, guardians, role="guardian")
         dwellings = world.dwelling_truths(page.subjects, living=True)
         deposit.tell(night, SYSTEM, name, page.numbers, dwellings, "dwelling")

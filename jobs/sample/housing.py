@@ -181,12 +181,12 @@ class Occupancy:
 
     def update(self, changes: DwellingChanges, deposit: Deposit) -> None:
         """Write down who has left; those who left the night before are forgotten."""
-        for place, tenant in enumerate(self.tenants):
-            if tenant != NOBODY and self.roster.cell(place, LEASE_END):
-                self.tenants[place] = NOBODY
-                for column in (TENANT, TENANT_ID, TENANT_PHONE, LEASE_START, LEASE_END, RENT):
-                    self.roster.write(place, column, "")
-        place_of = {home: place for place, home in enumerate(self.flats)}
+        has_left = corruption.filled(self.roster.columns[LEASE_END])
+        for place in np.flatnonzero(has_left).tolist():
+            self.tenants[place] = NOBODY
+            for column in (TENANT, TENANT_ID, TENANT_PHONE, LEASE_START, LEASE_END, RENT):
+                self.roster.write(place, column, "")
+        place_of = dict(zip(self.flats, self.roster.subjects, strict=True))
         for tenancy in changes.tenancies_ended:
             place = place_of[tenancy.home]
             if self.tenants[place] == tenancy.tenant:
@@ -205,9 +205,9 @@ class Occupancy:
         flats = [self.flats[place].truth_id for place in page.subjects]
         deposit.tell(night, SYSTEM, name, page.numbers, flats, "dwelling")
         for role, people in (("tenant", self.tenants), ("owner", self.landlords)):
-            truths = world.truth_ids(people[place] for place in page.subjects)
+            truths = world.truth_ids(map(people.__getitem__, page.subjects))
             deposit.tell(night, SYSTEM, name, page.numbers, truths, role=role)
-        managers = organisations.truth_ids(self.managers[place] for place in page.subjects)
+        managers = organisations.truth_ids(map(self.managers.__getitem__, page.subjects))
         deposit.tell(night, SYSTEM, name, page.numbers, managers, "organisation", "property_manager")
         self.roster.count_cases(deposit.counts)
 

@@ -107,10 +107,10 @@ def draw_credit_codes(rng: np.random.Generator, heads: list[str], taken: set[str
 
 
 def _credit_code(head: str, places: list[int]) -> str:
-    organisation = "MA" + "".join(CREDIT_ALPHABET[place] for place in places)
+    organisation = "MA" + "".join(map(CREDIT_ALPHABET.__getitem__, places))
     worth = np.array([int(character, 36) for character in organisation])
     first = head + organisation + str(_ORGANISATION_CHECKS[int(worth @ _ORGANISATION_WEIGHTS) % 11])
-    total = int(np.array([CREDIT_ALPHABET.index(character) for character in first]) @ _CREDIT_WEIGHTS)
+    total = int(np.array(list(map(CREDIT_ALPHABET.index, first))) @ _CREDIT_WEIGHTS)
     return first + CREDIT_ALPHABET[-total % 31]
 
 

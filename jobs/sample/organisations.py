@@ -153,8 +153,7 @@ def pass_organisation_day(world: World, found: Organisations, night: str, seed: 
 def _ordinary(found: Organisations) -> np.ndarray:
     """Enterprises that may be renamed or closed: none of a canary's, no manager, not the landlord."""
     first = len(PUBLIC_BODIES) + len(CANARIES)
-    kept = {*found.managers, found.landlord}
-    return np.array([place for place in range(first, len(found)) if place not in kept], dtype=np.int64)
+    return np.setdiff1d(np.arange(first, len(found)), [*found.managers, found.landlord])
 
 
 def _found(

@@ -156,18 +156,21 @@ def export_roster(
 
     A row without a key keeps absent rows from ending, and a ragged one may: every second night has neither.
     """
-    meant = roster.subjects if subjects is None else list(subjects)
-    rows = roster.lines() if subjects is None else list(map(roster.line, subjects))
+    if subjects is None:
+        meant, rows = roster.subjects, roster.lines()
+    else:
+        meant, rows = list(subjects), list(map(roster.line, subjects))
     cases = _draw_faults(rng, rows, meant, number, faults.safe)
     _spoil_lines(rows, roster, meant, cases, faults.torn)
-    always = [row for row, subject in enumerate(meant) if subject in faults.always]
+    always = np.flatnonzero(np.isin(meant, faults.always)).tolist()
     conflicts = [*cases["key_conflict"], *always]
     once_or_twice = sorted([*range(len(rows)), *cases["duplicate_row"]])
 
     lines = [rows[row] for row in once_or_twice]
     lines += [roster.line(meant[row], faults.conflict) for row in conflicts]
     starts = _insert_blank(lines)
-    counts.update({case: len(own) for case, own in cases.items()})
+    for case, own in cases.items():
+        counts[case] += len(own)
     counts.update({"key_conflict": len(always), "blank_line": 1})
     text = "\r\n".join([roster.separator.join(roster.headers), *lines, ""])
     return Page(text, starts, [meant[row] for row in (*once_or_twice, *conflicts)])
@@ -177,10 +180,13 @@ def _draw_faults(
     rng: np.random.Generator, rows: list[str], meant: Sequence[int], number: int, safe: Collection[int]
 ) -> dict[str, list[int]]:
     """The rows of each fault; those that hold a quoted cell are whole, because rows are spoiled as text."""
-    is_safe = np.array([subject in safe for subject in meant], dtype=bool)
     is_quoted = np.array(['"' in row for row in rows], dtype=bool)
-    shares = {case: share for case, share in _FAULTS.items() if _happens(case, number)}
-    return corruption.draw_cases(rng, len(rows), shares, ~is_safe & ~is_quoted)
+    shares = dict(_FAULTS)
+    if number:
+        del shares["missing_key"]
+    if number % 2:
+        del shares["ragged_line"]
+    return corruption.draw_cases(rng, len(rows), shares, ~np.isin(meant, list(safe)) & ~is_quoted)
 
 
 def _spoil_lines(
@@ -219,10 +225,6 @@ def break_lines(
 def two_lines(cell: str, remark: str = NOTE) -> str:
     """As typed with Alt+Enter; quoted here, because rows are joined without looking into cells."""
     return f'"{cell}\n{remark}"'
-
-
-def _happens(case: str, number: int) -> bool:
-    return {"missing_key": number == 0, "ragged_line": number % 2 == 0}.get(case, True)
 
 
 def _cut_off(line: str, separator: str) -> str:

@@ -164,8 +164,10 @@ class Insured:
 
     def _change_employers(self, organisations: Organisations, rng: np.random.Generator) -> None:
         """Some of those who work are with another enterprise from now on."""
-        working = [one for one in self.roster.subjects if self.employers[one] != NOBODY and one >= len(CANARIES)]
-        changing = rng.permutation(np.array(working, dtype=np.int64))[: floored(len(working), 0.002)].tolist()
+        subjects = np.array(self.roster.subjects)
+        employers = np.array(list(map(self.employers.__getitem__, self.roster.subjects)))
+        working = subjects[(employers != NOBODY) & (subjects >= len(CANARIES))]
+        changing = rng.permutation(working)[: floored(len(working), 0.002)].tolist()
         open_ones = [place for place in organisations.enterprises() if not organisations[place].closed]
         drawn = rng.choice(np.array(open_ones), len(changing)).tolist()
         self.employers.update(zip(changing, drawn, strict=True))
@@ -184,7 +186,7 @@ class Insured:
         name = f"参保人员_{night:%Y%m%d}.txt"
         deposit.put(night, SYSTEM, name, page.text.encode("gbk"))
         deposit.tell(night, SYSTEM, name, page.numbers, world.truth_ids(page.subjects))
-        employers = organisations.truth_ids(self.employers[resident] for resident in page.subjects)
+        employers = organisations.truth_ids(map(self.employers.__getitem__, page.subjects))
         deposit.tell(night, SYSTEM, name, page.numbers, employers, "organisation", "employer")
         self.roster.count_cases(deposit.counts)
         heard = np.flatnonzero(world.death_known == SOCIAL_SECURITY).tolist()

@@ -153,14 +153,18 @@ class World:
         """None for NOBODY."""
         return [None if resident == NOBODY else f"T{resident:06d}" for resident in residents]
 
-    def household_truths(self, residents: Sequence[int], living: bool) -> list[str]:
+    def _households(self, residents: Sequence[int], living: bool) -> list[int]:
         """The household in which each is registered, or with which each lives."""
-        households = (self.living if living else self.household)[residents]
-        return [f"H{household:06d}" for household in households.tolist()]
+        households: list[int] = (self.living if living else self.household)[residents].tolist()
+        return households
+
+    def household_truths(self, residents: Sequence[int], living: bool) -> list[str]:
+        """As registered or as they live."""
+        return [f"H{household:06d}" for household in self._households(residents, living)]
 
     def dwelling_truths(self, residents: Sequence[int], living: bool) -> list[str]:
-        households = (self.living if living else self.household)[residents]
-        return [self.homes[household].truth_id for household in households.tolist()]
+        """As registered or as they live."""
+        return [self.homes[household].truth_id for household in self._households(residents, living)]
 
 
 def build_world(residents: int, seed: int, first_night: date) -> World:
@@ -280,10 +284,10 @@ def _give_rare_names(
     rng: np.random.Generator, name: list[str], surname: np.ndarray, ethnic: list[str], doubles: set[int]
 ) -> list[int]:
     """Give some Han residents, no namesake and no twin, each rare character as their given name; returns who."""
-    count = len(name)
-    free = [place for place in range(len(CANARIES), count) if ethnic[place] == "汉族" and place not in doubles]
-    wanted = len(names.RARE_GIVEN_NAMES) * floored(count, 0.0007)
-    chosen: list[int] = rng.permutation(np.array(free, dtype=np.int64))[:wanted].tolist()
+    free = np.array(ethnic) == "汉族"
+    free[[*range(len(CANARIES)), *doubles]] = False
+    wanted = len(names.RARE_GIVEN_NAMES) * floored(len(name), 0.0007)
+    chosen: list[int] = rng.permutation(np.flatnonzero(free))[:wanted].tolist()
     for turn, place in enumerate(chosen):
         name[place] = f"{surname[place]}{names.RARE_GIVEN_NAMES[turn % len(names.RARE_GIVEN_NAMES)]}"
     return chosen
