@@ -36,6 +36,7 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 # What the clerks write, with the monthly amount in yuan; the first two mean the same.
 STATUSES = {"低保": 985, "最低生活保障": 985, "特困人员": 1380, "低保边缘家庭": 0, "临时救助": 600}
+MINIMUM_LIVING = ("低保", "最低生活保障")
 _REMARKS = ("", "", "", "", "", "分户", "复核中", "材料待补", "行动不便，需上门")
 
 _ID_SHARES = {
@@ -72,8 +73,12 @@ class Roll:
 
     def welfare(self) -> dict[int, date]:
         """Since when whom the office supports with the minimum living allowance, as it stands in the roll."""
-        supported = [entry for entry in self.entries if entry.cells[STATUS] in ("低保", "最低生活保障")]
-        return {entry.resident: start for entry in supported if isinstance(start := entry.cells[START], date)}
+        since: dict[int, date] = {}
+        for entry in self.entries:
+            status, start = entry.cells[STATUS], entry.cells[START]
+            if status in MINIMUM_LIVING and isinstance(start, date):
+                since[entry.resident] = start
+        return since
 
     def _residents(self) -> list[int]:
         """Who stands in the lines, in their order."""

@@ -58,8 +58,7 @@ class Ledger:
         self.mistyped: list[int] = []
         self._enter(self.first)
         self.groups = draw_groups(world, rng)
-        noted = [resident for resident in welfare if resident in self.numbers and resident >= len(CANARIES)]
-        noted = noted[::2] if len(noted) > 1 else noted
+        noted = [resident for resident in welfare if resident in self.numbers and resident >= len(CANARIES)][::2]
         self.groups |= {resident: ("低保对象", welfare[resident].isoformat()) for resident in noted}
         self.on_welfare = set(noted)
 

@@ -41,8 +41,7 @@ def draw_stems(
         _, first = np.unique(stems, return_index=True)
         again = np.ones(len(stems), dtype=bool)
         again[first] = False
-        if taken:
-            again |= np.fromiter((stem in taken for stem in stems.tolist()), dtype=bool, count=len(stems))
+        again |= np.fromiter(map(taken.__contains__, stems.tolist()), dtype=bool, count=len(stems))
         if not again.any():
             break
         stems[again] = bases[again] + _draw_sequences(rng, sexes[again])

@@ -25,10 +25,13 @@ class Roster:
 
     headers: tuple[str, ...]
     separator: str = ","
-    columns: list[list[str]] = field(default_factory=list)
+    columns: list[list[str]] = field(init=False)
     subjects: list[int] = field(default_factory=list)
     row_of: dict[int, int] = field(default_factory=dict)
     corrupted: dict[tuple[str, int], set[int]] = field(default_factory=dict)  # case and column -> subjects
+
+    def __post_init__(self) -> None:
+        self.columns = [[] for _ in self.headers]
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -39,8 +42,6 @@ class Roster:
         rows = range(before, before + len(subjects))
         self.row_of.update(zip(subjects, rows, strict=True))
         self.subjects += subjects
-        if not self.columns:
-            self.columns = [[] for _ in self.headers]
         for column, cells in zip(self.columns, columns, strict=True):
             column += cells
         return rows
