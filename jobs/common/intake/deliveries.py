@@ -3,7 +3,7 @@
 Reads: `ops.delivery`, `ops.file`. Writes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -97,10 +97,9 @@ def delivery_of(row: dict[str, Any], files: dict[FileKey, ReceivedFile]) -> Deli
 
 def status_on(file: ReceivedFile, night: date) -> FileStatus:
     """The status of a file for a night: what a contract refuses today was taken on the nights before, if it was read then."""
-    was_read_first = file.read_in is not None and file.refused_in is not None
-    if file.status is FileStatus.REFUSED and was_read_first and night < run_night(file.refused_in or ""):
-        return FileStatus.ACCEPTED
-    return file.status
+    if file.status is not FileStatus.REFUSED or file.read_in is None or file.refused_in is None:
+        return file.status
+    return FileStatus.ACCEPTED if night < run_night(file.refused_in) else FileStatus.REFUSED
 
 
 def deliveries_of(lake: Lake, obj: SourceObject) -> list[Delivery]:
@@ -138,45 +137,66 @@ def _exports(each: Delivery, object: str) -> set[tuple[Any, ...]]:
 
 def objects_of_night(lake: Lake, conf: Conf, night: date) -> list[ObjectNight]:
     """Objects that received a file on `night`, with the files that speak for them."""
-    deliveries = [each for each in all_deliveries(lake) if each.night <= night]
+    deliveries = all_deliveries(lake)
     found = []
     for obj in conf.objects:
         own = of_object(deliveries, obj)
-        if any(each.night == night for each in own):
+        nights = {each.night for each in own}
+        if night in nights:
             found.append(object_night(obj, own, night))
     return found
 
 
 def is_late(lake: Lake, obj: SourceObject, as_of: date, night: date) -> bool:
     """Whether an export of `as_of` is older than one of the object that was taken on an earlier night."""
-    accepted = [each for each in deliveries_of(lake, obj) if each.status is FileStatus.ACCEPTED]
-    days = [each.as_of for each in accepted if each.night < night]
-    return as_of < max(days, default=date.min)
+    earlier = [each for each in deliveries_of(lake, obj) if each.night < night]
+    accepted = [each for each in earlier if each.status is FileStatus.ACCEPTED]
+    return as_of < _newest_day(accepted)
 
 
 def object_night(obj: SourceObject, deliveries: Sequence[Delivery], night: date) -> ObjectNight:
-    """Judge the deliveries of one object (all nights up to `night`, oldest first).
+    """Judge the deliveries of one object (oldest first) up to `night`; those of later nights are left out.
 
     A file replaces an earlier one of the same name and day; the same bytes twice count once. A snapshot is all files of
     its newest day, also those of earlier nights; of other exports only the files of the night itself count.
     """
-    taken = [each for each in deliveries if each.status.is_taken]
-    before = max((each.as_of for each in taken if each.night < night), default=date.min)
-    newest = max((each.as_of for each in taken if each.night == night), default=before)
-    newest = max(newest, before)
-    is_snapshot = obj.mode == "snapshot"
-    speaking = [each for each in taken if each.night == night or (is_snapshot and each.as_of == newest)]
+    known = [each for each in deliveries if each.night <= night]
+    taken = [each for each in known if each.status.is_taken]
+    newest = _newest_day(taken)
+    if obj.mode == "snapshot":
+        speaking = _of_night_or_day(taken, night, newest)
+        late_before = newest
+    else:
+        speaking = [each for each in taken if each.night == night]
+        late_before = _newest_day(each for each in taken if each.night < night)
+    # A part refused on an earlier night is still a part of the same snapshot.
+    refused = _of_night_or_day(still_refused(known), night, newest)
+    refused_ids = dict.fromkeys(each.file_id for each in refused)
+    return ObjectNight(obj, _active_files(speaking, taken, late_before), tuple(refused_ids))
+
+
+def _newest_day(deliveries: Iterable[Delivery]) -> date:
+    """The newest day that the deliveries speak of; the first of the calendar if there are none."""
+    return max((each.as_of for each in deliveries), default=date.min)
+
+
+def _of_night_or_day(deliveries: Sequence[Delivery], night: date, as_of: date) -> list[Delivery]:
+    """Deliveries of a night, and those of earlier nights that speak of one day."""
+    return [each for each in deliveries if each.night == night or each.as_of == as_of]
+
+
+def _active_files(speaking: Sequence[Delivery], taken: Sequence[Delivery], late_before: date) -> tuple[ActiveFile, ...]:
+    """The files that speak for an object, each once, in the order in which their rows count.
+
+    A file is late if it speaks of a day before `late_before`, or if another one of all that were taken replaces it.
+    """
     last = {each.export: each.file_id for each in taken}
     files: dict[str, ActiveFile] = {}
     for each in speaking:
-        is_old = each.as_of < (newest if is_snapshot else before)
         is_replaced = last[each.export] != each.file_id
-        _keep_best(files, ActiveFile(each.file_id, each.name, each.as_of, is_old or is_replaced))
-    # A part refused on an earlier night is still a part of the same snapshot.
-    left = [each for each in still_refused(deliveries) if each.night == night or each.as_of == newest]
-    refused = tuple(dict.fromkeys(each.file_id for each in left))
-    in_order = sorted(files.values(), key=lambda file: (file.as_of, file.name, file.file_id))
-    return ObjectNight(obj, tuple(in_order), refused)
+        is_late = is_replaced or each.as_of < late_before
+        _keep_best(files, ActiveFile(each.file_id, each.name, each.as_of, is_late))
+    return tuple(sorted(files.values(), key=lambda file: (file.as_of, file.name, file.file_id)))
 
 
 def _keep_best(files: dict[str, ActiveFile], file: ActiveFile) -> None:

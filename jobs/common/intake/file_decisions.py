@@ -10,19 +10,20 @@ Reads and writes: `ops.decision`, `ops.file`. Refuses: a file that nobody knows,
 
 import getpass
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from jobs.common.base.errors import UserError
 from jobs.common.base.file_names import read_name, shown
 from jobs.common.contracts.sources import SourceObject
-from jobs.common.intake.deliveries import ObjectNight, all_deliveries, deliveries_of, object_night
+from jobs.common.intake.deliveries import Delivery, ObjectNight, all_deliveries, deliveries_of, object_night
 from jobs.common.intake.received_files import FileKey, FileStatus, ReceivedFile, files_by_key, write_files
 from jobs.common.intake.whole import is_whole
 from jobs.common.lake.tables import Lake
@@ -52,7 +53,7 @@ def withdraw(lake: Lake, named: str, because: str | None, who: str | None = None
     Raises:
         UserError: no file or several are named so, or it has been withdrawn already.
     """
-    files = find_file(lake, named, [status for status in FileStatus if status is not FileStatus.WITHDRAWN])
+    files = find_file(lake, named, set(FileStatus) - {FileStatus.WITHDRAWN})
     if all(file.status is FileStatus.WITHDRAWN for file in files):
         raise UserError(f"{_place(files[0])} has been withdrawn already")
     gone = [replace(file, status=FileStatus.WITHDRAWN, reason=FileStatus.WITHDRAWN, detail=None) for file in files]
@@ -90,32 +91,51 @@ def find_file(lake: Lake, named: str, states: Collection[FileStatus]) -> list[Re
     Raises:
         UserError: there is none, or there are several, which are listed.
     """
-    files, names, last = files_by_key(lake), defaultdict[FileKey, set[str]](set), dict[FileKey, tuple[int, date]]()
-    for at, delivery in enumerate(all_deliveries(lake)):
-        names[delivery.key].add(delivery.name)
-        last[delivery.key] = at, delivery.night
+    files, deliveries = files_by_key(lake), all_deliveries(lake)
     by_id = [file for file in files.values() if _has_id(file, named)]
-    found = by_id or [file for key, file in files.items() if _has_name(key, names[key], named)]
-    found = [file for file in found if file.status in states] or found
-    # An id means these bytes wherever they lie; a name means what one system handed over.
-    is_by_bytes = bool(by_id) and "/" not in named
-    meant = {("" if is_by_bytes else file.system, file.file_id) for file in found}
-    if len(meant) == 1:
-        return found
+    found = by_id or _files_called(named, files, deliveries)
     if not found:
         raise UserError(
             f"no file begins with {shown(named)} ({_SHORTEST} characters of its id do), and none is called so; all of them: "
             '`jiceng sql --all-layers "select night, system, name, status, file_id from ops.file order by night desc"`'
         )
-    found.sort(key=lambda file: last.get(file.key, (-1, file.night)), reverse=True)
-    lines = [
-        f"  {file.system}/{file.file_id[:_ID_SHOWN]}  {shown(file.name)}, night {last[file.key][1]}, {file.status}"
-        for file in found[:_LISTED]
-    ]
-    more = [f"  … and {len(found) - _LISTED:,} more"] if len(found) > _LISTED else []
-    raise UserError(
-        "\n".join([f"several files are meant by {shown(named)}; name one as it stands here:", *lines, *more])
-    )
+    found = [file for file in found if file.status in states] or found
+    # An id means these bytes wherever they lie; a name means what one system handed over.
+    is_by_bytes = bool(by_id) and "/" not in named
+    meant = {("" if is_by_bytes else file.system, file.file_id) for file in found}
+    if len(meant) > 1:
+        raise UserError(_list_several(named, found, deliveries))
+    return found
+
+
+def _files_called(
+    named: str, files: Mapping[FileKey, ReceivedFile], deliveries: Sequence[Delivery]
+) -> list[ReceivedFile]:
+    """The files that have come under a name."""
+    names = defaultdict[FileKey, set[str]](set)
+    for delivery in deliveries:
+        names[delivery.key].add(delivery.name)
+    return [file for key, file in files.items() if _has_name(key, names[key], named)]
+
+
+def _list_several(named: str, found: Sequence[ReceivedFile], deliveries: Sequence[Delivery]) -> str:
+    """The message that lists the files which one name means, first the one that came last.
+
+    Args:
+        named: as somebody wrote it.
+        found: the files.
+        deliveries: of all systems, oldest first.
+    """
+    last = {file.key: (-1, file.night) for file in found}
+    last |= {delivery.key: (at, delivery.night) for at, delivery in enumerate(deliveries)}
+    latest_first = sorted(found, key=lambda file: last[file.key], reverse=True)
+    lines = [f"several files are meant by {shown(named)}; name one as it stands here:"]
+    for file in latest_first[:_LISTED]:
+        _, night = last[file.key]
+        lines.append(f"  {file.system}/{file.file_id[:_ID_SHOWN]}  {shown(file.name)}, night {night}, {file.status}")
+    if len(found) > _LISTED:
+        lines.append(f"  … and {len(found) - _LISTED:,} more")
+    return "\n".join(lines)
 
 
 def _has_id(file: ReceivedFile, named: str) -> bool:
@@ -167,10 +187,8 @@ def _decision(
 
 def withdrawn_files(lake: Lake) -> dict[tuple[str, str], set[str]]:
     """Ids of all withdrawn files by system and object; an object without any has an empty set."""
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in lake.rows("ops.file", {"status": FileStatus.WITHDRAWN}, ["system", "object", "file_id"]).to_pylist():
-        found[row["system"], row["object"]].add(row["file_id"])
-    return found
+    rows = lake.rows("ops.file", {"status": FileStatus.WITHDRAWN}, ["system", "object", "file_id"])
+    return _ids_by_place(rows.to_pylist())
 
 
 def fresh_decisions(lake: Lake, night: date, *what: FileDecision) -> list[dict[str, Any]]:
@@ -182,7 +200,7 @@ def fresh_decisions(lake: Lake, night: date, *what: FileDecision) -> list[dict[s
 def is_shaken(lake: Lake, obj: SourceObject, night: date) -> bool:
     """Whether a file of the object leaves its records in `night`, or is read anew."""
     fresh = fresh_decisions(lake, night, FileDecision.WITHDRAW, FileDecision.READ)
-    return any((row["system"], row["object"]) == obj.place for row in fresh)
+    return obj.place in _ids_by_place(fresh)
 
 
 def record_read(lake: Lake, run: Run, file: ReceivedFile) -> None:
@@ -199,8 +217,13 @@ def record_read(lake: Lake, run: Run, file: ReceivedFile) -> None:
 
 def files_read_anew(lake: Lake, night: date) -> dict[tuple[str, str], set[str]]:
     """Ids of the files that were read anew for `night`, by system and object; an object without any has an empty set."""
+    return _ids_by_place(fresh_decisions(lake, night, FileDecision.READ))
+
+
+def _ids_by_place(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], set[str]]:
+    """Ids of the files that rows speak of, by system and object; any other object has an empty set."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in fresh_decisions(lake, night, FileDecision.READ):
+    for row in rows:
         found[row["system"], row["object"]].add(row["file_id"])
     return found
 
@@ -219,11 +242,12 @@ def remaining_nights(lake: Lake, obj: SourceObject, night: date, is_wary: bool =
     Of snapshots those back to the last one that was whole, as the others end nothing; else all nights. `is_wary` asks for more
     where harmonise has yet to find out whether each key can be read.
     """
-    deliveries = [each for each in deliveries_of(lake, obj) if each.night < night]
+    deliveries = deliveries_of(lake, obj)
     nights = {each.night for each in deliveries if each.status.is_taken}
+    earlier = (each for each in nights if each < night)
     found = []
-    for earlier in sorted(nights, reverse=True):
-        known = object_night(obj, [each for each in deliveries if each.night <= earlier], earlier)
+    for each in sorted(earlier, reverse=True):
+        known = object_night(obj, deliveries, each)
         found.append(known)
         if is_whole(lake, known) and not (is_wary and _may_lack_keys(lake, known)):
             break
@@ -232,9 +256,15 @@ def remaining_nights(lake: Lake, obj: SourceObject, night: date, is_wary: bool =
 
 def _may_lack_keys(lake: Lake, known: ObjectNight) -> bool:
     """Whether a raw row of the night looks as if harmonise found no key in it."""
-    names = [column.name for column in known.obj.columns if column.primary_key]
+    names = known.obj.key_columns
+    if not names:
+        return False
     condition = ds.field("file_id").isin([file.file_id for file in known.counting])
-    cells = lake.dataset(known.obj.raw_table).to_table(columns=names, filter=condition).columns if names else []
-    return any(
-        pc.any(pc.fill_null(pc.match_substring_regex(column, r"^[\pZ\pC]*$|^\s*#"), True)).as_py() for column in cells
-    )
+    cells = lake.dataset(known.obj.raw_table).to_table(columns=names, filter=condition)
+    return any(map(_may_lack_value, cells.columns))
+
+
+def _may_lack_value(cells: pa.ChunkedArray) -> bool:
+    """Whether a cell is null or blank, or begins as the errors of spreadsheets do."""
+    is_lacking = pc.match_substring_regex(cells, r"^[\pZ\pC]*$|^\s*#")
+    return bool(pc.any(pc.fill_null(is_lacking, True)).as_py())

@@ -11,7 +11,7 @@ import shutil
 import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
@@ -79,7 +79,9 @@ def ready_files(workspace: Workspace, system: str, source: Source | None) -> tup
     # The bytes of two names may stand for the same text; nobody can say which file corrects the other.
     twice = Counter(file.name for file in listed if not file.is_claimed)
     files = [replace(file, reason="twin") if twice[file.name] > 1 else file for file in listed]
-    return [file for file in files if not file.reason], [file for file in files if file.reason]
+    ready = [file for file in files if not file.reason]
+    waiting = [file for file in files if file.reason]
+    return ready, waiting
 
 
 def is_unfinished(name: str) -> bool:
@@ -103,26 +105,42 @@ def inbox_files(
     """All that lies in the inbox, first what the next run takes; arguments and answer as of `waiting_files`."""
     found: list[tuple[str, str]] = []
     for entry in _entries(workspace.inbox):
-        if not _is_folder(entry):
-            if not _LITTER.fullmatch(entry.name):
-                found.append((entry.name, _odd_kind(entry) or ("hidden" if entry.name.startswith(".") else "stray")))
-        elif not is_system(entry.name):
-            found += [(f"{entry.name}/{file.name}", "odd_folder") for file in _list(Path(entry.path), entry.name)]
-        else:
-            ready, waiting = ready_files(workspace, entry.name, sources.get(entry.name))
-            noted = [(file, (left or {}).get(file.seen[1]) if file.seen else None) for file in ready]
-            found += [(f"{file.system}/{file.name}", code or READY) for file, code in noted]
-            found += [(f"{file.system}/{file.name}", str(file.reason)) for file in waiting]
+        if _is_folder(entry):
+            found += _codes_in(workspace, entry.name, sources.get(entry.name), left or {})
+        elif not _LITTER.fullmatch(entry.name):
+            stray = "hidden" if entry.name.startswith(".") else "stray"
+            found.append((entry.name, _odd_kind(entry) or stray))
     found.sort(key=lambda each: each[1] != READY)
-    return dict(zip(shown_apart(name for name, _ in found), (code for _, code in found), strict=True))
+    names = shown_apart(name for name, _ in found)
+    codes = [code for _, code in found]
+    return dict(zip(names, codes, strict=True))
+
+
+def _codes_in(
+    workspace: Workspace, system: str, source: Source | None, left: Mapping[int, str]
+) -> list[tuple[str, str]]:
+    """The files of one folder of the inbox: the path below the inbox, and the code of the reason or `READY`."""
+    if not is_system(system):
+        return [(f"{system}/{file.name}", "odd_folder") for file in _list(workspace.inbox / system, system)]
+    ready, waiting = ready_files(workspace, system, source)
+    return [(f"{system}/{file.name}", _code_of(file, left)) for file in [*ready, *waiting]]
+
+
+def _code_of(file: InboxFile, left: Mapping[int, str]) -> str:
+    """The code of the reason why a file waits; `READY` if the next run takes it."""
+    if file.reason or file.seen is None:
+        return file.reason or READY
+    _, inode, *_ = file.seen
+    return left.get(inode, READY)
 
 
 def explain_waiting(files: Mapping[str, str], conf: Conf) -> dict[str, str]:
     """The sentence of each file's reason, and what to do about it."""
-    entries = {name: conf.reasons["inbox"][code] for name, code in files.items()}
-    return {
-        name: f"{entry['en']}; {entry['mend']}" if "mend" in entry else entry["en"] for name, entry in entries.items()
-    }
+    return {name: _sentence_of(conf.reasons["inbox"][code]) for name, code in files.items()}
+
+
+def _sentence_of(entry: Mapping[str, str]) -> str:
+    return f"{entry['en']}; {entry['mend']}" if "mend" in entry else entry["en"]
 
 
 def give(path: Path, place: Path) -> None:
@@ -155,10 +173,10 @@ def match_objects(source: Source | None, name: str) -> list[SourceObject]:
 
     Accents may be written as one character or two; macOS does the latter.
     """
+    if source is None:
+        return []
     text = unicodedata.normalize("NFC", name)
-    return (
-        [obj for obj in source.objects if fnmatchcase(text, unicodedata.normalize("NFC", obj.path))] if source else []
-    )
+    return [obj for obj in source.objects if fnmatchcase(text, unicodedata.normalize("NFC", obj.path))]
 
 
 def as_of_day(obj: SourceObject, name: str, night: date) -> date | None:
@@ -224,17 +242,32 @@ def _files(folder: Path) -> Iterator[tuple[Path, str | None]]:
     for place, code in _folders(folder):
         if code:
             yield place, code
+        else:
+            yield from _files_in(place)
+
+
+def _files_in(folder: Path) -> Iterator[tuple[Path, str | None]]:
+    """The same of one folder that can be looked into, without those below it."""
+    locked = None if os.access(folder, os.W_OK | os.X_OK) else "locked"
+    entries = _entries(folder)
+    names = {entry.name for entry in entries}
+    for entry in entries:
+        if _is_folder(entry) or _LITTER.fullmatch(entry.name) or _is_told_with_its_file(entry.name, folder, names):
             continue
-        locked = None if os.access(place, os.W_OK | os.X_OK) else "locked"
-        entries = _entries(place)
-        names = {entry.name for entry in entries}
-        for entry in entries:
-            is_marker = entry.name.endswith(MARKER)
-            is_told = is_marker and (place.name == TAKEN or entry.name.removesuffix(MARKER) in names)  # with its file
-            if not is_told and not _is_folder(entry) and not _LITTER.fullmatch(entry.name):
-                lone = "lone_done" if is_marker else None
-                hidden = "hidden" if entry.name.startswith(".") and place.name != TAKEN else None
-                yield Path(entry.path), _odd_kind(entry) or lone or hidden or locked
+        yield Path(entry.path), _odd_kind(entry) or _odd_name(entry.name, folder) or locked
+
+
+def _is_told_with_its_file(name: str, folder: Path, names: Collection[str]) -> bool:
+    """Whether a name is that of a marker whose file lies beside it, or was taken already."""
+    return name.endswith(MARKER) and (folder.name == TAKEN or name.removesuffix(MARKER) in names)
+
+
+def _odd_name(name: str, folder: Path) -> str | None:
+    """The code of a name that no file to take has, else None."""
+    if name.endswith(MARKER):
+        return "lone_done"
+    is_hidden = name.startswith(".") and folder.name != TAKEN
+    return "hidden" if is_hidden else None
 
 
 def _folders(folder: Path) -> Iterator[tuple[Path, str | None]]:

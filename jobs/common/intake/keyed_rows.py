@@ -55,24 +55,31 @@ def keyed_rows(lake: Lake, obj: SourceObject, files: Sequence[ActiveFile], only:
     Without a primary key the key is the hash of the row and its occurrence number. `only` (`file_id`, `row_number`)
     leaves other rows out of sight.
     """
-    listed = session().createDataFrame(
-        [(f.file_id, f.as_of, f.late, rank) for rank, f in enumerate(files)],
-        "file_id string, as_of date, late boolean, file_rank int",
-    )
-    raw = lake.read(obj.raw_table).where(F.col("file_id").isin([f.file_id for f in files]))
+    raw = lake.read(obj.raw_table).where(F.col("file_id").isin([file.file_id for file in files]))
     if only is not None:
         raw = raw.join(only, ["file_id", "row_number"], "left_semi")
     cells = {column.name: f"{CELL}{column.name}" for column in obj.columns}
     raw = raw.select("file_id", "row_number", *(F.col(name).alias(cell) for name, cell in cells.items()))
-    rows = raw.join(F.broadcast(listed), "file_id").withColumn("content_hash", row_hash(list(cells.values())))
-    keys = [_key_part(F.col(cells[column.name]), column.null_words) for column in obj.columns if column.primary_key]
-    if keys:
-        # concat is null where one of its parts is.
-        parts = [part for key in keys for part in (F.lit("|"), key)][1:]
-        rows = _judge_keys(rows.withColumn("source_key", F.concat(*parts)))
-    else:
-        rows = _number_contents(rows)
+    rows = raw.join(F.broadcast(_ranked(files)), "file_id")
+    rows = rows.withColumn("content_hash", row_hash(list(cells.values())))
+    rows = _judge_keys(rows, _source_key(obj)) if obj.key_columns else _number_contents(rows)
     return rows.drop("file_rank", "content_hash")
+
+
+def _ranked(files: Sequence[ActiveFile]) -> DataFrame:
+    """One row per file, with its place in the order in which rows count."""
+    rows = [(file.file_id, file.as_of, file.late, rank) for rank, file in enumerate(files)]
+    return session().createDataFrame(rows, "file_id string, as_of date, late boolean, file_rank int")
+
+
+def _source_key(obj: SourceObject) -> Column:
+    """The key of a raw row by the cells of its key columns; null if one of them holds nothing."""
+    parts: list[Column] = []
+    for column in obj.columns:
+        if column.primary_key:
+            parts += [F.lit("|"), _key_part(F.col(f"{CELL}{column.name}"), column.null_words)]
+    # concat is null where one of its parts is.
+    return F.concat(*parts[1:])
 
 
 def _key_part(cell: Column, null_words: Sequence[str]) -> Column:
@@ -80,8 +87,9 @@ def _key_part(cell: Column, null_words: Sequence[str]) -> Column:
     return F.when(~is_null_word(cell, null_words), strip_text(without_error(cell)))
 
 
-def _judge_keys(rows: DataFrame) -> DataFrame:
-    """Adds `state` of rows with `source_key`."""
+def _judge_keys(rows: DataFrame, key: Column) -> DataFrame:
+    """Adds `source_key` and `state` of rows with a primary key."""
+    rows = rows.withColumn("source_key", key)
     once, repeated = _split_repeated(rows, ["late", "source_key"])
     late, missing = (F.col("late"), F.lit("late")), (F.col("source_key").isNull(), F.lit("key_missing"))
     once = once.withColumn("state", F.when(*late).when(*missing).otherwise(F.lit("chosen")))
@@ -145,8 +153,7 @@ def record_rows(rows: DataFrame, obj: SourceObject, record: str, role: str) -> D
     nothing.
     """
     fields, words = fed_fields(obj, record, role), null_words(obj, record, role)
-    key_columns = {column.name for column in obj.columns if column.primary_key}
-    telling = [field for field, name in fields.items() if name not in key_columns] or list(fields)
+    telling = [field for field, name in fields.items() if name not in obj.key_columns] or list(fields)
     applies = F.lit(False)
     for field in telling:
         cell = F.col(f"{CELL}{fields[field]}")

@@ -42,24 +42,29 @@ def count_loss(lake: Lake, obj: SourceObject, parts: Sequence[ActiveFile], night
 
     Rows without a primary key are counted, as a key made of their content would change with every correction.
     """
-    has_key = any(column.primary_key for column in obj.columns)
-    present = _raw_keys(lake, obj, parts) if has_key else _raw_rows(lake, obj, parts)
+    has_key = bool(obj.key_columns)
+    present = _raw_keys_or_rows(lake, obj, parts)
     aside = {"system": obj.system, "object": obj.name, "file_id": [part.file_id for part in parts], "stage": "land"}
     unread = lake.rows("ops.quarantine", aside, ["row_number"]).num_rows + present.null_count
     if is_shaken(lake, obj, night):  # what a withdrawn file brought stands no longer
         files = [file for known in remaining_nights(lake, obj, night) for file in known.counting]
-        standing = _raw_keys(lake, obj, files) if has_key else _raw_rows(lake, obj, files)
-        return _compare(standing, present, unread, has_key)
+        return _compare(_raw_keys_or_rows(lake, obj, files), present, unread, has_key)
     loss = _compare(standing_keys(lake, obj, night), present, unread, has_key)
-    if has_key and loss.exceeds(obj) and (anew := _standing_keys_anew(lake, obj, night)) is not None:
-        return _compare(anew, present, unread, has_key)
-    return loss
+    if not has_key or not loss.exceeds(obj):
+        return loss
+    anew = _standing_keys_anew(lake, obj, night)
+    return loss if anew is None else _compare(anew, present, unread, has_key)
 
 
 def _compare(standing: pa.ChunkedArray, present: pa.ChunkedArray, unread: int, has_key: bool) -> Loss:
     known, found = pc.unique(standing).drop_null(), present.drop_null()
-    there = (pc.sum(pc.is_in(known, value_set=found)).as_py() or 0) if has_key else min(len(known), len(found))
+    there = _count_in(known, found) if has_key else min(len(known), len(found))
     return Loss(len(known), len(known) - there, unread)
+
+
+def _count_in(keys: pa.ChunkedArray, among: pa.ChunkedArray) -> int:
+    """How many of the keys are among others."""
+    return pc.sum(pc.is_in(keys, value_set=among)).as_py() or 0
 
 
 def standing_keys(lake: Lake, obj: SourceObject, night: date) -> pa.ChunkedArray:
@@ -77,20 +82,19 @@ def _standing_keys_anew(lake: Lake, obj: SourceObject, night: date) -> pa.Chunke
     places = [_places(_standing(lake, obj, name, night, names)) for name in _records(lake, obj)]
     wanted = pc.unique(_whole(places))
     files = sorted({place.rpartition("|")[0] for place in wanted.to_pylist()})
-    columns = [column.name for column in obj.columns if column.primary_key]
-    rows = _scan(lake, obj, files, [*names, *columns])
-    keys = _keys(rows.filter(pc.is_in(_places(rows), value_set=wanted)), columns)
+    rows = _scan(lake, obj, files, [*names, *obj.key_columns])
+    keys = _keys(rows.filter(pc.is_in(_places(rows), value_set=wanted)), obj.key_columns)
     return keys if len(keys) == len(wanted) and not keys.null_count else None
 
 
 def count_missing(lake: Lake, obj: SourceObject, parts: Sequence[ActiveFile], night: date) -> int:
     """Records that stand before `night` and that the parts of a snapshot would end; of rows without a key at least so many."""
-    if not any(column.primary_key for column in obj.columns):
+    if not obj.key_columns:
         return count_loss(lake, obj, parts, night).absent
     present, missing = _raw_keys(lake, obj, parts).drop_null(), 0
     for name in _records(lake, obj):
         keys = _text(_standing(lake, obj, name, night, ["source_key"]), "source_key")
-        missing += len(keys) - (pc.sum(pc.is_in(keys, value_set=present)).as_py() or 0)
+        missing += len(keys) - _count_in(keys, present)
     return missing
 
 
@@ -98,13 +102,17 @@ def count_ended(lake: Lake, obj: SourceObject, night: date) -> int:
     """Records of an object that `night` has ended: a changed one goes on under its key."""
     ended = 0
     for name in _records(lake, obj):
-        own = {"system": obj.system, "object": obj.name}
-        key = ["source_key", "role"]
-        closed = lake.rows(f"harmonised.{name}", own | {"valid_to": night}, key).to_pylist()
+        closed = _keys_valid_to(lake, obj, name, night)
         if closed:
-            left = lake.rows(f"harmonised.{name}", own | {"valid_to": None}, key).to_pylist()
-            ended += len({tuple(row.values()) for row in closed} - {tuple(row.values()) for row in left})
+            ended += len(closed - _keys_valid_to(lake, obj, name, None))
     return ended
+
+
+def _keys_valid_to(lake: Lake, obj: SourceObject, record: str, night: date | None) -> set[tuple[str, str]]:
+    """Keys and roles of an object's records that were valid to a night; to None: those that are still valid."""
+    where = {"system": obj.system, "object": obj.name, "valid_to": night}
+    rows = lake.rows(f"harmonised.{record}", where, ["source_key", "role"])
+    return set(zip(*rows.to_pydict().values(), strict=True))
 
 
 def _records(lake: Lake, obj: SourceObject) -> list[str]:
@@ -123,9 +131,14 @@ def _standing(lake: Lake, obj: SourceObject, record: str, night: date, names: li
     return lake.dataset(f"harmonised.{record}").to_table(columns=names, filter=stands)
 
 
+def _raw_keys_or_rows(lake: Lake, obj: SourceObject, files: Sequence[ActiveFile]) -> pa.ChunkedArray:
+    """What tells the rows of files apart: their keys, or their places if the object has no primary key."""
+    return _raw_keys(lake, obj, files) if obj.key_columns else _raw_rows(lake, obj, files)
+
+
 def _raw_keys(lake: Lake, obj: SourceObject, files: Sequence[ActiveFile]) -> pa.ChunkedArray:
     """The key of each row, as `rows.keyed_rows` makes it: null where a part of it is empty."""
-    names = [column.name for column in obj.columns if column.primary_key]
+    names = obj.key_columns
     return _keys(_scan(lake, obj, [file.file_id for file in files], names), names)
 
 

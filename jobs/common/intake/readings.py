@@ -43,7 +43,8 @@ def contract_text(conf: Conf, system: str) -> bytes | None:
 
 def is_conf_as_before(lake: Lake, run: Run) -> bool:
     """Whether the configuration is that of all runs since the last one that came to its end, this one included."""
-    for other in reversed([other for other in all_runs(lake) if run_order(other.run_id) < run_order(run.run_id)]):
+    earlier = [other for other in all_runs(lake) if run_order(other.run_id) < run_order(run.run_id)]
+    for other in reversed(earlier):
         if other.config_hash != run.config_hash:
             return False
         if other.verdict in (*RELEASED, REFUSED):
@@ -56,21 +57,21 @@ def systems_read_otherwise(workspace: Workspace, lake: Lake, conf: Conf, run: Ru
     if is_conf_as_before(lake, run):
         return set()
     hashes = {other.run_id: other.config_hash for other in all_runs(lake)}
-    landed = [file for file in received_files(lake, {"status": list(LANDED)}) if file.system in conf.sources]
+    landed = received_files(lake, {"status": list(LANDED)})
     judged = {(file.system, hashes.get(file.judged_in or "")) for file in landed}
-    return {system for system, then in judged if not _same_text(workspace, conf, system, then)}
+    known = [(system, then) for system, then in judged if system in conf.sources]
+    return {system for system, then in known if not _same_text(workspace, conf, system, then)}
 
 
 def _same_text(workspace: Workspace, conf: Conf, system: str, config_hash: str | None) -> bool:
     """Whether a contract is the same text as it was in a snapshot; an unknown one may have been another."""
-    if config_hash == conf.hash:
-        return True
+    if config_hash is None or config_hash == conf.hash:
+        return config_hash is not None
     try:
-        return config_hash is not None and contract_text(
-            snapshot_conf(workspace, config_hash), system
-        ) == contract_text(conf, system)
+        then = snapshot_conf(workspace, config_hash)
     except UserError:  # the archive has lost it
         return False
+    return contract_text(then, system) == contract_text(conf, system)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ class PastReadings:
             source = snapshot_conf(context.workspace, config_hash).sources.get(system)
         except UserError:
             return None
-        return next((obj for obj in source.objects if obj.name == self.obj.name), None) if source else None
+        objects = {obj.name: obj for obj in source.objects} if source else {}
+        return objects.get(self.obj.name)
 
     @cached_property
     def _objects(self) -> dict[str, SourceObject | None]:

@@ -5,9 +5,10 @@ pages ask it about an open run.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from jobs.common.intake.deliveries import Delivery, all_deliveries, of_object, still_refused
@@ -34,12 +35,11 @@ def judge_sources(context: Context) -> dict[str, Any]:
     lacking = describe_shortcomings(context, every)
     described = describe_deliveries(context, tonight, left)
     readings = judge_readings(context)
+    refused, delivered = _by_system(left), _by_system(tonight)
     found: dict[str, Any] = {}
-    for system in sorted({*conf.sources, *conf.refused_contracts, *(each.system for each in tonight)}):
-        own = [each for each in tonight if each.system == system]
-        is_refused = any(each.system == system for each in left)
+    for system in sorted({*conf.sources, *conf.refused_contracts, *delivered}):
         has_failed, lacks = system in failed, system in lacking
-        state = source_state(conf, system, own, is_refused, lacks, has_failed)
+        state = source_state(conf, system, delivered.get(system, []), system in refused, lacks, has_failed)
         found[system] = {"state": state, "files": described[system], "shortcomings": lacking.get(system, [])}
         if has_failed:
             found[system]["not_fetched"] = [asdict(failure) for failure in failed[system]]
@@ -47,6 +47,14 @@ def judge_sources(context: Context) -> dict[str, Any]:
             found[system]["contract"] = str(conf.refused_contracts[system]).splitlines()
         if system in readings:
             found[system]["readings"] = readings[system]
+    return found
+
+
+def _by_system(deliveries: Iterable[Delivery]) -> dict[str, list[Delivery]]:
+    """Deliveries by their system, in the order in which they come."""
+    found: dict[str, list[Delivery]] = defaultdict(list)
+    for each in deliveries:
+        found[each.system].append(each)
     return found
 
 
@@ -94,21 +102,32 @@ def judge_readings(context: Context) -> dict[str, list[dict[str, Any]]]:
     decided = lake.rows("ops.decision", {"decision": FileDecision.READ, "night": night}).to_pylist()
     read = [files[file_key(row)] for row in decided]
     kept = [file for file in files.values() if _is_kept_since(file, night)]
-    told = [("kept", file) for file in kept] + [("read", file) for file in read]
     found: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = defaultdict(dict)
-    for state, file in sorted(told, key=lambda one: (one[0], one[1].key)):
-        reason, detail = (file.reason, file.detail) if state == "kept" else (None, None)
-        first = {
-            "object": file.object,
-            "file_id": file.file_id,
-            "state": state,
-            "reason": reason,
-            "detail": detail,
-            "files": 0,
-            "name": file.shown_name,
-        }
-        found[file.system].setdefault((state, file.object, reason, detail), first)["files"] += 1
+    for file in sorted(kept, key=attrgetter("key")):
+        _count_reading(found[file.system], file, "kept", file.reason, file.detail)
+    for file in sorted(read, key=attrgetter("key")):
+        _count_reading(found[file.system], file, "read", None, None)
     return {system: list(groups.values()) for system, groups in found.items()}
+
+
+def _count_reading(
+    groups: dict[tuple[Any, ...], dict[str, Any]],
+    file: ReceivedFile,
+    state: str,
+    reason: str | None,
+    detail: str | None,
+) -> None:
+    """Count a file in its group, which its first file tells: the files of one object with one state, reason and detail."""
+    first = {
+        "object": file.object,
+        "file_id": file.file_id,
+        "state": state,
+        "reason": reason,
+        "detail": detail,
+        "files": 0,
+        "name": file.shown_name,
+    }
+    groups.setdefault((state, file.object, reason, detail), first)["files"] += 1
 
 
 def _is_kept_since(file: ReceivedFile, night: date) -> bool:
@@ -129,7 +148,8 @@ def describe_shortcomings(context: Context, deliveries: Sequence[Delivery]) -> d
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for obj in context.conf.objects:
         own = of_object(deliveries, obj)
-        if not any(each.night == night for each in own):
+        nights = {each.night for each in own}
+        if night not in nights:
             continue
         names = {each.file_id: each.shown_name for each in own}
         for lack in shortcomings(obj, own, night, count_files(context.lake, obj)):

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import takewhile
 from typing import Any
 
 import pyarrow as pa
@@ -44,6 +45,10 @@ class FileCounts:
     def landed(self) -> int:
         return self.rows - self.aside_at_landing
 
+    @property
+    def is_mostly_aside(self) -> bool:
+        return self.aside * 2 > self.rows
+
 
 @dataclass(frozen=True)
 class Shortcoming:
@@ -71,9 +76,8 @@ def count_files(lake: Lake, obj: SourceObject) -> dict[str, FileCounts]:
         own["unread"] += row["count_all"] if row["reason"] != "key_conflict" else 0
     found = {}
     files = lake.rows("ops.file", place, ["file_id", "sheet", "rows_read"]).to_pylist()
-    for row in sorted(
-        files, key=lambda row: row["sheet"] == obj.sheet
-    ):  # the sheet that the contract names today counts
+    files.sort(key=lambda row: row["sheet"] == obj.sheet)  # the sheet that the contract names today counts
+    for row in files:
         found[row["file_id"]] = FileCounts(read=row["rows_read"] or 0, **counts[row["file_id"], row["sheet"]])
     return found
 
@@ -89,14 +93,15 @@ def why_not_whole(known: ObjectNight, counts: Mapping[str, FileCounts]) -> list[
 
     A snapshot without a single row is taken for a failed export, not for the end of everything.
     """
-    files = [(file.file_id, counts.get(file.file_id, FileCounts())) for file in known.counting]
-    if known.obj.mode != "snapshot" or not (files or known.refused):
+    if known.obj.mode != "snapshot":
         return []
-    found = [Shortcoming(PART_REFUSED, file_id, 0, 0) for file_id in known.refused]
-    found += [Shortcoming(KEYS_UNREAD, file_id, own.unread, own.rows) for file_id, own in files if own.unread]
-    if not any(own.landed for _, own in files) and not found:
-        found = [Shortcoming(NO_ROWS, file_id, 0, own.rows) for file_id, own in files]
-    return found
+    files = {file.file_id: counts.get(file.file_id, FileCounts()) for file in known.counting}
+    refused = [Shortcoming(PART_REFUSED, file_id, 0, 0) for file_id in known.refused]
+    unread = [Shortcoming(KEYS_UNREAD, file_id, own.unread, own.rows) for file_id, own in files.items() if own.unread]
+    has_rows = any(own.landed for own in files.values())
+    if refused or unread or has_rows:
+        return refused + unread
+    return [Shortcoming(NO_ROWS, file_id, 0, own.rows) for file_id, own in files.items()]
 
 
 def is_whole(lake: Lake, known: ObjectNight) -> bool:
@@ -119,26 +124,34 @@ def shortcomings(
         night: the night.
         counts: of its files, from `count_files`.
     """
-    came: dict[date, set[str]] = defaultdict(set)
+    came = _taken_by_night(deliveries, night)
+
+    def why_on(night: date) -> list[Shortcoming]:
+        known = object_night(obj, deliveries, night)
+        counting = {file.file_id for file in known.counting}
+        return why_not_whole(known, counts) if counting & came[night] else []
+
+    after_first = sorted(came)[1:]
+    in_a_row = list(takewhile(why_on, reversed(after_first)))
+    why = why_on(night) if night in after_first else []
+    told = [replace(each, nights=len(in_a_row)) for each in why]
+    return told + _mostly_aside(object_night(obj, deliveries, night), came[night], counts)
+
+
+def _taken_by_night(deliveries: Sequence[Delivery], until: date) -> dict[date, set[str]]:
+    """Ids of the files that were taken, by the night they came, up to and with a night; any other night has an empty set."""
+    found: dict[date, set[str]] = defaultdict(set)
     for each in deliveries:
-        if each.status.is_taken and each.night <= night:
-            came[each.night].add(each.file_id)
+        if each.status.is_taken and each.night <= until:
+            found[each.night].add(each.file_id)
+    return found
 
-    def judge(night: date) -> tuple[ObjectNight, list[Shortcoming]]:
-        known = object_night(obj, [each for each in deliveries if each.night <= night], night)
-        has_come = any(file.file_id in came[night] for file in known.counting)
-        return known, why_not_whole(known, counts) if has_come else []
 
-    known, found = judge(night)
-    _, *later = sorted(came) or [night]
-    nights = 0
-    for earlier in reversed(later):
-        if not judge(earlier)[1]:
-            break
-        nights += 1
-    told = [replace(each, nights=nights) for each in found if night in later]
+def _mostly_aside(known: ObjectNight, came: set[str], counts: Mapping[str, FileCounts]) -> list[Shortcoming]:
+    """Files that came and count, and of which most rows are set aside."""
+    found = []
     for file in known.counting:
         own = counts.get(file.file_id, FileCounts())
-        if file.file_id in came[night] and own.aside * 2 > own.rows:
-            told.append(Shortcoming(MOSTLY_SET_ASIDE, file.file_id, own.aside, own.rows))
-    return told
+        if file.file_id in came and own.is_mostly_aside:
+            found.append(Shortcoming(MOSTLY_SET_ASIDE, file.file_id, own.aside, own.rows))
+    return found
