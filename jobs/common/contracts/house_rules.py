@@ -5,16 +5,27 @@ documents that the standard's schema has refused: who mends a contract wants to 
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import compress
 from typing import Any, NamedTuple
 
 from jobs.common.base.document import Document, Finding, Place
 from jobs.common.base.suggestions import suggest
 from jobs.common.contracts.odcs import COLUMN_WORDS, CONTRACT_WORDS
 from jobs.common.contracts.servers import check_paths, check_server, server_settings
-from jobs.common.contracts.settings import Setting, as_written, blocks, check_words, own_settings, unknown_value
+from jobs.common.contracts.settings import (
+    Setting,
+    as_written,
+    blocks,
+    check_words,
+    own_settings,
+    pick_settings,
+    unknown_value,
+)
 from jobs.common.model.records import ModelField
 from jobs.common.model.types import PARAMETERS, TYPES
+from jobs.common.model.types.semantic_type import Parameter
 
 # The fields of each record of the model, by their names.
 Records = Mapping[str, Mapping[str, ModelField]]
@@ -47,17 +58,26 @@ def default_role(record: str) -> str:
 
 def read_feeds(value: object) -> list[tuple[str, str, str]] | None:
     """Return (record, role, field) for each feed of a column, or None when one of them cannot be read."""
-    texts = value if isinstance(value, list) else [value]
-    matches = [_FEED.fullmatch(text) if isinstance(text, str) else None for text in texts]
-    read = [(match[1], match[2] or default_role(match[1]), match[3]) for match in matches if match]
-    return read if len(read) == len(texts) else None
+    read = []
+    for text in _as_list(value):
+        match = _FEED.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            return None
+        record, role, field = match.groups()
+        read.append((record, role or default_role(record), field))
+    return read
 
 
 def read_words(value: object) -> list[str] | None:
     """Return the words of a list, or of a single one; None if one of them is no text or has nothing but blanks."""
-    given = value if isinstance(value, list) else [value]
+    given = _as_list(value)
     words = [word for word in given if isinstance(word, str) and word.strip(BLANKS)]
     return words if len(words) == len(given) else None
+
+
+def _as_list(value: object) -> list[Any]:
+    """A setting that may be written as a list or as its only item."""
+    return value if isinstance(value, list) else [value]
 
 
 def check_rules(document: Document, records: Records) -> list[Finding]:
@@ -136,9 +156,11 @@ def _check_counterparts(
 ) -> Iterator[Finding]:
     own = {named.name for named in names}
     known = [named.name for named in others]
+    if not known:
+        return
     free = [name for name in known if name not in own]
     for name, place in names:
-        if known and name not in known:
+        if name not in known:
             yield document.finding(
                 place,
                 f"`{name}` has no counterpart: {what} with the same name is missing.",
@@ -163,7 +185,8 @@ def _columns_of(document: Document, server: Mapping[str, Any]) -> list[dict[str,
 
 def _check_group(document: Document, setting: Setting, columns: list[dict[str, Any]]) -> Iterator[Finding]:
     names = [str(column.get("name")) for column in columns]
-    key = [str(column.get("name")) for column in columns if column.get("primaryKey") is True]
+    is_key = [column.get("primaryKey") is True for column in columns]
+    key = list(compress(names, is_key))
     told = as_written(document, setting)
     if setting.value not in names:
         yield document.finding(setting.place, f"`{told}` is no column of the export.", suggest(told, names))
@@ -327,19 +350,21 @@ def _check_parameters(
     """What a column says of how its values are read must be one of the words that the type it feeds knows."""
     settings = own_settings(column, place)
     fed = _fed_types(settings, records)
-    for name in PARAMETERS:
-        if name not in settings:
-            continue
-        parameter, setting = PARAMETERS[name], settings[name]
+    for name, setting in pick_settings(settings, PARAMETERS):
+        parameter = PARAMETERS[name]
         if setting.value not in parameter.values:
             yield unknown_value(document, name, setting, parameter.values)
-        takers = [type.name for type in TYPES if parameter in type.parameters]
-        if fed is not None and not fed & {*takers}:
+        takers = _types_that_know(parameter)
+        if fed is not None and fed.isdisjoint(takers):
             yield document.finding(
                 setting.place,
                 f"The column `{_name_of(document, column, place)}` feeds no {parameter.of}, so a {name} says nothing of it.",
                 f"Remove `{name}`, or have the column feed a field of the type {' or '.join(takers)}.",
             )
+
+
+def _types_that_know(parameter: Parameter) -> list[str]:
+    return [type.name for type in TYPES if parameter in type.parameters]
 
 
 def _fed_types(settings: Mapping[str, Setting], records: Records) -> set[str] | None:
@@ -387,16 +412,17 @@ def _check_optional(
 
 def _check_null_words(document: Document, column: Mapping[str, Any], place: Place) -> Iterator[Finding]:
     settings = own_settings(column, place)
-    read = {word: read_words(settings[word].value) for word in WORD_LISTS if word in settings}
-    for word, words in read.items():
+    read: dict[str, set[str]] = defaultdict(set)
+    for name, setting in pick_settings(settings, WORD_LISTS):
+        words = read_words(setting.value)
         if words is None:
             yield document.finding(
-                settings[word].place,
-                f"`{word}` must be a list of words, each of them text.",
+                setting.place,
+                f"`{name}` must be a list of words, each of them text.",
                 'Write it like ["NULL", "-", "0"], each word in quotes.',
             )
-    both = set(read.get("null_words") or ()) & set(read.get("keep_words") or ())
-    for word in sorted(both):
+        read[name].update(words or ())
+    for word in sorted(read["null_words"] & read["keep_words"]):
         yield document.finding(
             settings["keep_words"].place,
             f"`{word}` is among `null_words` and `keep_words`: it stands for nothing, or it is a value.",

@@ -76,10 +76,10 @@ def check_location(document: Document, location: Setting) -> Iterator[Finding]:
 
 def _check_words(document: Document, location: Setting, wanted: tuple[str, ...]) -> Iterator[Finding]:
     for word in wanted:
-        here = (*location.place, word)
+        here, value = (*location.place, word), location.value.get(word)
         if word not in location.value:
             yield document.finding(here, f"The location lacks `{word}`.", f"Add `{word}:` to it.")
-        elif not isinstance(location.value[word], str) or not location.value[word].strip():
+        elif not isinstance(value, str) or not value.strip():
             yield document.finding(here, f"`{word}` must be text.", "Put it in quotes.")
     known = (*_COMMON, *wanted)
     for word in location.value:

@@ -35,8 +35,10 @@ def word_key(word: str) -> str:
 
 def first_characters(words: Collection[str]) -> set[str]:
     """All characters that a text which is one of `words` (from `word_key`) can begin with."""
-    first = {form for word in words for form in (word[0], word[0].lower())}
-    return first | {character.translate(_TO_WIDE) for character in first} | set(BLANKS)
+    first = {word[0] for word in words}
+    first |= set(map(str.lower, first))
+    wide = {character.translate(_TO_WIDE) for character in first}
+    return first | wide | set(BLANKS)
 
 
 def load_null_words(path: Path) -> dict[str, str]:
@@ -70,28 +72,32 @@ def with_null_words(source: Source, listed: dict[str, str], model: dict[str, Rec
     """
 
     def complete(column: Column) -> Column:
-        own = {word_key(word) for word in column.null_words}
-        kept = {word_key(word) for word in column.keep_words}
-
-        def of(words: Iterable[str]) -> tuple[str, ...]:
-            return tuple(sorted((own | set(words)) - kept))
-
         feeds = []
         for feed in column.feeds:
-            meant = _meant_words(feed, model[feed.record].field(feed.field), lists)
-            words = [word for word, kind in listed.items() if word not in meant and not _is_text(feed, kind)]
-            feeds.append(replace(feed, null_words=of(words)))
-        return replace(column, null_words=of(listed), feeds=tuple(feeds))
+            meant = _meant_words(model[feed.record].field(feed.field), lists)
+            nothing = _empty_words(feed, listed) - meant
+            feeds.append(replace(feed, null_words=_own_words(column, nothing)))
+        return replace(column, null_words=_own_words(column, listed), feeds=tuple(feeds))
 
     objects = (replace(obj, columns=tuple(map(complete, obj.columns))) for obj in source.objects)
     return replace(source, objects=tuple(objects))
 
 
-def _is_text(feed: Feed, kind: str) -> bool:
-    return kind == "word" and (feed.record, feed.field) in FREE_TEXTS
+def _own_words(column: Column, listed: Iterable[str]) -> tuple[str, ...]:
+    """Listed words with those that a column adds and without those that it keeps."""
+    added = map(word_key, column.null_words)
+    kept = map(word_key, column.keep_words)
+    return tuple(sorted({*listed, *added}.difference(kept)))
 
 
-def _meant_words(feed: Feed, field: ModelField, lists: dict[str, Path]) -> set[str]:
+def _empty_words(feed: Feed, listed: dict[str, str]) -> set[str]:
+    """Listed words that stand for nothing in a field, whatever its own words are: in a free text only those of kind `empty`."""
+    if (feed.record, feed.field) in FREE_TEXTS:
+        return {word for word, kind in listed.items() if kind != "word"}
+    return set(listed)
+
+
+def _meant_words(field: ModelField, lists: dict[str, Path]) -> set[str]:
     """Words that mean something in a field: those of its type, such as yes and no, and those of its code list."""
     words = {word_key(word) for word in field.semantic.words}
     if field.codes:

@@ -7,14 +7,22 @@ setting of another format, two exports that would take the same files.
 import codecs
 import re
 import zoneinfo
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from jobs.common.base.document import Document, Finding, Place
 from jobs.common.base.suggestions import suggest
 from jobs.common.contracts.location import check_location, file_settings
 from jobs.common.contracts.odcs import SERVER_TYPES, SERVER_WORDS
-from jobs.common.contracts.settings import Setting, as_written, blocks, check_words, own_settings, unknown_value
+from jobs.common.contracts.settings import (
+    Setting,
+    as_written,
+    blocks,
+    check_words,
+    own_settings,
+    pick_settings,
+    unknown_value,
+)
 
 FORMATS = ("csv", "jsonl", "xlsx")
 MODES = ("snapshot", "incremental", "log")
@@ -41,13 +49,13 @@ FORMAT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 Settings = Mapping[str, Setting]
 
+_NO_SHEET = Setting("", ())
 _REQUIRED = ("path", "format", "mode")
 _CLOSED: Mapping[str, Collection[str]] = {"format": FORMATS, "mode": MODES, "ready": READY}
 # Words of the standard that may also be ours.
 _IN_BOTH = ("format", "encoding", "delimiter")
 # Words about files that people hand over, which `fetch` writes as it likes.
 _HANDED_OVER = ("path", "format", "ready", "as_of", "encoding", "delimiter", "sheet", "header_rows", "skip_rows")
-_ONLY_FOR = {"sheet": "xlsx", "delimiter": "csv"}
 
 
 def server_settings(server: Mapping[str, Any], place: Place = ()) -> dict[str, Setting]:
@@ -70,10 +78,10 @@ def server_settings(server: Mapping[str, Any], place: Place = ()) -> dict[str, S
 
 def _said(server: Mapping[str, Any], place: Place) -> dict[str, Setting]:
     """What is written at a server, ours before the standard's; its `location` is an address, and another idea."""
-    words = [word for word in SERVER_WORDS if word in server and word != "location"]
-    of_standard = {word: Setting(server[word], (*place, word)) for word in words}
+    words = set(SERVER_WORDS) - {"location"}
+    of_standard = {word: Setting(value, (*place, word)) for word, value in server.items() if word in words}
     own = own_settings(server, place)
-    return of_standard | {word: own[word] for word in own if word in SERVER_WORDS}
+    return of_standard | {word: setting for word, setting in own.items() if word in SERVER_WORDS}
 
 
 def path_format(path: object) -> str | None:
@@ -115,12 +123,9 @@ def _check_type(document: Document, server: Mapping[str, Any], place: Place) -> 
 
 
 def _check_twice(document: Document, server: Mapping[str, Any], place: Place) -> Iterator[Finding]:
-    own = own_settings(server, place)
-    for word in _IN_BOTH:
-        if word in own and word in server and own[word].value != server[word]:
-            yield document.finding(
-                own[word].place, f"`{word}` is said twice, with different values.", "Keep one of them."
-            )
+    for word, own in pick_settings(own_settings(server, place), _IN_BOTH):
+        if word in server and own.value != server[word]:
+            yield document.finding(own.place, f"`{word}` is said twice, with different values.", "Keep one of them.")
 
 
 def _check_absent(document: Document, settings: Settings, place: Place) -> Iterator[Finding]:
@@ -135,16 +140,15 @@ def _check_absent(document: Document, settings: Settings, place: Place) -> Itera
 
 def _check_fetched(document: Document, said: Settings) -> Iterator[Finding]:
     yield from check_location(document, said["location"])
-    for word in _HANDED_OVER:
-        if word in said:
-            message = f"`{word}` speaks of files that are handed over, but this export is fetched from its location."
-            yield document.finding(said[word].place, message, f"Remove `{word}`, or `location`.")
+    for word, setting in pick_settings(said, _HANDED_OVER):
+        message = f"`{word}` speaks of files that are handed over, but this export is fetched from its location."
+        yield document.finding(setting.place, message, f"Remove `{word}`, or `location`.")
 
 
 def _check_closed(document: Document, settings: Settings) -> Iterator[Finding]:
-    for word, known in _CLOSED.items():
-        if word in settings and settings[word].value not in known:
-            yield unknown_value(document, word, settings[word], known)
+    for word, setting in pick_settings(settings, _CLOSED):
+        if setting.value not in _CLOSED[word]:
+            yield unknown_value(document, word, setting, _CLOSED[word])
 
 
 # --- each setting by itself -------------------------------------------------------------------------------------------
@@ -231,9 +235,9 @@ _RULES = (
 
 def _check_values(document: Document, settings: Settings) -> Iterator[Finding]:
     for rule in _RULES:
-        for word in rule.words:
-            if word in settings and not rule.is_right(settings[word].value):
-                yield _refuse(document, rule, word, settings[word])
+        for word, setting in pick_settings(settings, rule.words):
+            if not rule.is_right(setting.value):
+                yield _refuse(document, rule, word, setting)
     yield from _check_encoding(document, settings)
     yield from _check_timezone(document, settings)
     yield from _check_as_of(document, settings)
@@ -285,35 +289,81 @@ def _check_as_of(document: Document, settings: Settings) -> Iterator[Finding]:
 # --- settings that only some formats know -----------------------------------------------------------------------------
 
 
+class FormatRule(NamedTuple):
+    """A setting that files of some formats cannot have, or not with every value."""
+
+    word: str
+    formats: tuple[str, ...]
+    is_wrong: Callable[[object], bool]
+    message: str  # {format} stands for the format of the export
+    remedy: str
+
+
+def _is_any(value: object) -> bool:
+    return True
+
+
+def _is_zero(value: object) -> bool:
+    return type(value) is int and value == 0
+
+
+_FOREIGN = (
+    FormatRule("sheet", ("csv", "jsonl"), _is_any, "`sheet` is only for xlsx; this export is {format}.", "Remove it."),
+    FormatRule(
+        "delimiter", ("jsonl", "xlsx"), _is_any, "`delimiter` is only for csv; this export is {format}.", "Remove it."
+    ),
+    FormatRule(
+        "group_into",
+        ("jsonl",),
+        _is_any,
+        "JSON lines do not stand under headings of groups.",
+        "Remove `group_into`.",
+    ),
+)
+_HEADER_ROWS = (
+    FormatRule(
+        "header_rows",
+        ("jsonl",),
+        _is_positive,
+        "JSON lines have no header rows; the keys are the headers.",
+        "Remove `header_rows`.",
+    ),
+    FormatRule(
+        "header_rows",
+        ("csv", "xlsx"),
+        _is_zero,
+        "`header_rows` must be at least 1: columns are found by their headers.",
+        "Have the export made with headers.",
+    ),
+)
+
+
 def _check_format(document: Document, settings: Settings, place: Place) -> Iterator[Finding]:
     file_format = settings["format"].value if "format" in settings else None
     if file_format not in FORMATS:
         return
     yield from _check_ending(document, settings, file_format)
-    yield from _check_foreign(document, settings, file_format)
+    yield from _check_format_rules(document, settings, file_format, _FOREIGN)
     yield from _check_sheet(document, settings, file_format, place)
-    yield from _check_header_rows(document, settings, file_format)
+    yield from _check_format_rules(document, settings, file_format, _HEADER_ROWS)
 
 
 def _check_ending(document: Document, settings: Settings, file_format: str) -> Iterator[Finding]:
     path = settings.get("path")
     promised = path_format(path.value) if path else None
-    if path and promised and promised != file_format:
+    if path and promised not in (None, file_format):
         yield document.finding(
             path.place, f"The path ends like {promised}, but the format is {file_format}.", "Correct one of them."
         )
 
 
-def _check_foreign(document: Document, settings: Settings, file_format: str) -> Iterator[Finding]:
-    for word, only in _ONLY_FOR.items():
-        if word in settings and file_format != only:
-            yield document.finding(
-                settings[word].place, f"`{word}` is only for {only}; this export is {file_format}.", "Remove it."
-            )
-    if "group_into" in settings and file_format == "jsonl":
-        yield document.finding(
-            settings["group_into"].place, "JSON lines do not stand under headings of groups.", "Remove `group_into`."
-        )
+def _check_format_rules(
+    document: Document, settings: Settings, file_format: str, rules: Iterable[FormatRule]
+) -> Iterator[Finding]:
+    for rule in rules:
+        setting = settings.get(rule.word)
+        if setting and file_format in rule.formats and rule.is_wrong(setting.value):
+            yield document.finding(setting.place, rule.message.format(format=file_format), rule.remedy)
 
 
 def _check_sheet(document: Document, settings: Settings, file_format: str, place: Place) -> Iterator[Finding]:
@@ -325,22 +375,6 @@ def _check_sheet(document: Document, settings: Settings, file_format: str, place
         )
 
 
-def _check_header_rows(document: Document, settings: Settings, file_format: str) -> Iterator[Finding]:
-    rows = settings.get("header_rows")
-    if rows is None or type(rows.value) is not int:
-        return
-    if file_format == "jsonl" and rows.value > 0:
-        yield document.finding(
-            rows.place, "JSON lines have no header rows; the keys are the headers.", "Remove `header_rows`."
-        )
-    if file_format != "jsonl" and rows.value == 0:
-        yield document.finding(
-            rows.place,
-            "`header_rows` must be at least 1: columns are found by their headers.",
-            "Have the export made with headers.",
-        )
-
-
 def check_paths(document: Document) -> Iterator[Finding]:
     """Refuse two objects that would take the same files (or the same sheet of them)."""
     taken: dict[tuple[str, str], object] = {}
@@ -348,8 +382,8 @@ def check_paths(document: Document) -> Iterator[Finding]:
         settings = server_settings(server, ("servers", index))
         if "path" not in settings:
             continue
-        sheet = settings["sheet"].value if "sheet" in settings else ""
-        key = (str(settings["path"].value), str(sheet))
+        sheet = settings.get("sheet", _NO_SHEET)
+        key = (str(settings["path"].value), str(sheet.value))
         if key in taken:
             yield document.finding(
                 settings["path"].place,

@@ -3,7 +3,7 @@
 Reads: a `Document`. Writes: nothing. Refuses: words that nobody reads, or that are said twice.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from jobs.common.base.document import Document, Finding, Place
@@ -34,6 +34,11 @@ def own_settings(block: Mapping[str, Any], place: Place = ()) -> dict[str, Setti
         for index, item in blocks(block, "customProperties")
         if _is_ours(item)
     }
+
+
+def pick_settings(settings: Mapping[str, Setting], words: Iterable[str]) -> list[tuple[str, Setting]]:
+    """Those of the words that are said, in the order given, each with what is said."""
+    return [(word, settings[word]) for word in words if word in settings]
 
 
 def check_words(

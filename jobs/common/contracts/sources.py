@@ -236,17 +236,17 @@ def _build_object(system: str, schema: Mapping[str, Any], server: Mapping[str, A
 
 
 def _build_column(column: Mapping[str, Any]) -> Column:
-    settings = own_settings(column)
-    feeds = settings.get("feeds")
+    said = {word: setting.value for word, setting in own_settings(column).items()}
+    word_lists = {word: tuple(read_words(said.get(word, [])) or ()) for word in WORD_LISTS}
     return Column(
         name=column["name"],
         header=column.get("physicalName", column["name"]),
         required=column.get("required", False),
         primary_key=column.get("primaryKey", False),
         level=int(column["classification"]),
-        feeds=tuple(Feed(*feed) for feed in read_feeds(feeds.value) or ()) if feeds else (),
-        parameters=tuple((name, settings[name].value) for name in PARAMETERS if name in settings),
-        position=settings["position"].value if "position" in settings else "",
-        optional=settings["optional"].value if "optional" in settings else False,
-        **{word: tuple(read_words(settings[word].value) or ()) for word in WORD_LISTS if word in settings},
+        feeds=tuple(Feed(*feed) for feed in read_feeds(said.get("feeds", [])) or ()),
+        parameters=tuple((name, said[name]) for name in PARAMETERS if name in said),
+        position=said.get("position", ""),
+        optional=said.get("optional", False),
+        **word_lists,
     )
