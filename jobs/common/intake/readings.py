@@ -17,7 +17,7 @@ from jobs.common.contracts.sources import SourceObject
 from jobs.common.intake.received_files import LANDED, FileKey, ReceivedFile, file_key, received_files
 from jobs.common.lake.tables import Lake
 from jobs.common.run.conf import Conf, snapshot_conf
-from jobs.common.run.runs import REFUSED, RELEASED, Run, all_runs, run_order
+from jobs.common.run.runs import REFUSED, RELEASED, Run, all_runs, run_order, runs_before
 from jobs.common.run.stage import Context
 
 # What a contract says besides: whose files it means and of which day, and what their rows mean. A word that is not listed
@@ -43,8 +43,7 @@ def contract_text(conf: Conf, system: str) -> bytes | None:
 
 def is_conf_as_before(lake: Lake, run: Run) -> bool:
     """Whether the configuration is that of all runs since the last one that came to its end, this one included."""
-    earlier = [other for other in all_runs(lake) if run_order(other.run_id) < run_order(run.run_id)]
-    for other in reversed(earlier):
+    for other in runs_before(lake, run):
         if other.config_hash != run.config_hash:
             return False
         if other.verdict in (*RELEASED, REFUSED):

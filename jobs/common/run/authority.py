@@ -5,6 +5,7 @@ Reads: `conf/authority.yml`. Refuses: a record, key, field or system that is not
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from jobs.common.base.errors import UserError
@@ -38,8 +39,8 @@ def load_authority(conf: Conf, record: Record) -> Authority:
         raise UserError(f"{_FILE}: {record.name}: unknown key {list_words(unknown)}; there are default, fields")
     orders = {"default": entry.get("default") or [], **(entry.get("fields") or {})}
     _check_orders(conf, record, orders)
-    rest = sorted(conf.sources)
-    complete = {name: (*order, *(system for system in rest if system not in order)) for name, order in orders.items()}
+    systems = sorted(conf.sources)
+    complete = {name: tuple(dict.fromkeys([*order, *systems])) for name, order in orders.items()}
     return Authority(complete.pop("default"), complete)
 
 
@@ -51,7 +52,7 @@ def _check_orders(conf: Conf, record: Record, orders: Mapping[str, Any]) -> None
     for name, order in orders.items():
         if not isinstance(order, list) or len(set(order)) < len(order):
             raise UserError(f"{_FILE}: {record.name}: {list_words([name])} is no list of systems, each named once")
-    named = {system for order in orders.values() for system in order}
+    named = set(chain.from_iterable(orders.values()))
     if unknown := named - {*conf.sources, *conf.refused_contracts}:
         there = ", ".join(sorted(conf.sources))
         raise UserError(f"{_FILE}: no contract declares {list_words(unknown)}; there are {there}")

@@ -9,9 +9,10 @@ A run works with the snapshot in `archive/conf/<hash>/`, so that an edit in the 
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ from jobs.common.contracts.sources import ContractError, Source, SourceObject, l
 from jobs.common.model.model_table import ModelTable, table_of
 from jobs.common.model.products import Product, load_products
 from jobs.common.model.records import Record, load_model
-from jobs.common.run.conf_files import is_document, list_files
+from jobs.common.run.conf_files import ConfFiles, is_document, list_files
 from jobs.common.run.conf_schemas import SCHEMAS
 
 Loaded = TypeVar("Loaded")
@@ -183,10 +184,18 @@ def _keep(kept: dict[str, Loaded], key: str, found: Loaded) -> None:
 def current_conf(workspace: Workspace) -> Conf:
     """The layers as they lie on disk now, without documents: a word changed in one of them changes no night."""
     layers = [list_files(*layer) for layer in workspace.conf_layers()]
-    found = {name: path for layer in layers for name, path in layer.files.items()}
-    files = {name: path for name, path in found.items() if not is_document(name)}
-    faults = tuple(fault for layer in layers for fault in layer.faults)
-    return Conf(files, faults=faults, unread=tuple(stray for layer in layers for stray in layer.unread))
+    files = {name: path for name, path in _overlay(layers).items() if not is_document(name)}
+    faults = chain.from_iterable(layer.faults for layer in layers)
+    unread = chain.from_iterable(layer.unread for layer in layers)
+    return Conf(files, faults=tuple(faults), unread=tuple(unread))
+
+
+def _overlay(layers: Iterable[ConfFiles]) -> dict[str, Path]:
+    """The files in force: of several of one name that of the last layer."""
+    found: dict[str, Path] = {}
+    for layer in layers:
+        found |= layer.files
+    return found
 
 
 def take_snapshot(workspace: Workspace) -> Conf:
@@ -211,7 +220,7 @@ def snapshot_conf(workspace: Workspace, config_hash: str) -> Conf:
     target = _snapshot_dir(workspace, config_hash)
     if not target.exists():
         raise UserError(f"the archive lacks the configuration {config_hash}; restore {target} from a backup")
-    told_as = {name: path for layer in workspace.conf_layers() for name, path in list_files(*layer).files.items()}
+    told_as = _overlay(list_files(*layer) for layer in workspace.conf_layers())
     return Conf(list_files(target).files, told_as)
 
 

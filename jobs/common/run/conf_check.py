@@ -6,6 +6,7 @@ Reads: the configuration. Writes: nothing. Refuses: what the readers of the file
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 
 from jobs.common.base.document import ConfError
 from jobs.common.base.errors import UserError
@@ -70,8 +71,9 @@ def _checks(conf: Conf) -> Iterator[tuple[str, Callable[[], object]]]:
         return
     for record in records:
         yield "authority.yml", partial(load_authority, conf, record)
-    used = {field.codes for table in tables for field in table.columns if field.codes}
-    for name in sorted({*used, *list_names(conf.below("codes", ".csv"))}):
+    columns = chain.from_iterable(table.columns for table in tables)
+    used = {field.codes for field in columns if field.codes}
+    for name in sorted(used.union(list_names(conf.below("codes", ".csv")))):
         yield f"codes/{name}.csv", partial(_read_codes, conf, name)
     yield "codes/divisions.csv", lambda: check_lists(*(conf.path(f"codes/{name}.csv") for name in LISTS))
 

@@ -40,7 +40,9 @@ class ConfFiles:
 def is_read(name: str) -> bool:
     """Whether a file of this name, relative to the folder, is one that the pipeline reads."""
     folder, _, base = name.rpartition("/")
-    return name in (*SCHEMAS, NULL_WORDS) if not folder else folder in ENDINGS and base.endswith(ENDINGS[folder])
+    if not folder:
+        return name in (*SCHEMAS, NULL_WORDS)
+    return folder in ENDINGS and base.endswith(ENDINGS[folder])
 
 
 def is_document(name: str) -> bool:
@@ -56,47 +58,61 @@ def list_files(folder: Path, under: str = "") -> ConfFiles:
     files: dict[str, Path] = {}
     faults, unread = [], []
     for path, relative, kind in sorted(_walk(folder, under)):
-        name = "/".join(part for part in (under, relative) if part)
+        name = _join(under, relative)
         fault = kind or _fault_of(path)
+        is_wanted = is_read(name) or name in ("", *ENDINGS)
         if is_secret_file(path.name):
             unread.append(_finding(path, "A file of keys or passwords", _MOVE))
-        elif fault is None and _ODD.search(name):
+        elif fault and is_wanted:
+            faults.append(_finding(path, fault, "Put the file in its place, or remove this."))
+        elif fault:
+            unread.append(_finding(path, fault, "Remove it, as it is not read."))
+        elif _ODD.search(name):
             unread.append(_finding(path, "No file of such a name is read", _remedy(name)))
-        elif fault is None:
+        else:
             files[name] = path
             if not is_read(name) and not is_document(name):
                 unread.append(_finding(path, "No file of this name is read", _remedy(name)))
-        elif is_read(name) or name in ("", *ENDINGS):
-            faults.append(_finding(path, fault, "Put the file in its place, or remove this."))
-        else:
-            unread.append(_finding(path, fault, "Remove it, as it is not read."))
     return ConfFiles(files, tuple(faults), tuple(unread))
 
 
 def _walk(folder: Path, under: str) -> Iterator[tuple[Path, str, str]]:
     """Path and name of each entry that is no plain folder, and what is wrong with it, as far as its kind tells."""
-    if not folder.exists() and not folder.is_symlink():
-        return
-    if not folder.is_dir():
+    if folder.is_dir():
+        yield from _walk_folder(folder, under)
+    elif folder.exists() or folder.is_symlink():
         yield folder, "", "A folder of configuration is wanted here"
-        return
+
+
+def _walk_folder(folder: Path, under: str) -> Iterator[tuple[Path, str, str]]:
+    """As `_walk`, of a folder that is there."""
     unreadable: list[OSError] = []
     for place, folders, files in os.walk(folder, onerror=unreadable.append):
         inside = Path(place)
-        for name in folders:
-            path = inside / name
-            relative = path.relative_to(folder).as_posix()
-            if path.is_symlink():
-                yield path, relative, "Links to folders are not followed"
-            elif is_read("/".join(part for part in (under, relative) if part)):
-                yield path, relative, "This is a folder, where a file is wanted"
-        for name in files:
-            if not name.startswith(".") or is_secret_file(name):
-                yield inside / name, (inside / name).relative_to(folder).as_posix(), ""
+        for path in map(inside.joinpath, folders):
+            name = path.relative_to(folder).as_posix()
+            fault = _fault_of_folder(path, _join(under, name))
+            if fault:
+                yield path, name, fault
+        for path in map(inside.joinpath, files):
+            if not path.name.startswith(".") or is_secret_file(path.name):
+                yield path, path.relative_to(folder).as_posix(), ""
     for error in unreadable:
         path = Path(error.filename)
-        name = path.relative_to(folder).as_posix()
-        yield path, "" if name == "." else name, f"The folder cannot be read ({error.strerror})"
+        name = "" if path == folder else path.relative_to(folder).as_posix()
+        yield path, name, f"The folder cannot be read ({error.strerror})"
+
+
+def _fault_of_folder(path: Path, name: str) -> str | None:
+    """What is wrong with a folder below the configuration, if it is a link or has the name of a file."""
+    if path.is_symlink():
+        return "Links to folders are not followed"
+    return "This is a folder, where a file is wanted" if is_read(name) else None
+
+
+def _join(under: str, name: str) -> str:
+    """A name below a folder of the configuration, of which each may be empty."""
+    return "/".join(filter(None, (under, name)))
 
 
 def _fault_of(path: Path) -> str | None:

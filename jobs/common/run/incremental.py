@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.common.base.code import code_hash
-from jobs.common.run.runs import all_runs
+from jobs.common.run.runs import Run, runs_before
 from jobs.common.run.stage import Context
 
 
@@ -40,20 +40,13 @@ class IncrementalState:
         run = self.context.run
         if self._begun(run.run_id).exists():
             return None
-        before = [
-            known for known in all_runs(self.context.lake) if (known.night, known.number) < (run.night, run.number)
-        ]
-        for known in reversed(before):
-            plan = self.context.workspace.run_dir(known.run_id) / "plan.json"
-            if plan.exists() and json.loads(plan.read_text(encoding="utf-8"))["nothing_new"]:
-                continue
-            path = self._path(known.run_id)
-            if known.night == run.night or not path.exists():
-                return None
-            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            is_good = record["rules"] == self._rules and self._are_same(record["tables"])
-            return record["found"] if is_good else None
-        return None
+        earlier = runs_before(self.context.lake, run)
+        known = next(filter(self._had_work, earlier), None)
+        if known is None or known.night == run.night:
+            return None
+        record = _read(self._path(known.run_id))
+        is_good = bool(record) and record["rules"] == self._rules and self._are_same(record["tables"])
+        return record["found"] if is_good else None
 
     def begin(self) -> None:
         """Note that this run has begun to write."""
@@ -69,6 +62,11 @@ class IncrementalState:
         partial = path.with_suffix(".tmp")
         partial.write_text(json.dumps(record), encoding="utf-8")
         partial.rename(path)
+
+    def _had_work(self, run: Run) -> bool:
+        """Whether a run may have changed something: its plan does not say that nothing was new."""
+        plan = _read(self.context.workspace.run_dir(run.run_id) / "plan.json")
+        return not plan or not plan["nothing_new"]
 
     def _path(self, run_id: str) -> Path:
         return self.context.workspace.run_dir(run_id) / "carried" / f"{self.stage}.json"
@@ -91,3 +89,9 @@ class IncrementalState:
             return self.rules
         code = code_hash(f"jobs.{self.stage}.stage")
         return hashlib.sha256(f"{self.context.conf.hash} {code}".encode()).hexdigest()[:16]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a record of a run holds; nothing if it is not there."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found

@@ -3,7 +3,7 @@
 Reads: the configuration. Writes: nothing. Refuses nothing itself: it finds the faults, each with file, line, key and remedy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,18 +42,17 @@ def _record_faults(conf: Conf, record: Record) -> Iterator[Finding]:
     """Derived columns without code, and relations without a code."""
     for place, told in check_derived(record):
         what, _, remedy = told.partition("; ")
-        yield _in_model(
-            conf, record.name, place, f"{what[:1].upper()}{what[1:]}.", f"{remedy[:1].upper()}{remedy[1:]}."
-        )
-    if not record.pairs:
-        return
-    known = _codes_of_relations(conf)
+        yield _in_model(conf, record.name, place, _sentence(what), _sentence(remedy))
+    known = _codes_of_relations(conf) if record.pairs else []
     for index, pair in enumerate(record.pairs):
         if pair.relation not in known:
+            here, message = ("pairs", index, "relation"), f"The relation `{pair.relation}` has no code."
             remedy = f"{suggest(pair.relation, known)} Or add it to conf/codes/relation.csv."
-            yield _in_model(
-                conf, record.name, ("pairs", index, "relation"), f"The relation `{pair.relation}` has no code.", remedy
-            )
+            yield _in_model(conf, record.name, here, message, remedy)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _codes_of_relations(conf: Conf) -> list[str]:
@@ -74,10 +73,10 @@ def _member_faults(conf: Conf) -> Iterator[Finding]:
 def _without_suite(conf: Conf, table: str) -> Finding:
     message = f"The table `{table}` has no suite, and a table without a suite is not released."
     remedy = f"Write {SUITES}/{table}.yml with `table: {table}` and `rules:`, in the workspace or the repository."
-    file = next(
-        (f"{folder}/{table}.yml" for folder in ("model", "products") if f"{folder}/{table}.yml" in conf.files), ""
-    )
-    return Finding(conf.shown(file) if file else f"{SUITES}/{table}.yml", "record", message, remedy, 1)
+    makers = filter(conf.files.__contains__, (f"model/{table}.yml", f"products/{table}.yml"))
+    maker = next(makers, None)
+    shown = conf.shown(maker) if maker else f"{SUITES}/{table}.yml"
+    return Finding(shown, "record", message, remedy, 1)
 
 
 def _in_model(conf: Conf, record: str, place: Place, message: str, remedy: str) -> Finding:
@@ -95,30 +94,36 @@ def _suite_faults(conf: Conf, name: str, suite: Document) -> Iterator[Finding]:
         yield from _rule_faults(conf, suite, index, rule, columns)
 
 
-def _columns(conf: Conf, table: ModelTable) -> list[str]:
-    """Columns that rules may name; the flags are left out if a code list cannot be read, of which there is another fault."""
+def _columns(conf: Conf, table: ModelTable) -> list[str] | None:
+    """Columns that rules may name; None if a code list cannot be read, of which there is another fault."""
     names = [field.name for field in table.columns]
     try:
         return names + flag_names(table, conf)
     except UserError:
-        return []
+        return None
 
 
 def _rule_faults(
-    conf: Conf, suite: Document, index: int, rule: dict[str, Any], columns: list[str]
+    conf: Conf, suite: Document, index: int, rule: dict[str, Any], columns: list[str] | None
 ) -> Iterator[Finding]:
     at, arguments, expectation = ("rules", index, "arguments"), rule["arguments"], rule["expectation"]
     for column in columns_used(arguments):
-        if columns and column not in columns:
-            message = f"The table `{suite.content['table']}` has no column `{column}`."
-            yield suite.finding(at, message, suggest(column, columns))
+        message = f"The table `{suite.content['table']}` has no column `{column}`."
+        yield from _unless_known(suite, at, column, columns, message)
     codes = arguments.get("codes")
-    if codes is not None and codes not in code_lists(conf):
-        yield suite.finding((*at, "codes"), f"There is no code list `{codes}`.", suggest(codes, code_lists(conf)))
-    known = known_expectations()
-    if known and expectation not in known:
-        message = f"Great Expectations has no `{expectation}`."
-        yield suite.finding(("rules", index, "expectation"), message, suggest(expectation, known))
+    if codes is not None:
+        message = f"There is no code list `{codes}`."
+        yield from _unless_known(suite, (*at, "codes"), codes, code_lists(conf), message)
+    place, message = ("rules", index, "expectation"), f"Great Expectations has no `{expectation}`."
+    yield from _unless_known(suite, place, expectation, known_expectations() or None, message)
+
+
+def _unless_known(
+    suite: Document, place: Place, word: Any, known: Collection[str] | None, message: str
+) -> Iterator[Finding]:
+    """A finding with what was probably meant, unless the word is known; None if nobody can tell which words are."""
+    if known is not None and word not in known:
+        yield suite.finding(place, message, suggest(word, known))
 
 
 @cache

@@ -102,6 +102,12 @@ def all_runs(lake: Lake) -> list[Run]:
     return sorted((Run(**row) for row in rows), key=lambda run: (run.night, run.number))
 
 
+def runs_before(lake: Lake, run: Run) -> list[Run]:
+    """All runs before one, the latest first."""
+    earlier = [known for known in all_runs(lake) if run_order(known.run_id) < run_order(run.run_id)]
+    return earlier[::-1]
+
+
 def open_run(lake: Lake) -> Run | None:
     return next((run for run in all_runs(lake) if run.is_open), None)
 

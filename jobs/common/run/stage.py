@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +74,13 @@ def write_log(
         handle.write(json.dumps(entry, ensure_ascii=False, default=str) + "\n")
     if not is_shown:
         return
-    figures = "  ".join(
-        f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in counts.items()
-    )
-    print(f"{stage:<10} {message}" + (f"  ({figures})" if figures else ""), file=sys.stderr, flush=True)
+    figures = "  ".join(starmap(_figure, counts.items()))
+    told = f"  ({figures})" if figures else ""
+    print(f"{stage:<10} {message}{told}", file=sys.stderr, flush=True)
+
+
+def _figure(name: str, value: Any) -> str:
+    return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
 
 
 def write_refusal(workspace: Workspace, run_id: str, reasons: list[str]) -> None:
@@ -161,7 +165,8 @@ def stage_main(
     for name, explained in (options or {}).items():
         parser.add_argument(f"--{name}", help=explained)
     arguments = parser.parse_args()
-    told = {name: getattr(arguments, name) for name in (option.replace("-", "_") for option in options or {})}
+    names = [option.replace("-", "_") for option in options or {}]
+    told = {name: getattr(arguments, name) for name in names}
 
     def body() -> None:
         workspace = open_workspace(arguments.home)

@@ -45,20 +45,20 @@ def read_suite(path: Path, shown: str = "") -> Document:
     if not path.exists():
         raise UserError(f"{path} is missing: a table without a suite is not released")
     document = load_document(path, shown or str(path))
-    content = document.content
-    entries = content.get("rules") if isinstance(content, dict) else None
-    if (
-        not entries
-        or not isinstance(entries, list)
-        or set(content) != {"table", "rules"}
-        or content["table"] != path.stem
-    ):
+    if not _is_suite(document.content, path.stem):
         raise UserError(
             f"{document.file}: needs `table: {path.stem}` and `rules:` with at least one rule, and nothing else"
         )
-    for index, entry in enumerate(entries):
+    for index, entry in enumerate(document.content["rules"]):
         _check_rule(place_of_rule(document, index), entry)
     return document
+
+
+def _is_suite(content: Any, table: str) -> bool:
+    """Whether a document is a block with the name of the table and a list of rules, which may be any."""
+    if not isinstance(content, dict) or set(content) != {"table", "rules"}:
+        return False
+    return content["table"] == table and isinstance(content["rules"], list) and content["rules"] != []
 
 
 def place_of_rule(document: Document, index: int) -> str:
