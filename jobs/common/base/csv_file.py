@@ -29,21 +29,28 @@ def read_rows(path: Path, header: Sequence[str]) -> list[tuple[int, list[str]]]:
         raise UserError(f"{path.name}:{line}: the line holds a NUL. Remove that character.")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        found = next((row for row in reader if row), [])
-        if [cell.strip() for cell in found] != list(header):
+        found = next(filter(None, reader), [])
+        if _strip(found) != list(header):
             raise UserError(f"{path.name}:1: the header is not `{','.join(header)}`. Write it as the first line.")
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        rows = [(reader.line_num, _strip(row)) for row in reader]
     except csv.Error as error:
         place = f"{path.name}:{reader.line_num}"
         raise UserError(f"{place}: the line is not valid CSV ({error}). Check its quotes.") from error
     return [(line, cells) for line, cells in rows if any(cells)]
 
 
+def _strip(row: list[str]) -> list[str]:
+    return [cell.strip() for cell in row]
+
+
 def refuse_faults(faults: Sequence[str]) -> None:
     """Raise UserError with a line for each fault of a file; of many the first."""
-    if faults:
-        more = len(faults) - _TOLD
-        raise UserError("\n".join([*faults[:_TOLD], *([f"and {more:,} more like these"] if more > 0 else [])]))
+    if not faults:
+        return
+    lines = list(faults[:_TOLD])
+    if len(faults) > _TOLD:
+        lines.append(f"and {len(faults) - _TOLD:,} more like these")
+    raise UserError("\n".join(lines))
 
 
 def _text_of(path: Path) -> str:

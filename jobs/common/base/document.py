@@ -56,11 +56,8 @@ class Finding:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return (
-            f"{place} {self.key}: {self.message} {self.remedy}"
-            if self.key
-            else (f"{place}: {self.message} {self.remedy}")
-        )
+        where = f"{place} {self.key}" if self.key else place
+        return f"{where}: {self.message} {self.remedy}"
 
 
 class ConfError(UserError):
@@ -68,8 +65,9 @@ class ConfError(UserError):
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(findings)
-        more = len(self.findings) - 1
-        super().__init__(f"{self.findings[0]}" + (f" (and {more} more)" if more else ""))
+        first, *others = self.findings
+        more = f" (and {len(others)} more)" if others else ""
+        super().__init__(f"{first}{more}")
 
 
 @dataclass(frozen=True)
@@ -165,11 +163,10 @@ def read_text(path: Path, file: str, most_bytes: int = _MOST_BYTES) -> str | Fin
         reason = error.strerror or "unknown reason"
         return Finding(file, "", f"The file cannot be read ({reason}).", "Check that it is there and readable.")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return Finding(file, "", "The file is not UTF-8.", "Save it in the encoding UTF-8.", line)
-    return text
 
 
 def _check_characters(file: str, text: str) -> Finding | None:
@@ -220,10 +217,11 @@ def _odd_scalar(event: yaml.ScalarEvent, tag: str | None) -> tuple[str, str] | N
 
 def _is_written_as(tag: str, text: str) -> bool:
     """Whether a value is written the way its tag wants: the loader fails in many ways on `!!int ""` and `!!bool maybe`."""
-    patterns = dict(_RESOLVERS.get(text[:1], []))
-    if tag == _TAG + "float" and _TAG + "int" in patterns and patterns[_TAG + "int"].match(text):
+    if tag not in _TYPED_TAGS:
         return True
-    return tag not in _TYPED_TAGS or (tag in patterns and patterns[tag].match(text) is not None)
+    tags = (tag, _TAG + "int") if tag == _TAG + "float" else (tag,)
+    resolvers = _RESOLVERS.get(text[:1], [])
+    return any(pattern.match(text) for known, pattern in resolvers if known in tags)
 
 
 @dataclass
@@ -307,16 +305,22 @@ def _told_better(text: str, error: yaml.MarkedYAMLError) -> yaml.MarkedYAMLError
 
 def _syntax_finding(file: str, error: yaml.MarkedYAMLError) -> Finding:
     mark = error.problem_mark or error.context_mark
-    place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "an unknown place"
+    line = mark.line + 1 if mark else None
+    place = f"line {line}, column {mark.column + 1}" if mark else "an unknown place"
     problem = (error.problem or "syntax error")[:_LONGEST_PROBLEM]
-    remedy = "Check indentation, colons and quotes there and on the line before."
+    remedy = _remedy_of(problem, f"{error.context} {problem}")
+    return Finding(file, "", f"YAML syntax error at {place}: {problem}.", remedy, line)
+
+
+def _remedy_of(problem: str, whole: str) -> str:
+    """What to do about a problem of the loader; `whole` tells besides what it was reading."""
     if "escape character" in problem:
-        remedy = "Use single quotes, 'like this': a backslash means itself in them."
-    elif "'\\t'" in problem:
-        remedy = "Indent with spaces, not with tabs."
-    elif "cannot start any token" in problem or "alias" in f"{error.context} {problem}":
-        remedy = "Put the value in single quotes."
-    return Finding(file, "", f"YAML syntax error at {place}: {problem}.", remedy, mark.line + 1 if mark else None)
+        return "Use single quotes, 'like this': a backslash means itself in them."
+    if "'\\t'" in problem:
+        return "Indent with spaces, not with tabs."
+    if "cannot start any token" in problem or "alias" in whole:
+        return "Put the value in single quotes."
+    return "Check indentation, colons and quotes there and on the line before."
 
 
 def _walk(

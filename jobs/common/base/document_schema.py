@@ -4,6 +4,7 @@ Reads: a `Document` and a schema. Writes: nothing. Refuses: what the schema does
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import jsonschema_rs
@@ -44,11 +45,14 @@ def check_schema(document: Document, schema: dict[str, Any]) -> list[Finding]:
         pass
     from jsonschema import Draft201909Validator
 
-    errors = list(Draft201909Validator(schema).iter_errors(document.content))
-    findings = [finding for error in errors for finding in describe_fault(document, error)]
-    return sorted(
-        dict.fromkeys(findings), key=lambda finding: (finding.line or 0, _MISSING in finding.message, finding.key)
-    )
+    errors = Draft201909Validator(schema).iter_errors(document.content)
+    findings = chain.from_iterable(describe_fault(document, error) for error in errors)
+    return sorted(dict.fromkeys(findings), key=_order)
+
+
+def _order(finding: Finding) -> tuple[int, bool, str]:
+    """By line; of one line what is missing comes last."""
+    return finding.line or 0, _MISSING in finding.message, finding.key
 
 
 def describe_fault(document: Document, error: "ValidationError") -> Iterator[Finding]:
@@ -62,7 +66,8 @@ def describe_fault(document: Document, error: "ValidationError") -> Iterator[Fin
     elif rule == "additionalProperties":
         yield from _unknown_keys(document, error)
     elif rule == "type":
-        yield _wrong_type(document, place, [wanted] if isinstance(wanted, str) else list(wanted), error.instance)
+        types = [wanted] if isinstance(wanted, str) else list(wanted)
+        yield _wrong_type(document, place, types, error.instance)
     elif rule in ("enum", "const"):
         options = wanted if rule == "enum" else [wanted]
         message = f"`{told}` is none of the values that are known here."

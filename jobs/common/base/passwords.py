@@ -109,7 +109,8 @@ def _of_block(document: Document, node: yaml.MappingNode, place: Place) -> Itera
         here = (*place, str(key.value))
         # A custom property has its name beside its value.
         name = texts.get("property") if key.value == "value" else key.value
-        if isinstance(value, yaml.ScalarNode) and _names_password(name) and _is_literal(value.value):
+        is_text = isinstance(value, yaml.ScalarNode)
+        if is_text and _names_password(name) and _is_literal(value.value):
             yield document.finding(here, f"`{name}` holds what looks like a password.", _REMEDY)
         else:
             yield from _of_node(document, value, here)

@@ -91,7 +91,7 @@ def init_workspace(home: Path) -> Workspace:
     """Create what is missing of a workspace at `home` (mode 0700); harmless on an existing one."""
     _check_path(home)
     marker = home / "workspace.json"
-    if home.exists() and not marker.exists() and (not home.is_dir() or any(home.iterdir())):
+    if not marker.exists() and _is_in_use(home):
         raise UserError(f"{home} is not empty and no workspace; choose an empty or new directory for --home")
     workspace = Workspace(home)
     try:
@@ -105,6 +105,13 @@ def init_workspace(home: Path) -> Workspace:
     except OSError as error:
         raise UserError(f"no workspace can be made at {home}: {error.strerror}; choose another --home") from error
     return open_workspace(home)
+
+
+def _is_in_use(home: Path) -> bool:
+    """Whether a path is that of a file, or of a folder that holds something."""
+    if not home.is_dir():
+        return home.exists()
+    return any(home.iterdir())
 
 
 def open_workspace(home: Path | None = None) -> Workspace:

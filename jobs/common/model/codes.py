@@ -4,6 +4,7 @@ Reads: CSV in UTF-8 with the columns code, label, synonyms (separated by `|`). W
 Refuses: another header, a ragged or empty row, a code given twice, a word that stands for two codes.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,7 @@ from jobs.common.base.csv_file import read_rows, refuse_faults
 
 HEADER = ["code", "label", "synonyms"]
 Code = tuple[str, str, tuple[str, ...]]
+_LEADING_ZERO = re.compile("0[0-9]*")
 
 
 def load_codes(path: Path) -> list[Code]:
@@ -81,12 +83,18 @@ def value_to_code(path: Path) -> dict[str, str]:
         UserError: as `load_codes`.
     """
     codes = load_codes(path)
-    mapping = {word: code for code, label, synonyms in codes for word in (code, label, *synonyms)}
-    unpadded: dict[str, list[str]] = defaultdict(list)
-    for code, _, _ in codes:
-        if code.startswith("0") and code.isascii() and code.isdigit():
-            unpadded[code.lstrip("0") or "0"].append(code)
-    for short, padded in unpadded.items():
+    mapping: dict[str, str] = {}
+    for code, label, synonyms in codes:
+        mapping |= dict.fromkeys((code, label, *synonyms), code)
+    for short, padded in _unpadded(code for code, _, _ in codes).items():
         if len(padded) == 1:
             mapping.setdefault(short, padded[0])
     return mapping
+
+
+def _unpadded(codes: Iterable[str]) -> dict[str, list[str]]:
+    """Form without leading zeros -> the codes that have it, of those that begin with one."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for code in filter(_LEADING_ZERO.fullmatch, codes):
+        found[code.lstrip("0") or "0"].append(code)
+    return found

@@ -60,7 +60,8 @@ def load_divisions(path: Path) -> list[Division]:
         UserError: the header is another one, a code is given twice, or the rows are no tree.
     """
     rows = _parse(path, ["code", "name", "level", "parent_code"])
-    repeated = [code for code, count in Counter(row["code"] for row in rows).items() if count > 1]
+    counts = Counter(row["code"] for row in rows)
+    repeated = [code for code, count in counts.items() if count > 1]
     if repeated:
         raise UserError(f"{path}: code {repeated[0]} is given twice; keep one of the rows")
     divisions = [Division(row["code"], row["name"], _level(path, row), row["parent_code"]) for row in rows]
@@ -105,14 +106,17 @@ def division_words(divisions_csv: Path, endings_csv: Path, names_csv: Path) -> d
     tree = {row.code: row for row in load_divisions(divisions_csv)}
     named = _names_of(tree, _read_endings(endings_csv), _read_names(names_csv))
     present: Words = defaultdict(set)
-    _add(present, named.aliases)
-    _add(present, ((word, code) for code in tree for word in _short_codes(code)))
+    for alias, code in named.aliases:
+        present[alias].add(code)
+    for code in tree:
+        _add(present, code, _short_codes(code))
     former: Words = defaultdict(set)
-    _add(former, ((word, code) for value, code in named.former_codes for word in _short_codes(value.ljust(12, "0"))))
+    for value, code in named.former_codes:
+        _add(former, code, _short_codes(value.ljust(12, "0")))
     for code, forms in named.now.items():
         paths = ["", *_paths(tree[code], tree, named.now)]
-        _add(present, ((path + form, code) for form, path in product(forms, paths)))
-        _add(former, ((path + form, code) for form, path in product(named.earlier[code], paths)))
+        _add(present, code, _behind(paths, forms))
+        _add(former, code, _behind(paths, named.earlier[code]))
     own = {row.code[:6] for row in tree.values() if row.level >= _TOWNSHIP}
     return {word: _meaning(word, present, former, own) for word in {**present, **former}}
 
@@ -145,9 +149,15 @@ def _names_of(tree: dict[str, Division], endings: Endings, listed: list[tuple[st
     return found
 
 
-def _add(found: Words, words: Iterable[tuple[str, str]]) -> None:
-    for word, code in words:
+def _add(found: Words, code: str, words: Iterable[str]) -> None:
+    """Add the words that stand for a division."""
+    for word in words:
         found[word].add(code)
+
+
+def _behind(paths: Sequence[str], forms: Sequence[str]) -> Iterator[str]:
+    """Each form of a name behind each path."""
+    return (path + form for form, path in product(forms, paths))
 
 
 def _read_endings(path: Path) -> Endings:
@@ -209,13 +219,17 @@ def _paths(division: Division, divisions: dict[str, Division], names: dict[str, 
             above.insert(0, parent.code)
         parent = divisions.get(parent.parent)
     whole = [names[code][0] for code in above]
-    chains = [whole[start:] for start in range(len(whole))]
     if division.level <= _COUNTY:
         brief = [names[code][-1] for code in above]
-        chains += [brief[start:] for start in range(len(brief))] + [whole[:1]]
+        chains = [*_ends_of(whole), *_ends_of(brief), whole[:1]]
     else:
-        chains += [whole[start:-1] for start in range(len(whole) - 1)]
-    yield from dict.fromkeys("".join(chain) for chain in chains)
+        chains = [*_ends_of(whole), *_ends_of(whole[:-1])]
+    yield from dict.fromkeys(map("".join, chains))
+
+
+def _ends_of(names: list[str]) -> list[list[str]]:
+    """The names from each one on."""
+    return [names[start:] for start in range(len(names))]
 
 
 def _parse(path: Path, header: list[str]) -> list[dict[str, str]]:

@@ -25,6 +25,7 @@ _TEXT = {"type": "string", "minLength": 1}
 _NAME = {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}
 _TERM = {"type": "string", "pattern": "^[a-z_]+$"}
 _TERM_IN_EQUATION = "[a-z_]+"
+_WAYS_TO_COUNT = ({"sql"}, {"lines_of", "header"})
 
 
 def _block(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -158,10 +159,11 @@ def _book_faults(document: Document, books: dict[str, Any], product: str) -> Ite
         elif term not in used:
             yield document.finding(("books", "terms", term), "The equation has no such term.", "Use it or remove it.")
     for term, count in counts.items():
-        if ("sql" in count) == ("lines_of" in count) or ("lines_of" in count) != ("header" in count):
+        if set(count) not in _WAYS_TO_COUNT:
             message = "It is counted by `sql`, or by `lines_of` and `header`."
             yield document.finding(("books", "terms", term), message, "Give one of them.")
-    counting = [term == ROWS or f"{ROWS}.{product}" in counts.get(term, {}).get("sql", "") for term in used]
-    if all(counting) or not any(counting):
+    queries = {term: count.get("sql", "") for term, count in counts.items()}
+    counting = {term == ROWS or f"{ROWS}.{product}" in queries.get(term, "") for term in used}
+    if counting != {True, False}:
         message = f"One side must count {ROWS}.{product} and another term what it is made of."
         yield document.finding(("books", "equation"), message, "Otherwise the books could not fail.")

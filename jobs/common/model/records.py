@@ -8,6 +8,7 @@ that lacks what its shape needs.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import starmap
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -155,19 +156,16 @@ def table_fields(record: Record) -> tuple[ModelField, ...]:
         return _ends() + fields + (_count("记载此关系的现行来源行数", "current rows of sources that say so"),)
     own = {field.name: field for field in fields}
     first = (own.get(name, ModelField(name, "text", 1, "记载系统", "system of the record")) for name in key)
-    keyed = tuple(replace(field, required=True) for field in first)
-    spoken = tuple(
-        ModelField(
-            name,
-            "text",
-            1,
-            f"同一行所指的{KINDS[kind]}",
-            f"the {kind} that the same row of the source names",
-            refers=kind,
-        )
-        for name, kind in record.speaks_of.items()
-    )
-    return keyed + tuple(field for field in fields if field.name not in key) + spoken
+    keyed = (replace(field, required=True) for field in first)
+    others = (field for field in fields if field.name not in key)
+    spoken = starmap(_spoken, record.speaks_of.items())
+    return (*keyed, *others, *spoken)
+
+
+def _spoken(name: str, kind: str) -> ModelField:
+    """The column of a fact for an entity that its row names."""
+    zh, en = f"同一行所指的{KINDS[kind]}", f"the {kind} that the same row of the source names"
+    return ModelField(name, "text", 1, zh, en, refers=kind)
 
 
 def _ends() -> tuple[ModelField, ...]:
@@ -191,8 +189,20 @@ def _count(zh: str, en: str) -> ModelField:
 
 def load_model(files: Mapping[str, Path], shown: Mapping[Path, str] | None = None) -> dict[str, Record]:
     """Records by name, from file name -> path; `shown` is what messages call a path, where that is something else."""
+    told_as = shown or {}
+    documents = {path: load_document(path, told_as.get(path, str(path))) for _, path in sorted(files.items())}
+    records = _read_records(documents)
+    kinds = {record.kind for record in records.values()}
+    for path, record in records.items():
+        for place, kind in _kinds_named(record).items():
+            if kind not in kinds:
+                _refuse(documents[path], (), place, f"no record describes the kind {cut_short(kind)}")
+    return {record.name: record for record in records.values()}
+
+
+def _read_records(documents: Mapping[Path, Document]) -> dict[Path, Record]:
+    """The record of each document; raises UserError with the first fault of each that has one."""
     records, faults = {}, []
-    documents = {path: load_document(path, (shown or {}).get(path, str(path))) for _, path in sorted(files.items())}
     for path, document in documents.items():
         try:
             records[path] = _read_record(document, path.stem)
@@ -200,14 +210,16 @@ def load_model(files: Mapping[str, Path], shown: Mapping[Path, str] | None = Non
             faults.append(str(error))
     if faults:
         raise UserError("\n".join(faults))
-    kinds = {record.kind for record in records.values()}
-    for path, record in records.items():
-        ends = {f"pair {pair.relation}": end[0] for pair in record.pairs for end in (pair.from_end, pair.to_end)}
-        named = {**record.speaks_of, **{f.name: f.refers for f in record.fields + record.derived if f.refers}, **ends}
-        for place, kind in named.items():
-            if kind not in kinds:
-                _refuse(documents[path], (), place, f"no record describes the kind {cut_short(kind)}")
-    return {record.name: record for record in records.values()}
+    return records
+
+
+def _kinds_named(record: Record) -> dict[str, str]:
+    """The kinds of which a record speaks, by the column or pair that names them."""
+    named = dict(record.speaks_of)
+    named |= {field.name: field.refers for field in record.fields + record.derived if field.refers}
+    for pair in record.pairs:
+        named[f"pair {pair.relation}"], _ = pair.to_end
+    return named
 
 
 def _read_record(file: Document, stem: str) -> Record:
@@ -278,17 +290,21 @@ def _check_columns(file: Document, record: Record, names: list[str]) -> None:
         if names.count(name) > 1:
             _refuse(file, ("fields",), f"field {name}", "the name is given twice")
     known = [*FACT_KEY, *(field.name for field in record.fields)] if record.shape == FACT else head
-    for index, part in enumerate(record.key):
-        if part not in known:
-            told = f"{cut_short(str(part))} is no column of the key. {suggest(part, known)}"
-            _refuse(file, ("key", index), "key", told)
+    _check_key(file, record.key, known)
     if not record.key:
         _refuse(file, ("key",), "key", f"it is empty; a row is known by {', '.join(head)}")
 
 
+def _check_key(file: Document, key: Iterable[str], known: list[str]) -> None:
+    """Refuse a key of unknown columns."""
+    for index, part in enumerate(key):
+        if part not in known:
+            told = f"{cut_short(str(part))} is no column of the key. {suggest(part, known)}"
+            _refuse(file, ("key", index), "key", told)
+
+
 def _read_field(file: Document, at: Place, entry: Any) -> ModelField:
-    named = entry["name"] if isinstance(entry, dict) and "name" in entry else entry
-    place = f"field {cut_short(str(named))}"
+    place = _place_of("field", entry, "name")
     _check_keys(file, at, place, entry, _FIELD_KEYS)
     field = ModelField(**entry)
     _check_name(file, (*at, "name"), field.name)
@@ -314,8 +330,7 @@ def _no_text_is_read(type: SemanticType) -> str:
 
 
 def _read_pair(file: Document, at: Place, entry: Any) -> Pair:
-    named = entry["relation"] if isinstance(entry, dict) and "relation" in entry else entry
-    place = f"pair {cut_short(str(named))}"
+    place = _place_of("pair", entry, "relation")
     _check_keys(file, at, place, entry, _PAIR_KEYS)
     ends = {key: _END.fullmatch(entry[key]) for key in ("from", "to")}
     for key, found in ends.items():
@@ -324,6 +339,12 @@ def _read_pair(file: Document, at: Place, entry: Any) -> Pair:
             _refuse(file, (*at, key), place, told)
     first, second = ((found[1], found[2]) for found in ends.values() if found)
     return Pair(entry["relation"], first, second)
+
+
+def _place_of(what: str, entry: Any, key: str) -> str:
+    """What messages call an entry: by its own name, or as it is written if it has none."""
+    named = entry.get(key, entry) if isinstance(entry, dict) else entry
+    return f"{what} {cut_short(str(named))}"
 
 
 def _check_name(file: Document, at: Place, name: str) -> None:
@@ -338,13 +359,22 @@ def _check_keys(file: Document, at: Place, place: str, entry: Any, keys: Mapping
     for key in entry:
         if key not in keys:
             _refuse(file, (*at, key), place, f"unknown key {cut_short(key)}. {suggest(key, keys)}")
-    if missing := [key for key, needed in keys.items() if needed and key not in entry]:
+    needed = [key for key, must_be_there in keys.items() if must_be_there]
+    missing = [key for key in needed if key not in entry]
+    if missing:
         _refuse(file, at, place, f"{', '.join(missing)} missing")
     for key, value in entry.items():
-        if key in ("zh", "en") and not (isinstance(value, str) and value.strip()):
-            _refuse(file, (*at, key), place, f"{key} is empty; say what it means")
-        if key in _KINDS_OF_VALUE and not isinstance(value, _KINDS_OF_VALUE[key]):
-            _refuse(file, (*at, key), place, f"{key} must be {_WORDS[_KINDS_OF_VALUE[key]]}")
+        _check_value(file, (*at, key), place, key, value)
+
+
+def _check_value(file: Document, at: Place, place: str, key: str, value: Any) -> None:
+    """Refuse an empty meaning, and a value of another kind than its key wants."""
+    is_filled = isinstance(value, str) and value.strip() != ""
+    if key in _LANGUAGES and not is_filled:
+        _refuse(file, at, place, f"{key} is empty; say what it means")
+    wanted = _KINDS_OF_VALUE.get(key)
+    if wanted is not None and not isinstance(value, wanted):
+        _refuse(file, at, place, f"{key} must be {_WORDS[wanted]}")
 
 
 def _refuse(file: Document, at: Place, place: str, what: str) -> NoReturn:

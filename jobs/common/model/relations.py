@@ -65,20 +65,19 @@ def list_pairs(mentions: DataFrame, statements: Sequence[Statement]) -> DataFram
         statements: those to list.
     """
     if not statements:
-        names = [*ENDS, *SOURCE_ROW, "mention_id"]
-        known = [*SOURCE_ROW, "mention_id"]
-        nothing = [F.col(name) if name in known else F.lit(None).cast("string").alias(name) for name in names]
-        return mentions.where(F.lit(False)).select(*nothing)
+        nothing = [F.lit(None).cast("string").alias(name) for name in ENDS]
+        return mentions.where(F.lit(False)).select(*nothing, *SOURCE_ROW, "mention_id")
     pairs = sorted({s.pair for s in statements}, key=lambda pair: (pair.relation, pair.from_end, pair.to_end))
     first = _ends_of(mentions, statements, pairs, "from").withColumnRenamed("entity_id", "_first")
     second = _ends_of(mentions, statements, pairs, "to").withColumnRenamed("entity_id", "_second").drop("mention_id")
     both = first.join(second, ["pair", *SOURCE_ROW])
+    relation = _by_pair([pair.relation for pair in pairs])
     told = {
-        "relation_code": _by_pair([pair.relation for pair in pairs]),
+        "relation_code": relation,
         "from_kind": _by_pair([pair.from_end[0] for pair in pairs]),
         "to_kind": _by_pair([pair.to_end[0] for pair in pairs]),
     }
-    is_turned = (_by_pair([pair.relation for pair in pairs]) == SPOUSE) & (F.col("_first") > F.col("_second"))
+    is_turned = (relation == SPOUSE) & (F.col("_first") > F.col("_second"))
     told["from_id"] = F.when(is_turned, F.col("_second")).otherwise(F.col("_first"))
     told["to_id"] = F.when(is_turned, F.col("_first")).otherwise(F.col("_second"))
     return both.withColumns(told).select(*ENDS, *SOURCE_ROW, "mention_id")
