@@ -4,7 +4,6 @@ Reads: every table. Writes: `runs/<run_id>/summary.json`, `ops.run`. Removes the
 Exit code: 0 released or nothing new, 3 refused, 1 where a stage has crashed.
 """
 
-import json
 import shutil
 import sys
 from argparse import ArgumentParser
@@ -13,12 +12,13 @@ from typing import Any
 
 from jobs.common.base.code import code_version
 from jobs.common.base.errors import Refusal
+from jobs.common.base.json_file import read_json, write_json
 from jobs.common.base.workspace import open_workspace
 from jobs.common.intake.inbox import explain_waiting, left_behind, waiting_files
 from jobs.common.intake.source_states import judge_sources
 from jobs.common.releases.books import balances
 from jobs.common.releases.releases import PUBLISHED, all_releases, visible_release
-from jobs.common.run.runs import REFUSED, RELEASED, all_runs, close_run, lock
+from jobs.common.run.runs import REFUSED, RELEASED, Run, all_runs, close_run, lock, runs_before
 from jobs.common.run.stage import Context, describe_stages, guarded, open_context, peak_memory_mb, read_refusal
 
 _WITHOUT_FINGERPRINT = ("ops.run", "ops.release")
@@ -46,10 +46,7 @@ def run(context: Context) -> dict[str, Any]:
         "books": describe_books(context),
         "peak_memory_mb": max([peak_memory_mb(), *(used["peak_memory_mb"] for used in stages.values())]),
     }
-    path = context.workspace.run_dir(context.run.run_id) / "summary.json"
-    partial = path.with_suffix(".tmp")
-    partial.write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
-    partial.rename(path)
+    write_json(context.workspace.run_dir(context.run.run_id) / "summary.json", summary, indent=1)
     close_run(context.lake, context.run, verdict)
     shutil.rmtree(context.workspace.scratch_dir(context.run.run_id), ignore_errors=True)
     context.log("finish", f"run {context.run.run_id} is {verdict}")
@@ -59,9 +56,10 @@ def run(context: Context) -> dict[str, Any]:
 def judge_run(context: Context, sources: dict[str, Any]) -> str:
     """complete, incomplete (a source is missing, refused or partial), refused by the gate, or crashed before it."""
     lake, run_id = context.lake, context.run.run_id
-    whole = all(source["state"] in ("delivered", "not expected") for source in sources.values())
-    if context.plan["nothing_new"] or any(r.run_id == run_id and r.state == PUBLISHED for r in all_releases(lake)):
-        return "complete" if whole else "incomplete"
+    published = {release.run_id for release in all_releases(lake) if release.state == PUBLISHED}
+    if context.plan["nothing_new"] or run_id in published:
+        states = {source["state"] for source in sources.values()}
+        return "complete" if states <= {"delivered", "not expected"} else "incomplete"
     return REFUSED if read_refusal(context.workspace, run_id) else "crashed"
 
 
@@ -75,10 +73,12 @@ def describe_tables(context: Context) -> dict[str, Any]:
     earlier = {name: (version, known[name, version]) for name, version in sorted(known)}  # of each the last known
     anew = lake.fingerprints(missing, earlier)
     found |= {(name, missing[name]): fingerprint for name, (_, fingerprint) in anew.items()}
-    return {
-        name: {"rows": int(found[name, version].split("-")[0]), "version": version, "fingerprint": found[name, version]}
-        for name, version in versions.items()
-    }
+    return {name: _describe_table(version, found[name, version]) for name, version in versions.items()}
+
+
+def _describe_table(version: int, fingerprint: str) -> dict[str, Any]:
+    rows, *_ = fingerprint.split("-")
+    return {"rows": int(rows), "version": version, "fingerprint": fingerprint}
 
 
 def known_fingerprints(context: Context) -> dict[tuple[str, int], str]:
@@ -86,20 +86,24 @@ def known_fingerprints(context: Context) -> dict[tuple[str, int], str]:
 
     Of earlier runs none count if the last one was of other code, which may have counted otherwise.
     """
-    known: dict[tuple[str, int], str] = {}
-    before = [run for run in all_runs(context.lake) if run.run_id != context.run.run_id]
-    is_same_code = not before or before[-1].code_version == code_version()
-    for run in before[-1:] if is_same_code else []:
-        path = context.workspace.run_dir(run.run_id) / "summary.json"
-        tables = json.loads(path.read_text(encoding="utf-8"))["tables"] if path.exists() else {}
-        known |= {(name, entry["version"]): entry["fingerprint"] for name, entry in tables.items()}
+    last = next(iter(runs_before(context.lake, context.run)), None)
+    is_same_code = last is None or last.code_version == code_version()
+    known = _told_in_summary(context, last) if last and is_same_code else {}
     for row in context.lake.rows("ops.audit", {"run_id": context.run.run_id}).to_pylist():
         if row["fingerprint"] is not None:
             known[f"candidate.{row['table_name']}", row["version"]] = row["fingerprint"]
-    visible = visible_release(context.lake)
-    for name, entry in (visible.tables if visible and is_same_code else {}).items():
+    visible = visible_release(context.lake) if is_same_code else None
+    released = visible.tables if visible else {}
+    for name, entry in released.items():
         known[f"refined.{name}", entry["version"]] = entry["fingerprint"]
     return known
+
+
+def _told_in_summary(context: Context, run: Run) -> dict[tuple[str, int], str]:
+    """Fingerprints by table and version as a run's summary tells them; none if it wrote no summary."""
+    summary = read_json(context.workspace.run_dir(run.run_id) / "summary.json")
+    tables = summary["tables"] if summary else {}
+    return {(name, entry["version"]): entry["fingerprint"] for name, entry in tables.items()}
 
 
 def describe_books(context: Context) -> dict[str, Any]:

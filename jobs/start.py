@@ -7,11 +7,13 @@ that an earlier run left half promoted. Refuses: a night behind the last one, a 
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from jobs.common.base.errors import Busy
+from jobs.common.base.json_file import write_json
 from jobs.common.base.workspace import Workspace, open_workspace
 from jobs.common.intake.file_decisions import FileDecision, fresh_decisions
 from jobs.common.intake.inbox import is_system, ready_files, systems_with_files
@@ -34,6 +36,7 @@ from jobs.common.run.runs import (
     open_run,
     parse_night,
     record_open,
+    runs_before,
 )
 from jobs.common.run.stage import Context, guarded, open_context, open_lake
 
@@ -99,13 +102,16 @@ def is_anything_new(workspace: Workspace, night: date) -> bool:
 
 
 def _nothing_new(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> bool:
-    runs = [other for other in all_runs(lake) if other.run_id != run.run_id]
-    if not runs or runs[-1].night != run.night or runs[-1].verdict not in RELEASED or runs[-1].config_hash != conf.hash:
+    last = next(iter(runs_before(lake, run)), None)
+    if last is None or last.verdict not in RELEASED:
+        return False
+    if last.night != run.night or last.config_hash != conf.hash:
         return False
     is_waiting = lake.rows("ops.file", {"status": FileStatus.WAITING}).num_rows > 0
     if is_waiting or lake.rows("ops.decision", {"night": None}).num_rows:
         return False
-    return not any(ready_files(workspace, s, conf.sources.get(s))[0] for s in systems_with_files(workspace))
+    listed = (ready_files(workspace, system, conf.sources.get(system)) for system in systems_with_files(workspace))
+    return not any(ready for ready, _ in listed)
 
 
 def _resume(workspace: Workspace, current: Run, night: date, driver: str) -> Context:
@@ -124,11 +130,7 @@ def _resume(workspace: Workspace, current: Run, night: date, driver: str) -> Con
 
 
 def _write_plan(context: Context, plan: dict[str, Any]) -> None:
-    directory = context.workspace.run_dir(context.run.run_id)
-    directory.mkdir(parents=True, exist_ok=True)
-    partial = directory / "plan.json.tmp"
-    partial.write_text(json.dumps(plan, ensure_ascii=False))
-    partial.rename(directory / "plan.json")
+    write_json(context.workspace.run_dir(context.run.run_id) / "plan.json", plan)
 
 
 def _adopt_deliveries(context: Context) -> None:
@@ -136,20 +138,23 @@ def _adopt_deliveries(context: Context) -> None:
     let through.
     """
     lake = context.lake
-    for run in all_runs(lake):
-        if run.verdict in ("crashed", "abandoned"):
-            rows = lake.rows("ops.delivery", {"run_id": run.run_id}).to_pylist()
-            if rows:
-                moved = [{**row, "run_id": context.run.run_id, "night": context.run.night} for row in rows]
-                lake.upsert("ops.delivery", lake.table_of("ops.delivery", moved))
-                lake.replace_part("ops.delivery", lake.empty("ops.delivery"), {"run_id": run.run_id})
+    dropped = [run for run in all_runs(lake) if run.verdict in ("crashed", "abandoned")]
+    for run in dropped:
+        rows = lake.rows("ops.delivery", {"run_id": run.run_id}).to_pylist()
+        if rows:
+            _adopt(context, rows)
+            lake.replace_part("ops.delivery", lake.empty("ops.delivery"), {"run_id": run.run_id})
     # What was held back and let through since counts as handed over to this run.
     decided = fresh_decisions(lake, context.run.night, FileDecision.ACCEPT)
     let_through = {file_key(row) for row in decided if row["night"] is None}
     if let_through:
-        known = [row for row in lake.rows("ops.delivery").to_pylist() if file_key(row) in let_through]
-        moved = [{**row, "run_id": context.run.run_id, "night": context.run.night} for row in known]
-        lake.upsert("ops.delivery", lake.table_of("ops.delivery", moved))
+        _adopt(context, [row for row in lake.rows("ops.delivery").to_pylist() if file_key(row) in let_through])
+
+
+def _adopt(context: Context, rows: Iterable[dict[str, Any]]) -> None:
+    """Record rows of `ops.delivery` once more, as handed over to this run."""
+    moved = [{**row, "run_id": context.run.run_id, "night": context.run.night} for row in rows]
+    context.lake.upsert("ops.delivery", context.lake.table_of("ops.delivery", moved))
 
 
 def main() -> None:

@@ -39,11 +39,11 @@ def run(context: Context, system: str) -> None:
     ready, waiting = ready_files(context.workspace, system, source)
     left: dict[int, str] = {}
     # What an earlier run had begun to take comes first: another file may stand under its name by now.
-    for files in ([file for file in ready if file.is_claimed], [file for file in ready if not file.is_claimed]):
+    claimed = [file for file in ready if file.is_claimed]
+    others = [file for file in ready if not file.is_claimed]
+    for files in (claimed, others):
         taken = take_files(context, files, left)
-        described = [describe_file(context, source, each.file, each.file_id) for each in taken]
-        if described:
-            record_files(context, list(chain.from_iterable(described)))
+        record_taken(context, source, taken)
         remove_files(context, taken)
     again = refused_before(context, source, system, {file.name for file in ready})
     if again:
@@ -52,7 +52,9 @@ def run(context: Context, system: str) -> None:
     note_left(context, system, left)
     if ready or waiting:
         counts = {"taken": len(ready) - len(left), "waiting": len(waiting)}
-        context.log("extract", f"{system}: files taken", **counts, **({"left": len(left)} if left else {}))
+        if left:
+            counts["left"] = len(left)
+        context.log("extract", f"{system}: files taken", **counts)
 
 
 def take_files(context: Context, files: Iterable[InboxFile], left: dict[int, str]) -> list[Taken]:
@@ -69,6 +71,13 @@ def take_files(context: Context, files: Iterable[InboxFile], left: dict[int, str
     if mended:
         context.log("extract", "damaged copies in the archive were replaced by what was handed in again", files=mended)
     return taken
+
+
+def record_taken(context: Context, source: Source | None, taken: Iterable[Taken]) -> None:
+    """Record what was taken, once for each object that a file belongs to."""
+    described = [describe_file(context, source, each.file, each.file_id) for each in taken]
+    if described:
+        record_files(context, list(chain.from_iterable(described)))
 
 
 def remove_files(context: Context, taken: Iterable[Taken]) -> None:
@@ -101,17 +110,22 @@ def refused_before(context: Context, source: Source | None, system: str, handed_
     hashes = {run.run_id: run.config_hash for run in all_runs(lake)}
     found = {}
     for delivery in still_refused(deliveries):
-        is_past = bool(delivery.object) and delivery.night != context.run.night
+        is_past = delivery.object != "" and delivery.night != context.run.night
         if delivery.name in handed_in or is_past or not match_objects(source, delivery.name):
             continue
-        then = snapshot_conf(context.workspace, hashes[delivery.run_id])
-        if contract_text(then, system) == contract_text(context.conf, system):
+        if _has_same_contract(context, system, hashes[delivery.run_id]):
             continue
         file = InboxFile(system, delivery.name, context.workspace.archive_path(delivery.file_id))
         for described in describe_file(context, source, file, delivery.file_id, delivery.night):
             if delivery.object in ("", described.object):
                 found[described.name, described.file_id, described.object] = described
     return list(found.values())
+
+
+def _has_same_contract(context: Context, system: str, config_hash: str) -> bool:
+    """Whether the contract of a system was in a snapshot what it is today."""
+    then = snapshot_conf(context.workspace, config_hash)
+    return contract_text(then, system) == contract_text(context.conf, system)
 
 
 def describe_file(
@@ -132,13 +146,18 @@ def describe_file(
 
     if objects := match_objects(source, file.name):
         return [as_taken_by(obj) for obj in objects]
-    reason, detail = "unknown_system", f"no conf/sources/{file.system}.odcs.yaml"
-    if source is not None:
-        reason, detail = "unknown_file", f"declared paths: {', '.join(obj.path for obj in source.objects)}"
-    elif file.system in context.conf.refused_contracts:
-        reason, detail = "invalid_contract", f"jiceng sources check names the errors of {file.system}"
+    reason, detail = _why_of_no_object(context, source, file.system)
     refused = FileStatus.REFUSED
     return [ReceivedFile(file_id, file.system, "", "", file.name, night, night, refused, reason, detail)]
+
+
+def _why_of_no_object(context: Context, source: Source | None, system: str) -> tuple[str, str]:
+    """Reason and detail of a file whose path fits no object."""
+    if source is not None:
+        return "unknown_file", f"declared paths: {', '.join(obj.path for obj in source.objects)}"
+    if system in context.conf.refused_contracts:
+        return "invalid_contract", f"jiceng sources check names the errors of {system}"
+    return "unknown_system", f"no conf/sources/{system}.odcs.yaml"
 
 
 def judge_day(day: date | None, night: date) -> tuple[FileStatus, str | None, str | None]:

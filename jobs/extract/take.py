@@ -93,10 +93,7 @@ def _take(workspace: Workspace, file: InboxFile, folder: int, handle: BinaryIO) 
     is_whole = holds(kept, file_id)
     copy = _copy_of(workspace, file.system)
     if not is_whole:
-        if copy_bytes(handle, copy) != file_id:
-            raise NotTaken("being_written")
-        if not holds(copy, file_id):
-            raise Fault(f"the disk of {workspace.archive} gives back other bytes than were written; replace it")
+        _copy_whole(workspace, handle, copy, file_id)
     if identity(os.fstat(handle.fileno())) != before or is_open_for_writing(handle):
         raise NotTaken("being_written")
     if not file.is_claimed:
@@ -105,6 +102,14 @@ def _take(workspace: Workspace, file: InboxFile, folder: int, handle: BinaryIO) 
     if not is_whole:
         _enter(copy, kept)
     return Taken(file, file_id, before, is_mended)
+
+
+def _copy_whole(workspace: Workspace, handle: BinaryIO, copy: Path, file_id: str) -> None:
+    """Copy a file whose bytes have this hash, and read the copy back; raises NotTaken if they have changed, and Fault."""
+    if copy_bytes(handle, copy) != file_id:
+        raise NotTaken("being_written")
+    if not holds(copy, file_id):
+        raise Fault(f"the disk of {workspace.archive} gives back other bytes than were written; replace it")
 
 
 def _copy_of(workspace: Workspace, system: str) -> Path:

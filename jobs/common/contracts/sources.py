@@ -122,11 +122,6 @@ class SourceObject:
         return f"raw.{self.system}__{self.name}"
 
     @property
-    def place(self) -> tuple[str, str]:
-        """What tells it from other objects: system and object."""
-        return self.system, self.name
-
-    @property
     def key_columns(self) -> list[str]:
         """Names of the columns that make up the primary key; none if its rows have no key."""
         return [column.name for column in self.columns if column.primary_key]

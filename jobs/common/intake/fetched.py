@@ -3,13 +3,13 @@
 Reads and writes: `runs/.fetch/<night>.json`. Keys, codes and counts only.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
+from jobs.common.base.json_file import read_json, write_json
 from jobs.common.base.workspace import Workspace
 from jobs.common.run.conf import Conf
 
@@ -36,18 +36,14 @@ def note_failures(workspace: Workspace, night: date, failures: Sequence[Failure]
     if not failures:
         path.unlink(missing_ok=True)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".tmp")
-    partial.write_text(json.dumps([asdict(failure) for failure in failures], ensure_ascii=False), encoding="utf-8")
-    partial.rename(path)
+    write_json(path, [asdict(failure) for failure in failures])
 
 
 def failures_of(workspace: Workspace, night: date) -> dict[str, list[Failure]]:
     """What could not be fetched on a night, by system."""
-    path = _path(workspace, night)
-    noted = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    noted = read_json(_path(workspace, night))
     found: dict[str, list[Failure]] = defaultdict(list)
-    for entry in noted:
+    for entry in noted or ():
         found[entry["system"]].append(Failure(**entry))
     return dict(found)
 

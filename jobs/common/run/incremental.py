@@ -7,7 +7,6 @@ Reads: `ops.run`, records of earlier runs. Writes: the record of this run, `runs
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.common.base.code import code_hash
+from jobs.common.base.json_file import read_json, write_json
 from jobs.common.run.runs import Run, runs_before
 from jobs.common.run.stage import Context
 
@@ -44,9 +44,10 @@ class IncrementalState:
         known = next(filter(self._had_work, earlier), None)
         if known is None or known.night == run.night:
             return None
-        record = _read(self._path(known.run_id))
-        is_good = bool(record) and record["rules"] == self._rules and self._are_same(record["tables"])
-        return record["found"] if is_good else None
+        record: dict[str, Any] | None = read_json(self._path(known.run_id))
+        if record is None or record["rules"] != self._rules:
+            return None
+        return record["found"] if self._are_same(record["tables"]) else None
 
     def begin(self) -> None:
         """Note that this run has begun to write."""
@@ -57,16 +58,12 @@ class IncrementalState:
     def keep(self, **found: Any) -> None:
         """Record that the tables are as they should be, and what else the next night is to know."""
         record = {"rules": self._rules, "tables": self._versions(), "found": found}
-        path = self._path(self.context.run.run_id)
-        path.parent.mkdir(exist_ok=True)
-        partial = path.with_suffix(".tmp")
-        partial.write_text(json.dumps(record), encoding="utf-8")
-        partial.rename(path)
+        write_json(self._path(self.context.run.run_id), record)
 
     def _had_work(self, run: Run) -> bool:
         """Whether a run may have changed something: its plan does not say that nothing was new."""
-        plan = _read(self.context.workspace.run_dir(run.run_id) / "plan.json")
-        return not plan or not plan["nothing_new"]
+        plan = read_json(self.context.workspace.run_dir(run.run_id) / "plan.json")
+        return plan is None or not plan["nothing_new"]
 
     def _path(self, run_id: str) -> Path:
         return self.context.workspace.run_dir(run_id) / "carried" / f"{self.stage}.json"
@@ -89,9 +86,3 @@ class IncrementalState:
             return self.rules
         code = code_hash(f"jobs.{self.stage}.stage")
         return hashlib.sha256(f"{self.context.conf.hash} {code}".encode()).hexdigest()[:16]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """What a record of a run holds; nothing if it is not there."""
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found

@@ -20,6 +20,7 @@ from typing import Any
 
 from jobs.common.base.errors import CRASHED, Busy, UserError
 from jobs.common.base.file_names import mask_numbers
+from jobs.common.base.json_file import read_json
 from jobs.common.base.workspace import Workspace, last_opened, open_workspace
 from jobs.common.lake.faults import explain
 from jobs.common.lake.schemas import declared_tables
@@ -59,7 +60,8 @@ class Context:
     @cached_property
     def plan(self) -> dict[str, Any]:
         """What `start` found: `nothing_new`, `sources`."""
-        plan: dict[str, Any] = json.loads((self.workspace.run_dir(self.run.run_id) / "plan.json").read_text())
+        path = self.workspace.run_dir(self.run.run_id) / "plan.json"
+        plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return plan
 
 
@@ -94,9 +96,7 @@ def write_refusal(workspace: Workspace, run_id: str, reasons: list[str]) -> None
 
 def read_refusal(workspace: Workspace, run_id: str) -> list[str]:
     """Why the run was refused; empty where it was not."""
-    path = workspace.run_dir(run_id) / "refusal.json"
-    reasons: list[str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    return reasons
+    return read_json(workspace.run_dir(run_id) / "refusal.json") or []
 
 
 def open_lake(workspace: Workspace, conf: Conf | None = None) -> Lake:
