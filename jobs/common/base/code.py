@@ -43,20 +43,28 @@ def imported_files(root: str, jobs: Path = JOBS) -> tuple[Path, ...]:
 
     `jobs/__init__.py` is left out: it opens the door to readers, and no stage uses it.
     """
-    found: set[Path] = set()
-    waiting = [_file_of(root, jobs)]
-    if waiting[0] is None:
+    first = _file_of(root, jobs)
+    if first is None:
         raise ModuleNotFoundError(f"there is no module {root}")
+    found: set[Path] = set()
+    waiting = [first]
     while waiting:
         file = waiting.pop()
-        if file is not None and file not in found:
+        if file not in found:
             found.add(file)
-            text = file.read_text(encoding="utf-8")
-            waiting += [_file_of(name, jobs) for name in imported_modules(text)]
-            if _DISCOVERS in text:
-                waiting += sorted(file.parent.glob("*.py"))
-            waiting.append(file.parent / "__init__.py" if file.parent != jobs else None)
+            waiting += _files_needed(file, jobs)
     return tuple(sorted(found))
+
+
+def _files_needed(file: Path, jobs: Path) -> Iterator[Path]:
+    """The files without which a module is not whole: what it imports, its package, and all of a package that asks for them."""
+    text = file.read_text(encoding="utf-8")
+    imported = (_file_of(name, jobs) for name in imported_modules(text))
+    yield from filter(None, imported)
+    if _DISCOVERS in text:
+        yield from file.parent.glob("*.py")
+    if file.parent != jobs:
+        yield file.parent / "__init__.py"
 
 
 def imported_modules(text: str) -> Iterator[str]:
@@ -70,7 +78,8 @@ def imported_modules(text: str) -> Iterator[str]:
 def library_versions(files: tuple[Path, ...]) -> list[str]:
     """Versions of the libraries that files import, as far as they are installed under the name by which they are imported."""
     names = {name for file in files for name in _OTHERS.findall(file.read_text(encoding="utf-8"))}
-    return [f"{name} {version}" for name in sorted(names) if (version := _version_of(name))]
+    versions = {name: _version_of(name) for name in sorted(names)}
+    return [f"{name} {version}" for name, version in versions.items() if version]
 
 
 @cache

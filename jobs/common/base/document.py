@@ -93,13 +93,18 @@ class Document:
         """The text of a single value as it is written, cut short; None where there is none or it was merged in."""
         node = self.root
         for part in place:
-            if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-                node = node.value[part]
-            elif isinstance(node, yaml.MappingNode):
-                node = next((value for key, value in node.value if key.value == part), None)
-            else:
-                return None
+            node = _child(node, part)
         return cut_short(node.value) if isinstance(node, yaml.ScalarNode) else None
+
+
+def _child(node: yaml.Node | None, part: str | int) -> yaml.Node | None:
+    """The value at an index of a list or a key of a block; None if there is none."""
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+        item: yaml.Node = node.value[part]
+        return item
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == part), None)
+    return None
 
 
 def write_place(place: Place) -> str:

@@ -59,8 +59,9 @@ def identity(found: os.stat_result) -> Identity:
 
 def systems_with_files(workspace: Workspace) -> list[str]:
     """Folders of the inbox that hold a file, finished or not, declared or not."""
-    folders = [entry.name for entry in _entries(workspace.inbox) if _is_folder(entry) and is_system(entry.name)]
-    return [name for name in folders if next(_files(workspace.inbox / name), None) is not None]
+    folders = filter(_is_folder, _entries(workspace.inbox))
+    systems = filter(is_system, (entry.name for entry in folders))
+    return [system for system in systems if next(_files(workspace.inbox / system), None) is not None]
 
 
 def is_system(name: str) -> bool:
@@ -79,8 +80,10 @@ def ready_files(workspace: Workspace, system: str, source: Source | None) -> tup
     # The bytes of two names may stand for the same text; nobody can say which file corrects the other.
     twice = Counter(file.name for file in listed if not file.is_claimed)
     files = [replace(file, reason="twin") if twice[file.name] > 1 else file for file in listed]
-    ready = [file for file in files if not file.reason]
-    waiting = [file for file in files if file.reason]
+    ready: list[InboxFile] = []
+    waiting: list[InboxFile] = []
+    for file in files:
+        (waiting if file.reason else ready).append(file)
     return ready, waiting
 
 

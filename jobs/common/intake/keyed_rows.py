@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from jobs.common.contracts.house_rules import BLANKS
 from jobs.common.contracts.null_words import first_characters
-from jobs.common.contracts.sources import SourceObject, default_role
+from jobs.common.contracts.sources import Feed, SourceObject, default_role
 from jobs.common.intake.cell_errors import ERRORS, NO_VALUE
 from jobs.common.intake.deliveries import ActiveFile
 from jobs.common.lake.engine import session
@@ -136,14 +136,18 @@ def fed_records(obj: SourceObject) -> list[tuple[str, str]]:
 
 def fed_fields(obj: SourceObject, record: str, role: str) -> dict[str, str]:
     """Field of the record -> column of the object."""
-    feeds = [(feed, column.name) for column in obj.columns for feed in column.feeds]
-    return {feed.field: name for feed, name in feeds if (feed.record, feed.role) == (record, role)}
+    return {feed.field: column for column, feed in _feeds_of(obj, record, role)}
 
 
 def null_words(obj: SourceObject, record: str, role: str) -> dict[str, tuple[str, ...]]:
     """Field of the record -> the words that stand for nothing in it."""
-    feeds = [feed for column in obj.columns for feed in column.feeds]
-    return {feed.field: feed.null_words for feed in feeds if (feed.record, feed.role) == (record, role)}
+    return {feed.field: feed.null_words for _, feed in _feeds_of(obj, record, role)}
+
+
+def _feeds_of(obj: SourceObject, record: str, role: str) -> list[tuple[str, Feed]]:
+    """The feeds of a record, each with the column of the object that it is of."""
+    every = [(column.name, feed) for column in obj.columns for feed in column.feeds]
+    return [(column, feed) for column, feed in every if (feed.record, feed.role) == (record, role)]
 
 
 def record_rows(rows: DataFrame, obj: SourceObject, record: str, role: str) -> DataFrame:

@@ -200,12 +200,11 @@ def _short_codes(code: str) -> Iterator[str]:
 
 def _forms(name: str, endings: Sequence[Sequence[str]]) -> list[str]:
     """The name, and what else it is called by the endings that stand for its own, the longest that fits."""
-    fitting = [(ending, group) for group in endings for ending in group if ending and name.endswith(ending)]
-    if not fitting:
-        return [name]
-    ending, group = max(fitting, key=lambda pair: len(pair[0]))
+    known = [(ending, group) for group in endings for ending in group]
+    fitting = [(ending, group) for ending, group in known if name.endswith(ending)]
+    ending, group = max(fitting, key=lambda pair: len(pair[0]), default=("", []))
     stem = name.removesuffix(ending)
-    if len(stem) < _LEAST:
+    if not ending or len(stem) < _LEAST:
         return [name]
     return [name, *(stem + other for other in group if other != ending)]
 

@@ -158,10 +158,10 @@ def _book_faults(document: Document, books: dict[str, Any], product: str) -> Ite
             )
         elif term not in used:
             yield document.finding(("books", "terms", term), "The equation has no such term.", "Use it or remove it.")
-    for term, count in counts.items():
-        if set(count) not in _WAYS_TO_COUNT:
-            message = "It is counted by `sql`, or by `lines_of` and `header`."
-            yield document.finding(("books", "terms", term), message, "Give one of them.")
+    wrongly_counted = [term for term, count in counts.items() if set(count) not in _WAYS_TO_COUNT]
+    for term in wrongly_counted:
+        message = "It is counted by `sql`, or by `lines_of` and `header`."
+        yield document.finding(("books", "terms", term), message, "Give one of them.")
     queries = {term: count.get("sql", "") for term, count in counts.items()}
     counting = {term == ROWS or f"{ROWS}.{product}" in queries.get(term, "") for term in used}
     if counting != {True, False}:

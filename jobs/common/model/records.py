@@ -122,6 +122,11 @@ class Record:
         return shape_of(self.kind, bool(self.pairs))
 
     @property
+    def field_names(self) -> list[str]:
+        """Names of the fields that sources feed: derived columns are not among them."""
+        return [field.name for field in self.fields]
+
+    @property
     def has_members(self) -> bool:
         """Whether its pairs say who is a member of which household."""
         return any(pair.relation == MEMBER for pair in self.pairs)
@@ -134,15 +139,13 @@ class Record:
 
     def implied_fields(self) -> list[tuple[str, Implied]]:
         """Fields of the record that another one speaks of, with the name of that one: the first of its type."""
-        names = {field.name for field in self.fields}
-        first = {field.type: field for field in reversed(self.fields)}
-        return [
-            (field.name, implied)
-            for field in self.fields
-            if first[field.type] is field
-            for implied in field.semantic.implies
-            if implied.field in names
-        ]
+        first_of_type = {field.type: field for field in reversed(self.fields)}
+        found = []
+        for field in self.fields:
+            if first_of_type[field.type] is field:
+                implied = (each for each in field.semantic.implies if each.field in self.field_names)
+                found += [(field.name, each) for each in implied]
+        return found
 
 
 def table_fields(record: Record) -> tuple[ModelField, ...]:
@@ -289,7 +292,7 @@ def _check_columns(file: Document, record: Record, names: list[str]) -> None:
             _refuse(file, ("fields",), f"field {name}", "every table has one")
         if names.count(name) > 1:
             _refuse(file, ("fields",), f"field {name}", "the name is given twice")
-    known = [*FACT_KEY, *(field.name for field in record.fields)] if record.shape == FACT else head
+    known = [*FACT_KEY, *record.field_names] if record.shape == FACT else head
     _check_key(file, record.key, known)
     if not record.key:
         _refuse(file, ("key",), "key", f"it is empty; a row is known by {', '.join(head)}")

@@ -76,7 +76,7 @@ def check_needs(record: "Record") -> Iterator[Fault]:
     """What a record lacks that its shape needs, beside kind and pairs."""
     if record.shape == FACT:
         yield from _check_fact(record)
-    if record.has_members and all(field.name != "family_code" for field in record.fields):
+    if record.has_members and "family_code" not in record.field_names:
         yield ("fields",), "a relation of members needs the field `family_code`, which tells who heads a household"
     yield from _check_deduplication(record)
 
@@ -96,7 +96,7 @@ def _check_deduplication(record: "Record") -> Iterator[Fault]:
         article = "an" if record.shape == ENTITY else "a"
         yield ("deduplicate_by",), f"only a fact is deduplicated, and this is {article} {record.shape}; remove it"
         return
-    known = [*(field.name for field in record.fields), *record.speaks_of]
+    known = [*record.field_names, *record.speaks_of]
     for index, column in enumerate(record.deduplicate_by):
         if column not in known:
             told = f"{cut_short(str(column))} is no column of the record. {suggest(str(column), known)}"
@@ -110,7 +110,7 @@ def check_derived(record: "Record") -> Iterator[Fault]:
     known = list(DERIVED.get(record.name, ()))
     if record.deduplicate_by:
         known.append(SYSTEM_COUNT)
-    if record.shape == ENTITY and any(field.name == _ADDRESS for field in record.fields):
+    if record.shape == ENTITY and _ADDRESS in record.field_names:
         known.append(DWELLING)
     for index, field in enumerate(record.derived):
         if field.name not in known:
