@@ -13,8 +13,8 @@ from datetime import date
 from itertools import chain
 
 from jobs.common.contracts.sources import Source, SourceObject
-from jobs.common.intake.deliveries import all_deliveries, still_refused
-from jobs.common.intake.inbox import InboxFile, as_of_day, match_objects, ready_files
+from jobs.common.intake.deliveries import Delivery, all_deliveries, still_refused
+from jobs.common.intake.inbox import InboxFile, as_of_day, match_object, match_objects, ready_files
 from jobs.common.intake.readings import PastReadings, contract_text
 from jobs.common.intake.received_files import FileKey, FileStatus, ReceivedFile, files_by_key, write_files
 from jobs.common.releases.releases import release_of_run
@@ -110,16 +110,20 @@ def refused_before(context: Context, source: Source | None, system: str, handed_
     hashes = {run.run_id: run.config_hash for run in all_runs(lake)}
     found = {}
     for delivery in still_refused(deliveries):
-        is_past = delivery.object != "" and delivery.night != context.run.night
-        if delivery.name in handed_in or is_past or not match_objects(source, delivery.name):
-            continue
-        if _has_same_contract(context, system, hashes[delivery.run_id]):
+        may_be_read = delivery.name not in handed_in and _may_be_read(context, source, delivery)
+        if not may_be_read or _has_same_contract(context, system, hashes[delivery.run_id]):
             continue
         file = InboxFile(system, delivery.name, context.workspace.archive_path(delivery.file_id))
         for described in describe_file(context, source, file, delivery.file_id, delivery.night):
             if delivery.object in ("", described.object):
                 found[described.name, described.file_id, described.object] = described
     return list(found.values())
+
+
+def _may_be_read(context: Context, source: Source | None, delivery: Delivery) -> bool:
+    """Whether an object may take a refused file tonight: any that fits if none took it, its own in its own night only."""
+    is_past = delivery.object != "" and delivery.night != context.run.night
+    return not is_past and match_object(source, delivery.name) is not None
 
 
 def _has_same_contract(context: Context, system: str, config_hash: str) -> bool:
@@ -181,13 +185,18 @@ def record_files(context: Context, files: Sequence[ReceivedFile]) -> None:
     fresh: dict[FileKey, ReceivedFile] = {}
     for file in files:
         before = known.get(file.key)
-        if before is None or before.status is FileStatus.REFUSED or is_mended(context, before):
+        if _is_taken_up(context, before):
             fresh.setdefault(file.key, _still_read(file, before))
     names = [name for name in lake.declared["ops.delivery"].names if name != "run_id"]
     rows = [{"run_id": run_id, **{name: getattr(file, name) for name in names}} for file in files]
     # Files first: a delivery without its file would be counted, a file without its delivery is only taken again.
     write_files(lake, fresh.values())
     lake.upsert("ops.delivery", lake.table_of("ops.delivery", rows))
+
+
+def _is_taken_up(context: Context, before: ReceivedFile | None) -> bool:
+    """Whether a content is to be read that is new, or of which this was known before."""
+    return before is None or before.status is FileStatus.REFUSED or is_mended(context, before)
 
 
 def is_mended(context: Context, file: ReceivedFile) -> bool:
