@@ -1,7 +1,10 @@
 """What every parser hands over: batches of rows with the account of what did not land, or the refusal of a file."""
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +12,8 @@ import pyarrow.compute as pc
 
 from jobs.common.contracts.sources import SourceObject
 
-_MOST_NOTES = 1000
+MOST_NOTES = 1000
+_row_number = attrgetter("row_number")
 
 
 class FileRefused(Exception):
@@ -81,32 +85,49 @@ def hold_trailing_blanks(batches: Iterator[Batch]) -> Iterator[Batch]:
     """Leave out the blank rows after a file's last row that is not blank; they are no part of `read`."""
     held: list[Rejected] = []
     for batch in batches:
-        numbers = batch.rows.column("row_number")
-        other = batch.quarantined + [row for row in batch.skipped if row.reason != "blank"]
-        last = max([row.row_number for row in other] + ([numbers[-1].as_py()] if len(numbers) else []), default=0)
-        released, held = (held, []) if last else ([], held)
-        inner = [row for row in batch.skipped if row.row_number < last or row.reason != "blank"]
-        trailing = [row for row in batch.skipped if row.row_number > last]
-        yield replace(batch, skipped=released + inner, read=batch.read + len(released) - len(trailing))
-        held += trailing
+        last = _last_filled(batch)
+        released: list[Rejected] = []
+        if last:
+            released, held = held, []
+        end = bisect(batch.skipped, last, key=_row_number)
+        trailing = len(batch.skipped) - end
+        yield replace(batch, skipped=released + batch.skipped[:end], read=batch.read + len(released) - trailing)
+        held += batch.skipped[end:]
 
 
-def hold_notes(batches: Iterator[Batch], obj: SourceObject) -> Iterator[Batch]:
-    """Skip the lone texts after a file's last record as its signature; before a record they are rows like others."""
-    held: list[Batch] = []  # each with the rows that wait, and their text
+def _last_filled(batch: Batch) -> int:
+    """Number of a batch's last row that is not blank, 0 if all are."""
+    aside = [row.row_number for row in chain(batch.quarantined, batch.skipped) if row.reason != "blank"]
+    landed = batch.rows.column("row_number")[-1:].to_pylist()
+    return max(aside + landed, default=0)
+
+
+def hold_notes(batches: Iterator[Batch], obj: SourceObject, most: float = MOST_NOTES) -> Iterator[Batch]:
+    """Skip the lone texts after a file's last record as its signature; before a record they are rows like others.
+
+    More than `most` of them that wait for a record are no notes either: they are rows.
+    """
+    held: list[Batch] = []  # lone texts that wait
     for batch in batches:
-        count = batch.rows.num_rows - len(batch.lone)
-        if count or sum(len(waiting.lone) for waiting in held) > _MOST_NOTES:
-            for waiting in held:
-                yield replace(waiting, lone=[])
+        records, notes = _part_notes(batch)
+        waiting = sum(len(each.lone) for each in held)
+        if records.rows.num_rows or waiting > most:
+            yield from (replace(each, lone=[]) for each in held)
             held = []
-        if batch.lone:
-            first = batch.lone[0].row_number
-            late = [value for value in batch.unnamed if value.row_number >= first]
-            held.append(Batch(batch.rows.slice(count), unnamed=late, lone=batch.lone))
-            early = [value for value in batch.unnamed if value.row_number < first]
-            batch = replace(batch, rows=batch.rows.slice(0, count), unnamed=early, lone=[])
-        yield batch
-    for waiting in held:
-        notes = [replace(note, reason="signature") for note in waiting.lone]
-        yield Batch(no_rows(obj), skipped=notes)
+        if notes.lone:
+            held.append(notes)
+        yield records
+    for each in held:
+        yield Batch(no_rows(obj), skipped=[replace(note, reason="signature") for note in each.lone])
+
+
+def _part_notes(batch: Batch) -> tuple[Batch, Batch]:
+    """A batch without its lone texts, and these as a batch of rows that have been counted already."""
+    if not batch.lone:
+        return batch, Batch(batch.rows[:0])
+    first = batch.lone[0].row_number
+    count = batch.rows.num_rows - len(batch.lone)
+    early = [value for value in batch.unnamed if value.row_number < first]
+    late = [value for value in batch.unnamed if value.row_number >= first]
+    records = replace(batch, rows=batch.rows[:count], unnamed=early, lone=[])
+    return records, Batch(batch.rows[count:], unnamed=late, lone=batch.lone)

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from jobs.common.contracts.sources import SourceObject
-from jobs.land.batches import Batch, FileRefused, Rejected, hold_notes, hold_trailing_blanks, no_rows
+from jobs.land.batches import Batch, FileRefused, hold_notes, hold_trailing_blanks, no_rows
 from jobs.land.encodings import check_encoding, open_lines, read_blocks
 from jobs.land.headers import MAX_COLUMNS, Layout, join_header_rows, match_headers
 from jobs.land.records import (
@@ -30,11 +30,14 @@ from jobs.land.records import (
     MAX_RECORD_LINES,
     Parsed,
     Record,
+    are_blank,
     split_cells,
     split_records,
+    text_column,
     without_line_end,
 )
 from jobs.land.settle import settle
+from jobs.land.top_rows import take_top
 
 _LINE_END = re.compile(b"\n")
 _LOOKED_AT = 100  # records
@@ -99,40 +102,29 @@ def _parse_blocks(path: Path, obj: SourceObject) -> Iterator[Batch]:
 
 def _read_head(block: Block, obj: SourceObject) -> tuple[Batch, Layout, int]:
     """Title and header rows, the layout they give, and how many bytes they take."""
-    skipped: list[Rejected] = []
-    headers: list[Record] = []
-    lines = 0
-    for record in block.records():
-        lines += record.lines
-        is_blank = not any(cell.strip() for cell in record.cells)
-        if len(skipped) < obj.skip_rows:
-            skipped.append(Rejected(record.start, "title", record.text))
-        elif is_blank and not headers:
-            skipped.append(Rejected(record.start, "blank", record.text))
-        else:
-            headers.append(record)
-            skipped.append(Rejected(record.start, "header", record.text))
-        if len(headers) == obj.header_rows:
-            break
-    if not headers:
-        raise FileRefused("empty_file", "no header row")
-    if len(headers) < obj.header_rows:
-        raise FileRefused("missing_header", f"the file ends before its header rows ({obj.header_rows})")
-    if any(record.fault == "bad_bytes" for record in headers):
-        raise FileRefused("wrong_encoding", f"the header row is not {obj.encoding}; no known encoding fits it")
-    if any(record.fault for record in headers):
-        raise FileRefused("missing_header", "the header row has a quote that is never closed")
+    skipped, headers = take_top(block.records(), obj)
+    _refuse_faulty(headers, obj)
     width = max(len(record.cells) for record in headers)
     grid = [record.cells + [""] * (width - len(record.cells)) for record in headers]
     layout = match_headers(join_header_rows(grid), obj)
-    used = sum(map(len, block.lines[:lines]))
+    end = headers[-1].start + headers[-1].lines - block.first
+    used = sum(map(len, block.lines[:end]))
     return Batch(no_rows(obj), [], skipped, len(skipped)), layout, used
+
+
+def _refuse_faulty(headers: list[Record], obj: SourceObject) -> None:
+    """Raise FileRefused if header rows cannot be read."""
+    faults = {record.fault for record in headers}
+    if "bad_bytes" in faults:
+        raise FileRefused("wrong_encoding", f"the header row is not {obj.encoding}; no known encoding fits it")
+    if any(faults):
+        raise FileRefused("missing_header", "the header row has a quote that is never closed")
 
 
 def _usual_width(block: Block, layout: Layout) -> int:
     """Cells of the first record that is neither blank nor faulty: others have as many, also where the header has not."""
     for record in islice(block.records(), _LOOKED_AT):
-        if not record.fault and any(cell.strip() for cell in record.cells):
+        if not (record.fault or are_blank(record.cells)):
             return min(len(record.cells), max(layout.width, MAX_COLUMNS))
     return layout.width
 
@@ -163,17 +155,22 @@ def _parse_fast(block: Block, width: int) -> Parsed | None:
     except pa.ArrowInvalid:
         return None
     columns = [column.combine_chunks() for column in table.columns]
-    is_valid = np.ones(table.num_rows + len(invalid), bool)
-    is_valid[np.array([row.number - 1 for row in invalid], np.int64)] = False
+    is_valid = _are_valid(table.num_rows, invalid)
     spans = _lines_of_records(utf8, columns, is_valid, invalid)
     if spans.sum() != utf8.count(b"\n") + (not utf8.endswith(b"\n")):
         return None
     starts = block.first + np.cumsum(spans) - spans
-    has_long = len(spans) > 0 and spans.max() > 1
-    if has_long and not _keeps_rules(block, utf8, starts, spans):
+    if spans.max(initial=0) > 1 and not _keeps_rules(block, utf8, starts, spans):
         return None
     others = _split_invalid(block, starts[~is_valid], spans[~is_valid], invalid)
     return None if others is None else Parsed(starts[is_valid], columns, others)
+
+
+def _are_valid(count: int, invalid: list[pa.csv.InvalidRow]) -> np.ndarray:
+    """Which of all rows are among the `count` that Arrow took, by their order."""
+    is_valid = np.ones(count + len(invalid), bool)
+    is_valid[np.array([row.number - 1 for row in invalid], np.int64)] = False
+    return is_valid
 
 
 def _as_utf8(block: Block) -> bytes | None:
@@ -258,15 +255,12 @@ def _keeps_rules(block: Block, utf8: bytes, starts: np.ndarray, spans: np.ndarra
 
 def _is_tidy(utf8: bytes, delimiter: bytes) -> bool:
     """Whether every quote opens after a delimiter or line end and closes before one, or is doubled."""
-    parts = utf8.split(b'"')
-    outside = parts[::2]
-    starts, ends = (delimiter, b"\n", b"\r\n"), (delimiter, b"\n")
-    return (
-        len(parts) % 2 == 1
-        and (not outside[0] or outside[0].endswith(ends))
-        and (not outside[-1] or outside[-1].startswith(starts))
-        and all(not text or (text.startswith(starts) and text.endswith(ends)) for text in set(outside[1:-1]))
-    )
+    if utf8.count(b'"') % 2 == 1:
+        return False
+    outside = utf8.split(b'"')[::2]
+    before, behind = set(outside[:-1]) - {b""}, set(outside[1:]) - {b""}
+    is_opened_right = all(text.endswith((delimiter, b"\n")) for text in before)
+    return is_opened_right and all(text.startswith((delimiter, b"\n", b"\r\n")) for text in behind)
 
 
 def _parse_carefully(block: Block, width: int) -> tuple[Parsed, int]:
@@ -276,8 +270,8 @@ def _parse_carefully(block: Block, width: int) -> tuple[Parsed, int]:
     lines = 0
     for record in block.records():
         lines += record.lines
-        (others if record.fault or len(record.cells) != width else sound).append(record)
-    columns = zip(*(record.cells for record in sound), strict=True) if sound else [()] * width
-    arrays = [pa.array([cell or None for cell in column], pa.string()) for column in columns]
+        is_sound = record.fault is None and len(record.cells) == width
+        (sound if is_sound else others).append(record)
+    columns = list(zip(*(record.cells for record in sound), strict=True)) or [()] * width
     numbers = np.array([record.start for record in sound], np.int64)
-    return Parsed(numbers, arrays, others), sum(map(len, block.lines[:lines]))
+    return Parsed(numbers, [text_column(column) for column in columns], others), sum(map(len, block.lines[:lines]))

@@ -44,6 +44,12 @@ class Layout:
         return column_letter(self.left + position)
 
 
+def key_places(obj: SourceObject, layout: Layout) -> list[int]:
+    """Where the columns of the key stand in the file."""
+    placed = zip(layout.positions, obj.columns, strict=True)
+    return [at for at, column in placed if column.primary_key and at is not None]
+
+
 def column_letter(position: int) -> str:
     """Name of a column as a spreadsheet shows it: 0 is A, 26 is AA."""
     letters, rest = "", position + 1
@@ -75,13 +81,13 @@ def join_header_rows(rows: Sequence[Sequence[str]], merged: Merged = ()) -> list
         rows: cells of the header rows, all of one length.
         merged: first and last cell, (row, column) with both counted from the first header row and cell.
     """
-    grid = [[clean_header(cell) for cell in row] for row in rows]
+    grid = [list(map(clean_header, row)) for row in rows]
     if merged:
         _fill_merged(grid, merged)
     else:
         for upper, lower in pairwise(grid):
             _fill_groups(upper, lower)
-    return ["/".join(part for part in column if part) for column in zip(*grid, strict=True)]
+    return ["/".join(filter(None, column)) for column in zip(*grid, strict=True)]
 
 
 def _fill_merged(grid: list[list[str]], merged: Merged) -> None:
@@ -162,14 +168,12 @@ def _lay_out(found: Sequence[str], obj: SourceObject, places: dict[str, int | No
     ends = {name: place + 1 for name, place in places.items() if place is not None}
     width = max([len(found), *ends.values()])
     titles = (*found, *[""] * (width - len(found)))
-    ignored = set(obj.ignore)
-    named = {end - 1 for end in ends.values()}
-    named |= {at for at in range(width) if not ignored.isdisjoint((column_letter(left + at), EVERY_OTHER))}
     needed = [ends.get(column.name, 0) for column in obj.columns if column.primary_key or column.required]
+    free = set(range(width)).difference(end - 1 for end in ends.values())
     return Layout(
         width=width,
         positions=tuple(places.values()),
-        unnamed=tuple(at for at, title in enumerate(titles) if not title and at not in named),
+        unnamed=tuple(at for at in sorted(free) if not (titles[at] or _is_ignored(left + at, obj))),
         titles=titles,
         needed=max(needed, default=0),
         left=left,
@@ -180,6 +184,11 @@ def key_places(obj: SourceObject, layout: Layout) -> list[int]:
     """Where the columns of the key stand in the file."""
     placed = zip(layout.positions, obj.columns, strict=True)
     return [at for at, column in placed if column.primary_key and at is not None]
+
+
+def _is_ignored(place: int, obj: SourceObject) -> bool:
+    """Whether the contract ignores the column at a place of the sheet, by its letter or with every other."""
+    return column_letter(place) in obj.ignore or EVERY_OTHER in obj.ignore
 
 
 def _find_column(column: Column, found: Sequence[str], left: int) -> int | None:
@@ -195,24 +204,29 @@ def _name_missing(missing: list[str], unknown: dict[str, int], declared: list[st
     # Headers that are there or nearly so must be half of all, or the row is hardly one of headers.
     if 2 * (len(declared) - len(missing) + len(near)) < len(declared):
         near, unknown = [], {}
-    texts = []
-    for header in missing[:_NAMED]:
-        neighbour = nearest_word(header, near)
-        texts.append(f"{header} is missing" + (f" (nearest in the file: {_shown(neighbour)})" if neighbour else ""))
+    texts = [_name_one_missing(header, near) for header in missing[:_NAMED]]
     if len(missing) > _NAMED:
         texts.append(f"{len(missing) - _NAMED} more are missing")
     if near:
         texts.append(f"not declared: {', '.join(map(_shown, near))}")
-    if others := [place for header, place in unknown.items() if header not in near]:
-        texts.append(_name_places(others, left))
-    return "; ".join(texts)
+    return "; ".join(texts + _name_others(unknown, near, left))
+
+
+def _name_one_missing(header: str, near: list[str]) -> str:
+    neighbour = nearest_word(header, near)
+    return f"{header} is missing" + (f" (nearest in the file: {_shown(neighbour)})" if neighbour else "")
 
 
 def _name_unknown(unknown: dict[str, int], declared: list[str], left: int) -> list[str]:
     near = near_words(unknown, declared)
     texts = [f"{_shown(header)} is not declared (nearest: {nearest_word(header, declared)})" for header in near]
-    others = [place for header, place in unknown.items() if header not in near]
-    return texts + ([_name_places(others, left)] if others else [])
+    return texts + _name_others(unknown, near, left)
+
+
+def _name_others(unknown: dict[str, int], near: Collection[str], left: int) -> list[str]:
+    """One text that tells where unknown headers stand which are not quoted as near ones; none if there are no others."""
+    places = [place for header, place in unknown.items() if header not in near]
+    return [_name_places(places, left)] if places else []
 
 
 def _name_places(places: list[int], left: int) -> str:

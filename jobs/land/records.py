@@ -7,8 +7,9 @@ Where that does not hold, the quote is taken as never closed: its line is set as
 so that a stray quote costs one line and not the rest of the file.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from jobs.land.encodings import decode_line
 
 MAX_RECORD_LINES = 1000
 MAX_RECORD_BYTES = 1 << 20
+_INSIDE_QUOTES = re.compile('[^"]*+(?:""[^"]*+)*+')
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,16 @@ class Split:
     is_open: bool
     has_stray: bool
     rest: str = ""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """So many lines that were taken for one record: their text, whether all its bytes are of the encoding, its cells."""
+
+    text: str
+    is_sound: bool
+    split: Split
+    lines: int
 
 
 @dataclass(frozen=True)
@@ -60,28 +72,37 @@ def split_cells(text: str, delimiter: str, opened: str | None = None) -> Split:
     has_stray = False
     at = 0
     while True:
-        parts: list[str] = []
-        is_quoted = opened is not None or text.startswith('"', at)
+        quoted, is_quoted = "", opened is not None or text.startswith('"', at)
         if is_quoted:
-            at += opened is None
-            parts, opened = [opened or ""], None
-            while True:
-                quote = text.find('"', at)
-                if quote < 0:
-                    return Split(cells, True, has_stray, "".join(parts) + text[at:])
-                parts.append(text[at:quote])
-                at = quote + 1
-                if not text.startswith('"', at):
-                    break
-                parts.append('"')
-                at += 1
+            inside, closing = _read_quoted(text, at if opened is not None else at + 1)
+            quoted, opened = (opened or "") + inside, None
+            if closing == len(text):
+                return Split(cells, True, has_stray, quoted)
+            at = closing + 1
         end = text.find(delimiter, at)
         rest = text[at:] if end < 0 else text[at:end]
-        cells.append("".join(parts) + rest)
-        has_stray = has_stray or (is_quoted and rest != "")
+        cells.append(quoted + rest)
+        has_stray |= is_quoted and rest != ""
         if end < 0:
             return Split(cells, False, has_stray)
         at = end + len(delimiter)
+
+
+def _read_quoted(text: str, at: int) -> tuple[str, int]:
+    """What stands in a quote from `at` on, and where the closing one is; the end of the text where none closes it."""
+    inside = _INSIDE_QUOTES.match(text, at)
+    assert inside is not None, "the pattern fits an empty text"
+    return inside[0].replace('""', '"'), inside.end()
+
+
+def are_blank(cells: Iterable[str]) -> bool:
+    """Whether no cell holds more than white space."""
+    return not "".join(cells).strip()
+
+
+def text_column(cells: Iterable[str]) -> pa.Array:
+    """Cells as a column of text, an empty one as null."""
+    return pa.array([cell or None for cell in cells], pa.string())
 
 
 def without_line_end(text: str) -> str:
@@ -98,50 +119,52 @@ def split_records(lines: Sequence[bytes], first: int, encoding: str, delimiter: 
     """
     index = 0
     while index < len(lines):
-        text, is_sound = decode_line(lines[index], encoding)
-        split = split_cells(without_line_end(text), delimiter)
-        taken = 1
-        if split.is_open:
+        taken = _take_line(lines[index], encoding, delimiter)
+        if taken.split.is_open:
             joined = _join_lines(lines, index, encoding, delimiter)
             if joined is None and not is_last:
                 return
-            if joined is not None:
-                text, is_sound, split, taken = joined
-        fault = None if is_sound else "bad_bytes"
-        if split.is_open:
-            fault = fault or "unclosed_quote"
-        yield Record(first + index, taken, without_line_end(text), split.cells, fault)
-        index += taken
+            taken = joined or taken
+        yield Record(first + index, taken.lines, without_line_end(taken.text), taken.split.cells, _fault_of(taken))
+        index += taken.lines
 
 
-def _join_lines(
-    lines: Sequence[bytes], index: int, encoding: str, delimiter: str
-) -> tuple[str, bool, Split, int] | None:
-    """The record that starts at `index` and goes on over more lines, as (text, sound, split, lines).
+def _take_line(line: bytes, encoding: str, delimiter: str, opened: str | None = None) -> Taken:
+    """One line, read as the start of a record, or as the further course of a quote in which `opened` stands."""
+    text, is_sound = decode_line(line, encoding)
+    return Taken(text, is_sound, split_cells(without_line_end(text), delimiter, opened), 1)
+
+
+def _fault_of(taken: Taken) -> str | None:
+    if not taken.is_sound:
+        return "bad_bytes"
+    return "unclosed_quote" if taken.split.is_open else None
+
+
+def _join_lines(lines: Sequence[bytes], index: int, encoding: str, delimiter: str) -> Taken | None:
+    """The record that starts at `index` and goes on over more lines.
 
     Returns its first line alone, still open, where no quote closes it; None where the lines end before that is known.
     """
-    text, is_sound = decode_line(lines[index], encoding)
-    alone = (text, is_sound, Split([], True, False), 1)
-    split = split_cells(without_line_end(text), delimiter)
-    if split.has_stray:
-        return alone
-    cells, opened, size = split.cells, _with_line_end(split.rest, text), len(lines[index])
-    texts = [text]
-    for end in range(index + 1, min(len(lines), index + MAX_RECORD_LINES)):
-        line, line_sound = decode_line(lines[end], encoding)
-        is_sound, size = is_sound and line_sound, size + len(lines[end])
-        texts.append(line)
+    taken = _take_line(lines[index], encoding, delimiter)
+    alone = replace(taken, split=Split([], True, False))
+    cells: list[str] = []
+    texts = [taken.text]
+    size, is_sound = len(lines[index]), taken.is_sound
+    for line in lines[index + 1 : index + MAX_RECORD_LINES]:
+        if taken.split.has_stray:
+            return alone
+        cells += taken.split.cells
+        taken = _take_line(line, encoding, delimiter, _with_line_end(taken.split.rest, taken.text))
+        texts.append(taken.text)
+        size, is_sound = size + len(line), is_sound and taken.is_sound
         if size > MAX_RECORD_BYTES:
             return alone
-        split = split_cells(without_line_end(line), delimiter, opened)
-        if split.has_stray:
-            return alone
-        cells += split.cells
-        if not split.is_open:
-            return "".join(texts), is_sound, Split(cells, False, False), end + 1 - index
-        opened = _with_line_end(split.rest, line)
-    return alone if len(lines) - index >= MAX_RECORD_LINES else None
+        if not (taken.split.is_open or taken.split.has_stray):
+            whole = Split(cells + taken.split.cells, False, False)
+            return Taken("".join(texts), is_sound, whole, len(texts))
+    is_over = taken.split.has_stray or len(lines) - index >= MAX_RECORD_LINES
+    return alone if is_over else None
 
 
 def _with_line_end(rest: str, line: str) -> str:

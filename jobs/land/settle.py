@@ -17,7 +17,7 @@ from jobs.common.contracts.sources import SourceObject
 from jobs.land.batches import Batch, Rejected, Unnamed, rows_schema
 from jobs.land.footers import FOOTER_START, footer_reason, footer_word, is_group, is_lone_text
 from jobs.land.headers import Layout, key_places
-from jobs.land.records import Parsed, Record
+from jobs.land.records import Parsed, Record, are_blank, text_column
 
 _SELDOM = 0.1  # share of the records
 _QUARANTINED = ("ragged_row", "bad_bytes", "unclosed_quote")
@@ -128,7 +128,7 @@ def _sort_others(parsed: Parsed, layout: Layout, keys: Sequence[int]) -> tuple[l
 
 def _reason_of_width(cells: Sequence[str], layout: Layout, keys: Sequence[int], most: int | None) -> str | None:
     """Why a record of another width does not land; None if it does, or if it is a heading, which is told later."""
-    if not any(cell.strip() for cell in cells):
+    if are_blank(cells):
         return "blank"
     if is_group(cells, keys, layout.titles):
         return None
@@ -155,12 +155,13 @@ def _is_last_filled(parsed: Parsed, layout: Layout) -> bool:
 def _is_ragged(cells: Sequence[str], layout: Layout, most: int | None) -> bool:
     """Whether a record is cut before a cell that must be there, or has a value or more than `most` cells too many."""
     is_short = len(cells) < layout.needed
-    has_more = any(cell.strip() for cell in cells[layout.width :])
+    has_more = not are_blank(cells[layout.width :])
     return is_short or has_more or (most is not None and len(cells) > most)
 
 
 def _cells_at(records: Sequence[Record], at: int) -> pa.Array:
-    return pa.array([(record.cells[at] if at < len(record.cells) else "") or None for record in records], pa.string())
+    """The cells of records in one column; empty where a record ends before it."""
+    return text_column("".join(record.cells[at : at + 1]) for record in records)
 
 
 def _find_faults(rows: Rows, layout: Layout) -> np.ndarray:

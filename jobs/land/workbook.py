@@ -11,8 +11,9 @@ A merged range of records has its value in its first cell only, as the file has 
 """
 
 import io
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -25,18 +26,18 @@ import python_calamine as calamine
 
 from jobs.common.base.suggestions import nearest_word
 from jobs.common.contracts.sources import SourceObject
-from jobs.land.batches import Batch, FileRefused, Rejected, Unnamed, hold_trailing_blanks, no_rows, to_rows
+from jobs.land.batches import Batch, FileRefused, Rejected, Unnamed, hold_notes, hold_trailing_blanks, no_rows, to_rows
 from jobs.land.cells import column_texts
 from jobs.land.footers import footer_reason, footer_word, is_group, is_lone_text
 from jobs.land.headers import Layout, Merged, join_header_rows, key_places, match_headers, near_words
 from jobs.land.kinds import check_kind
+from jobs.land.records import Record, are_blank
+from jobs.land.top_rows import take_top
 from jobs.land.used_range import prepare_sheet
 
 BATCH_ROWS = 10_000
 _BATCH_CELLS = 500_000  # a sheet of thousands of columns gives small batches
 _DEFAULT_NAME = re.compile("(Sheet|工作表)[0-9]{1,2}")
-
-Row = tuple[int, tuple[str, ...]]  # row number and cells as text
 
 
 def parse(path: Path, obj: SourceObject) -> Iterator[Batch]:
@@ -46,7 +47,8 @@ def parse(path: Path, obj: SourceObject) -> Iterator[Batch]:
         FileRefused: before the first batch.
     """
     sheet = _open_sheet(path, obj.sheet)
-    yield from hold_trailing_blanks(_parse_sheet(sheet, obj))
+    # The sheet is in memory anyway, so that any number of its texts can wait for a record.
+    yield from hold_notes(hold_trailing_blanks(_parse_sheet(sheet, obj)), obj, most=math.inf)
 
 
 def _open_sheet(path: Path, name: str) -> calamine.CalamineSheet:
@@ -90,42 +92,17 @@ class Part:
     def cells(self, at: int) -> tuple[str, ...]:
         return tuple(column[at] for column in self.columns)
 
+    def rejected(self, at: int, reason: str) -> Rejected:
+        return Rejected(self.first + at, reason, raw_text(self.cells(at)))
+
 
 def _parse_sheet(sheet: calamine.CalamineSheet, obj: SourceObject) -> Iterator[Batch]:
     head, layout = _read_head(sheet, obj)
     yield head
     keys = key_places(obj, layout)
-    # Lone texts wait for the next record: where one follows they are records too, else notes at the end of the sheet.
-    waiting: list[Row] = []
     merged = _merged_widths(sheet)
-    blanks: list[Rejected] = []  # those at the end of the sheet are no rows of the export
     for part in _list_parts(sheet, head.read, layout.width):
-        is_blank = part.filled.sum(axis=0) == 0
-        suspects = {
-            at: "blank" if is_blank[at] else _row_reason(part.cells(at), layout, keys, merged.get(part.first + at, 1))
-            for at in _find_suspects(part, layout, keys)
-        }
-        others = {at: reason for at, reason in suspects.items() if reason}
-        is_landing = np.ones(part.filled.shape[1], bool)
-        is_landing[list(others)] = False
-        last_record = max(np.flatnonzero(is_landing), default=-1)
-        last_filled = max([last_record, *(at for at, reason in others.items() if reason != "blank")])
-        released, waiting = (waiting, []) if last_record >= 0 else ([], waiting)
-        skipped, blanks = (blanks, []) if last_filled >= 0 else ([], blanks)
-        read = len(skipped) + int(last_filled) + 1
-        for at, reason in others.items():
-            number, cells = part.first + at, part.cells(at)
-            if reason == "lone" and at > last_record:
-                waiting.append((number, cells))
-            elif reason == "lone":
-                is_landing[at] = True
-            else:
-                aside = blanks if at > last_filled else skipped
-                aside.append(Rejected(number, reason, raw_text(cells)))
-        unnamed = _find_unnamed(released, part, is_landing, layout)
-        yield Batch(_landed(released, part, is_landing, obj, layout), [], skipped, read, unnamed)
-    notes = [Rejected(number, "signature", raw_text(cells)) for number, cells in waiting]
-    yield Batch(no_rows(obj), [], notes, 0)
+        yield _settle(part, _judge(part, layout, keys, merged), obj, layout)
 
 
 def _list_parts(sheet: calamine.CalamineSheet, after: int, width: int) -> Iterator[Part]:
@@ -140,34 +117,27 @@ def _list_parts(sheet: calamine.CalamineSheet, after: int, width: int) -> Iterat
 
 def _read_head(sheet: calamine.CalamineSheet, obj: SourceObject) -> tuple[Batch, Layout]:
     """Title and header rows, and the layout they give."""
-    skipped: list[Rejected] = []
-    headers: list[tuple[str, ...]] = []
-    top = 0
+    skipped, headers = take_top(_list_rows(sheet), obj)
+    merged = _merged_below(sheet, headers[0].start - 1, len(headers))
+    joined = join_header_rows([record.cells for record in headers], merged)
+    return Batch(no_rows(obj), [], skipped, len(skipped)), match_headers(joined, obj, _left(sheet))
+
+
+def _list_rows(sheet: calamine.CalamineSheet) -> Iterator[Record]:
+    """The rows one by one, as records of one line each."""
     for number, row in enumerate(sheet.iter_rows(), start=1):
-        cells = tuple(column_texts(row))
-        reason = "header"
-        if number <= obj.skip_rows:
-            reason = "title"
-        elif not headers and not any(cell.strip() for cell in cells):
-            reason = "blank"
-        else:
-            top = top or number
-            headers.append(cells)
-        skipped.append(Rejected(number, reason, raw_text(cells)))
-        if len(headers) == obj.header_rows:
-            break
-    if not headers:
-        raise FileRefused("empty_file", f"no header row in sheet {obj.sheet}")
-    if len(headers) < obj.header_rows:
-        raise FileRefused("missing_header", f"sheet {obj.sheet} ends before its header rows ({obj.header_rows})")
-    left = sheet.start[1] if sheet.start else 0
-    layout = match_headers(join_header_rows(headers, _merged_below(sheet, top - 1, len(headers))), obj, left)
-    return Batch(no_rows(obj), [], skipped, len(skipped)), layout
+        cells = list(column_texts(row))
+        yield Record(number, 1, raw_text(cells), cells, None)
+
+
+def _left(sheet: calamine.CalamineSheet) -> int:
+    """How many columns stand before the first one that is used."""
+    return sheet.start[1] if sheet.start else 0
 
 
 def _merged_below(sheet: calamine.CalamineSheet, top: int, height: int) -> Merged:
     """Merged ranges of the header rows, counted from their first row and the sheet's first used column."""
-    left = sheet.start[1] if sheet.start else 0
+    left = _left(sheet)
     return [
         ((first[0] - top, first[1] - left), (last[0] - top, last[1] - left))
         for first, last in sheet.merged_cell_ranges or []
@@ -183,57 +153,72 @@ def _merged_widths(sheet: calamine.CalamineSheet) -> dict[int, int]:
     return widths
 
 
+def _judge(part: Part, layout: Layout, keys: Sequence[int], merged: Mapping[int, int]) -> np.ndarray:
+    """Reason of each row that does not land, "" for the others, and `lone` for a text that may be a note."""
+    reasons = np.full(part.filled.shape[1], "", object)
+    reasons[part.filled.sum(axis=0) == 0] = "blank"
+    for at in _find_suspects(part, layout, keys):
+        reasons[at] = _row_reason(part.cells(at), layout, keys, merged.get(part.first + at, 1)) or ""
+    return reasons
+
+
 def _find_suspects(part: Part, layout: Layout, keys: Sequence[int]) -> list[int]:
-    """The rows that may be no records, in their order; what can be told of whole columns tells of all others that they are."""
+    """The rows that hold something and may be no records; what can be told of whole columns tells of the others that they are."""
     filled, first = part.filled, part.filled.argmax(axis=0)
+    counts = filled.sum(axis=0)
     title = next(at for at, title in enumerate(layout.titles) if title)
     is_suspect = np.array([cell.strip() == layout.titles[title] for cell in part.columns[title]])
-    is_suspect |= filled.sum(axis=0) <= 1
+    is_suspect |= counts == 1
     has_key = np.logical_or.reduce([filled[key] & (first != key) for key in keys], initial=False)
-    for at in np.flatnonzero(~is_suspect & ~has_key).tolist():
+    for at in np.flatnonzero(~is_suspect & ~has_key & (counts > 1)).tolist():
         is_suspect[at] = footer_word(part.columns[first[at]][at]) is not None
-    found: list[int] = np.flatnonzero(is_suspect).tolist()
+    found: list[int] = np.flatnonzero(is_suspect & (counts > 0)).tolist()
     return found
 
 
 def _row_reason(cells: tuple[str, ...], layout: Layout, keys: Sequence[int], merged: int) -> str | None:
     """Why a row does not land; `lone` for a text that may be a note; None for a record."""
-    filled = [cell for cell in cells if cell and not cell.isspace()]
-    if not filled:
+    if are_blank(cells):
         return "blank"
-    if filled[0].strip() in layout.titles and tuple(cell.strip() for cell in cells) == layout.titles:
+    if tuple(map(str.strip, cells)) == layout.titles:
         return "header"
     if reason := footer_reason(cells, keys):
         return reason
-    if len(filled) == 1 and is_group(cells, keys, layout.titles, merged):
+    if is_group(cells, keys, layout.titles, merged):
         return "group"
-    return "lone" if len(filled) == 1 and is_lone_text(cells, keys) else None
+    return "lone" if is_lone_text(cells, keys) else None
 
 
-def _landed(
-    released: Sequence[Row], part: Part, is_landing: np.ndarray, obj: SourceObject, layout: Layout
-) -> pa.RecordBatch:
-    """The rows that had waited, and those of the part that land."""
-    numbers = [*(number for number, _ in released), *(part.first + np.flatnonzero(is_landing))]
-    columns, mask = [], pa.array(is_landing)
-    for position in layout.positions:
-        if position is None:  # an optional one
-            columns.append(pa.nulls(len(numbers), pa.string()))
-            continue
-        earlier = pa.array([cells[position] for _, cells in released], pa.string())
-        own = part.arrays[position].filter(mask)
-        columns.append(pa.concat_arrays([earlier, own]))
-    return to_rows(obj, numbers, columns)
+def _settle(part: Part, reasons: np.ndarray, obj: SourceObject, layout: Layout) -> Batch:
+    """The rows of a part that land, and those that do not; lone texts land as well, for a record may follow."""
+    is_record, is_lone = reasons == "", reasons == "lone"
+    is_landing = is_record | is_lone
+    last_record = np.flatnonzero(is_record).max(initial=-1)
+    lone = np.flatnonzero(is_lone)
+    return Batch(
+        rows=_landing_rows(part, is_landing, obj, layout),
+        skipped=[part.rejected(at, reasons[at]) for at in np.flatnonzero(~is_landing).tolist()],
+        read=len(reasons),
+        unnamed=_find_unnamed(part, is_landing, layout),
+        lone=[part.rejected(at, "lone") for at in lone[lone > last_record].tolist()],
+    )
 
 
-def _find_unnamed(released: Sequence[Row], part: Part, is_landing: np.ndarray, layout: Layout) -> list[Unnamed]:
-    """Values under no header, of the rows that had waited and of those of the part that land."""
+def _landing_rows(part: Part, is_landing: np.ndarray, obj: SourceObject, layout: Layout) -> pa.RecordBatch:
+    """The rows that land, in the columns of the contract; an optional one that the sheet lacks is null."""
+    mask = pa.array(is_landing)
+    nulls = pa.nulls(np.count_nonzero(is_landing), pa.string())
+    columns = [nulls if at is None else part.arrays[at].filter(mask) for at in layout.positions]
+    return to_rows(obj, part.first + np.flatnonzero(is_landing), columns)
+
+
+def _find_unnamed(part: Part, is_landing: np.ndarray, layout: Layout) -> list[Unnamed]:
+    """Values under no header, of the rows that land."""
     found = []
     for position in layout.unnamed:
-        values = [(number, cells[position]) for number, cells in released if cells[position].strip()]
-        for at in np.flatnonzero(is_landing & part.filled[position]):
-            values.append((part.first + int(at), part.columns[position][int(at)]))
-        found += [Unnamed(number, layout.letter(position), value) for number, value in values]
+        column, letter = part.columns[position], layout.letter(position)
+        for at in np.flatnonzero(is_landing & part.filled[position]).tolist():
+            found.append(Unnamed(part.first + at, letter, column[at]))
     return found
 
 
