@@ -12,6 +12,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import filterfalse
 from pathlib import Path
 from typing import BinaryIO
 
@@ -64,11 +65,15 @@ def _by_mark(head: bytes, declared: str) -> str | None:
 
 def _by_headers(head: bytes, declared: str, headers: Sequence[str]) -> str | None:
     """Encoding in which most of the declared headers can be read; None when they are ASCII or in none of them."""
-    telling = {part for header in headers for part in header.split("/") if not part.isascii()}
-    texts = {encoding: head.decode(encoding, errors="replace") for encoding in (declared, *_CANDIDATES)}
-    seen = {encoding: sum(part in text for part in telling) for encoding, text in texts.items()}
-    best = max(seen, key=lambda encoding: seen[encoding])  # the first of equals, which is the declared one
-    return best if seen[best] else None
+    parts = "/".join(headers).split("/")
+    telling = {part for part in parts if not part.isascii()}
+    best, most = None, 0
+    for encoding in (declared, *_CANDIDATES):  # the first of equals, which is the declared one
+        text = head.decode(encoding, errors="replace")
+        seen = sum(part in text for part in telling)
+        if seen > most:
+            best, most = encoding, seen
+    return best
 
 
 def _lines_beyond_ascii(path: Path) -> list[bytes]:
@@ -77,12 +82,13 @@ def _lines_beyond_ascii(path: Path) -> list[bytes]:
     rest = b""
     with open(path, "rb") as file:
         while len(found) < _SAMPLE_LINES and (block := file.read(BLOCK_BYTES)):
-            if rest or not block.isascii():
-                *lines, rest = _LINE_END.split(rest + block)
-                if len(rest) > BLOCK_BYTES:
-                    lines, rest = [*lines, rest], b""
-                found += [line for line in lines if not line.isascii()]
-    found += [] if rest.isascii() else [rest]
+            if not rest and block.isascii():
+                continue
+            *lines, rest = _LINE_END.split(rest + block)
+            if len(rest) > BLOCK_BYTES:
+                lines, rest = [*lines, rest], b""
+            found += filterfalse(bytes.isascii, lines)
+    found += filterfalse(bytes.isascii, [rest])
     return found[:_SAMPLE_LINES]
 
 
@@ -121,27 +127,40 @@ def open_lines(path: Path, declared: str, delimiter: str = "", columns: int = 0)
 @contextmanager
 def _open_decoded(path: Path, declared: str) -> Iterator[tuple[BinaryIO, str]]:
     encoding = _python_name(declared)
-    if encoding != "utf-16":
-        with open(path, "rb") as file:
-            if file.read(3) != codecs.BOM_UTF8 or encoding != "utf-8":
-                file.seek(0)
-            yield file, encoding
+    if encoding == "utf-16":
+        with open(path, "rb") as file, tempfile.TemporaryFile() as copy:
+            _copy_as_utf8(file, copy)
+            copy.seek(0)
+            yield copy, "utf-8"
         return
-    with open(path, "rb") as file, tempfile.TemporaryFile() as copy:
-        head = file.read(_HEAD_BYTES)
-        file.seek(0)
-        low_first, high_first = _wide_line_ends(head)
-        named = "utf-16-be" if high_first > low_first else "utf-16-le"
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            named = "utf-16"
-        text = io.TextIOWrapper(file, encoding=named, newline="\n")
-        try:
-            while piece := text.read(BLOCK_BYTES):
-                copy.write(piece.encode())
-        except UnicodeError as error:
-            raise FileRefused("unreadable", "the file breaks off or is damaged inside a UTF-16 character") from error
-        copy.seek(0)
-        yield copy, "utf-8"
+    with open(path, "rb") as file:
+        if encoding != "utf-8" or file.read(3) != codecs.BOM_UTF8:
+            file.seek(0)
+        yield file, encoding
+
+
+def _copy_as_utf8(file: BinaryIO, copy: BinaryIO) -> None:
+    """Copy a file of UTF-16 as UTF-8.
+
+    Raises:
+        FileRefused: unreadable, if a character of it is damaged.
+    """
+    head = file.read(_HEAD_BYTES)
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding=_wide_encoding(head), newline="\n")
+    try:
+        while piece := text.read(BLOCK_BYTES):
+            copy.write(piece.encode())
+    except UnicodeError as error:
+        raise FileRefused("unreadable", "the file breaks off or is damaged inside a UTF-16 character") from error
+
+
+def _wide_encoding(head: bytes) -> str:
+    """The kind of UTF-16: its mark tells, else its line ends."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    low_first, high_first = _wide_line_ends(head)
+    return "utf-16-be" if high_first > low_first else "utf-16-le"
 
 
 def read_blocks(file: BinaryIO, size: int | None = None) -> Iterator[tuple[bytes, bool]]:

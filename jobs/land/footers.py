@@ -38,10 +38,14 @@ def footer_reason(cells: Sequence[str], key_positions: Sequence[int]) -> str | N
         cells: the row as text.
         key_positions: where the primary key stands, empty where none is declared.
     """
-    position = next((position for position, cell in enumerate(cells) if cell.strip()), None)
-    if position is None or any(cells[key].strip() for key in key_positions if key != position):
+    filled = _filled_places(cells)
+    if not filled or not set(key_positions).isdisjoint(filled[1:]):
         return None
-    return footer_word(cells[position])
+    return footer_word(cells[filled[0]])
+
+
+def _filled_places(cells: Sequence[str]) -> list[int]:
+    return [place for place, cell in enumerate(cells) if cell.strip()]
 
 
 def footer_word(text: str) -> str | None:
@@ -57,10 +61,10 @@ def is_lone_text(cells: Sequence[str], key_positions: Sequence[int]) -> bool:
 
     Text in the key's own column must read like a sentence; without a declared key nothing can be told.
     """
-    filled = [(position, cell) for position, cell in enumerate(cells) if cell.strip()]
-    if len(filled) != 1 or not key_positions or len(cells) < 3:
+    only = _only_text(cells)
+    if only is None or not key_positions or len(cells) < 3:
         return False
-    position, text = filled[0]
+    position, text = only
     if position in key_positions:
         return len(key_positions) == 1 and _NOTE.search(text) is not None
     return not text.strip().replace(".", "").isdigit()
@@ -79,22 +83,37 @@ def is_group(cells: Sequence[str], key_positions: Sequence[int], titles: Sequenc
         titles: the headers.
         merged: over how many columns the cell of the text is merged.
     """
-    filled = [(position, cell) for position, cell in enumerate(cells) if cell.strip()]
-    if len(filled) != 1:
+    only = _only_text(cells)
+    if only is None:
         return False
-    position, text = filled[0][0], _SPACE.sub("", filled[0][1])
-    named = sum(1 for title in titles if title)
+    named = len(titles) - titles.count("")
     if 2 * merged > max(named, 2):
         return True
     if not key_positions or named < 3:
         return False
+    position, text = only
+    word = _SPACE.sub("", text)
     title = titles[position] if position < len(titles) else ""
     if title.upper() in _SEQUENCE_TITLES:
-        return _NUMBER.fullmatch(text) is None
-    is_strict = _NUMBERED.match(text) is not None or _COUNTED.search(text) is not None
-    if position in key_positions:
-        return is_strict and len(key_positions) == 1
-    return is_strict or _MARKED.fullmatch(text) is not None
+        return _NUMBER.fullmatch(word) is None
+    return _reads_like_heading(word, position in key_positions, len(key_positions) == 1)
+
+
+def _only_text(cells: Sequence[str]) -> tuple[int, str] | None:
+    """Place and text of the one cell of a row that holds something; None if none or several do."""
+    filled = _filled_places(cells)
+    return (filled[0], cells[filled[0]]) if len(filled) == 1 else None
+
+
+def _reads_like_heading(word: str, is_key: bool, is_single: bool) -> bool:
+    """Whether a text is numbered, counted or, unless it stands in the key, marked as headings are.
+
+    `is_single` tells that the key is one column; in a part of a longer one nothing is a heading.
+    """
+    is_strict = _NUMBERED.match(word) is not None or _COUNTED.search(word) is not None
+    if is_key:
+        return is_strict and is_single
+    return is_strict or _MARKED.fullmatch(word) is not None
 
 
 def group_name(text: str) -> str | None:

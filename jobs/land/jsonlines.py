@@ -10,7 +10,7 @@ compact JSON; null, a missing key and an empty text as null.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -107,20 +107,32 @@ def _parse_blocks(path: Path, obj: SourceObject, shape: Shape | None) -> Iterato
                 yield batch
                 first += len(lines.ends)
                 landed += batch.rows.num_rows
-                unknown = unknown or next((r.raw for r in batch.quarantined if r.reason == "unknown_json_key"), None)
+                unknown = unknown or _line_of_unknown_key(batch)
         except FileRefused as refused:  # a line is too long
             if landed or shape is None:
                 raise
             raise FileRefused("json_not_lines", shape.name) from refused
-    if landed:
-        return
+    if not landed:
+        raise _nothing_landed(shape, unknown, keys)
+
+
+def _line_of_unknown_key(batch: Batch) -> str | None:
+    """The first line of a batch with a key that is not declared."""
+    for row in batch.quarantined:
+        if row.reason == "unknown_json_key":
+            return row.raw
+    return None
+
+
+def _nothing_landed(shape: Shape | None, unknown: str | None, keys: Keys) -> FileRefused:
+    """Why a file is refused of which no line landed; `unknown` is a line with a key that is not declared."""
     if shape is not None:
-        raise FileRefused("json_not_lines", shape.name)
+        return FileRefused("json_not_lines", shape.name)
     if unknown is None:
-        raise FileRefused("unreadable", "no line of the file is a JSON object")
+        return FileRefused("unreadable", "no line of the file is a JSON object")
     near = near_words(json.loads(unknown).keys() - keys.known, keys.headers)
     told = f"; not declared: {', '.join(near)}" if near else ""
-    raise FileRefused("unknown_header", f"every line has keys that are not declared{told}")
+    return FileRefused("unknown_header", f"every line has keys that are not declared{told}")
 
 
 def _parse_lines(lines: Lines, first: int, obj: SourceObject, keys: Keys) -> Batch:
@@ -146,9 +158,19 @@ def _decode_lines(block: bytes, encoding: str) -> Lines:
         text = block.decode(encoding)
         return Lines(block if encoding == "utf-8" else text.encode(), {})
     except UnicodeError:
-        lines = [decode_line(line, encoding) for line in block.removesuffix(b"\n").split(b"\n")]
-        broken = {at: text.removesuffix("\r") for at, (text, is_sound) in enumerate(lines) if not is_sound}
-        return Lines(b"".join((text if is_sound else "").encode() + b"\n" for text, is_sound in lines), broken)
+        return _decode_each(block.removesuffix(b"\n").split(b"\n"), encoding)
+
+
+def _decode_each(lines: Sequence[bytes], encoding: str) -> Lines:
+    """Lines of which some have bytes that are not of the encoding."""
+    sound: list[str] = []
+    broken: dict[int, str] = {}
+    for at, line in enumerate(lines):
+        text, is_sound = decode_line(line, encoding)
+        if not is_sound:
+            broken[at] = text.removesuffix("\r")
+        sound.append(text if is_sound else "")
+    return Lines("".join(f"{text}\n" for text in sound).encode(), broken)
 
 
 def _find_plain(lines: Lines, keys: Keys) -> np.ndarray:
@@ -235,11 +257,10 @@ def _read_line(text: str, keys: Keys) -> tuple[list[str | None] | None, str]:
         values, end = _scan_unique(text, 0)
         if end != len(text) or not isinstance(values, dict):
             return None, "bad_json"
-        if not keys.ignores_others and not values.keys() <= keys.known:
+        if not (keys.ignores_others or keys.known.issuperset(values)):
             return None, "unknown_json_key"
         texts = {key: _value_text(text, key, value) for key, value in values.items()}
-        for value in texts.values():
-            (value or "").encode()  # fails on a lone surrogate, which no table can hold
+        "".join(filter(None, texts.values())).encode()  # fails on a lone surrogate, which no table can hold
     except (ValueError, StopIteration, RecursionError):
         return None, "bad_json"
     return list(map(texts.get, keys.headers)), ""

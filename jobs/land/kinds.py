@@ -8,6 +8,7 @@ import io
 import re
 import struct
 import zipfile
+from contextlib import suppress
 
 from jobs.land.batches import FileRefused
 from jobs.land.used_range import DAMAGES
@@ -15,6 +16,7 @@ from jobs.land.used_range import DAMAGES
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ZIP = b"PK\x03\x04"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_OLE_BOOK = "Workbook".encode("utf-16-le")
 _OLE_KINDS = {"WordDocument": "a Word document", "PowerPoint Document": "a PowerPoint presentation"}
 _ZIP_KINDS = {"word/": "a Word document", "ppt/": "a PowerPoint presentation", "OFD.xml": "an OFD document"}
 _BOOK_PARTS = ("xl/", "content.xml", "Index/", "[Content_Types].xml")
@@ -32,6 +34,16 @@ _MAGIC = {
 }
 _ARCHIVES = ("a RAR archive", "a 7z archive", "a gzip archive", "a ZIP archive")
 _SAVE = "open it in Excel or WPS and save it as .xlsx"
+# What the start of a text looks like, in small letters, and what the text is then.
+_TEXT_KINDS = {
+    "urn:schemas-microsoft-com:office:spreadsheet": f"an XML Spreadsheet 2003 under the name of a workbook; {_SAVE}",
+    r"<(!doctype html|html|head|body|table|meta|div)\b": f"an HTML page under the name of a workbook; {_SAVE}",
+    r"\A(mime-version|content-type|from):": f"a web page (MHTML) under the name of a workbook; {_SAVE}",
+    r"\A<": "an XML document and no workbook",
+    r"\A[{\[]": "JSON and no workbook; declare `format: jsonl` if each line is an object",
+}
+_DELIMITERS = {"\t": ("tab", "\\t"), ",": ("comma", ","), ";": ("semicolon", ";")}
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f]")
 _HEAD_BYTES = 64 << 10
 # The record that begins a workbook of Excel 97 and later, and the one in it that names an encoding.
 _BIFF8_BOOK = bytes.fromhex("0908100000060500")
@@ -47,11 +59,7 @@ def check_kind(data: bytes) -> bytes:
     if not data:
         raise FileRefused("empty_file", "0 bytes")
     if data.startswith(_OLE):
-        if _ENCRYPTED in data:
-            raise FileRefused("password_protected", "the workbook is encrypted")
-        for name, kind in _OLE_KINDS.items():
-            if name.encode("utf-16-le") in data and "Workbook".encode("utf-16-le") not in data:
-                raise _wrong(kind)
+        _check_ole(data)
         return _with_known_codepage(data)
     # Some web servers put a byte order mark or white space before it.
     if data[:_HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_ZIP):
@@ -59,6 +67,14 @@ def check_kind(data: bytes) -> bytes:
         _check_archive(data)
         return data
     raise _wrong_text(data[:_HEAD_BYTES])
+
+
+def _check_ole(data: bytes) -> None:
+    if _ENCRYPTED in data:
+        raise FileRefused("password_protected", "the workbook is encrypted")
+    for name, kind in _OLE_KINDS.items():
+        if name.encode("utf-16-le") in data and _OLE_BOOK not in data:
+            raise _wrong(kind)
 
 
 def _check_archive(data: bytes) -> None:
@@ -89,18 +105,11 @@ def _wrong_text(head: bytes) -> FileRefused:
     if text is None:
         return FileRefused("unreadable", "no workbook, or one that is damaged or cut short")
     start = text[:4096].lower()
-    if "urn:schemas-microsoft-com:office:spreadsheet" in start:
-        return FileRefused("wrong_format", f"an XML Spreadsheet 2003 under the name of a workbook; {_SAVE}")
-    if re.search(r"<(!doctype html|html|head|body|table|meta|div)\b", start):
-        return FileRefused("wrong_format", f"an HTML page under the name of a workbook; {_SAVE}")
-    if re.match(r"(mime-version|content-type|from):", start):
-        return FileRefused("wrong_format", f"a web page (MHTML) under the name of a workbook; {_SAVE}")
-    if start.startswith("<"):
-        return FileRefused("wrong_format", "an XML document and no workbook")
-    if start.startswith(("{", "[")):
-        return FileRefused("wrong_format", "JSON and no workbook; declare `format: jsonl` if each line is an object")
-    line = text.splitlines()[0] if text.strip() else ""
-    for delimiter, name, written in (("\t", "tab", "\\t"), (",", "comma", ","), (";", "semicolon", ";")):
+    for pattern, told in _TEXT_KINDS.items():
+        if re.search(pattern, start):
+            return FileRefused("wrong_format", told)
+    line = next(iter(text.splitlines()), "")
+    for delimiter, (name, written) in _DELIMITERS.items():
         if delimiter in line:
             way = f'declare `format: csv`, `delimiter: "{written}"` and its encoding'
             return FileRefused("wrong_format", f"text with a {name} between the cells and no workbook; {way}")
@@ -111,14 +120,19 @@ def _read_text(head: bytes) -> str | None:
     """The bytes as text, None where they are none."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return head.decode("utf-16", errors="ignore").lstrip()
-    for encoding in ("utf-8-sig", "gb18030"):
-        for end in range(len(head), max(len(head) - 4, 0), -1):  # the last character may be cut
-            try:
-                text = head[:end].decode(encoding)
-            except UnicodeDecodeError:
-                continue
-            is_text = not re.search("[\x00-\x08\x0e-\x1f]", text)
-            return text.lstrip() if is_text else None
+    text = _decode_cut(head, "utf-8-sig")
+    if text is None:
+        text = _decode_cut(head, "gb18030")
+    if text is None or _CONTROL.search(text):
+        return None
+    return text.lstrip()
+
+
+def _decode_cut(head: bytes, encoding: str) -> str | None:
+    """The bytes as text, though their last character may be cut; None if they are no such text."""
+    for end in range(len(head), max(len(head) - 4, 0), -1):
+        with suppress(UnicodeDecodeError):
+            return head[:end].decode(encoding)
     return None
 
 

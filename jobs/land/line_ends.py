@@ -32,12 +32,15 @@ def ends_with_lone_cr(sample: bytes, delimiter: str, columns: int) -> bool:
         return True
     if not delimiter or columns < 2:
         return False
-    votes = 0
-    for line in bare.split(b"\n"):
-        pieces = [piece for piece in line.split(b"\r") if piece.strip()]
-        are_whole = [piece.count(delimiter.encode()) + 1 >= columns for piece in pieces]
-        votes += sum(1 if before and after else -1 for before, after in pairwise(are_whole))
-    return votes > 0
+    return sum(_votes(line, delimiter.encode(), columns) for line in bare.split(b"\n")) > 0
+
+
+def _votes(line: bytes, delimiter: bytes, columns: int) -> int:
+    """How many lone CR of a line stand between two whole rows, less those that do not."""
+    pieces = filter(bytes.strip, line.split(b"\r"))
+    are_whole = [piece.count(delimiter) + 1 >= columns for piece in pieces]
+    are_apart = list(map(all, pairwise(are_whole)))
+    return 2 * are_apart.count(True) - len(are_apart)
 
 
 def copy_with_lf(file: BinaryIO, target: BinaryIO) -> None:
