@@ -4,8 +4,11 @@ Reads: `raw.*`, `ops.*`, conf and its snapshots. Writes: `ops.*`, where the shee
 nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from operator import attrgetter, itemgetter
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -26,6 +29,16 @@ _MOVED: dict[str, dict[str, str]] = {
     "ops.issue": {"record": ""},  # of the file itself; those of records follow with them
 }
 
+Mark = Callable[[Column], Hashable]
+# By what a column is told, the surest first.
+_MARKS: tuple[Mark, ...] = (
+    attrgetter("header"),
+    attrgetter("position"),
+    attrgetter("name"),
+    lambda column: frozenset((feed.record, feed.role, feed.field) for feed in column.feeds),
+    attrgetter("primary_key"),
+)
+
 
 def files_to_land(context: Context, past: PastReadings, done: set[str], is_same_conf: bool) -> list[ReceivedFile]:
     """Files that were landed before and are to be landed anew, without those that are `done`.
@@ -35,19 +48,33 @@ def files_to_land(context: Context, past: PastReadings, done: set[str], is_same_
     or was withdrawn.
     """
     lake, obj, night = context.lake, past.obj, context.run.night
-    place = {"system": obj.system, "object": obj.name}
-    tonight = lake.rows("ops.delivery", place | {"night": night}, ["file_id"]).column("file_id").to_pylist()
+    place = {"system": obj.system, "object": obj.name, "night": night}
+    tonight = lake.rows("ops.delivery", place, ["file_id"]).column("file_id").to_pylist()
     delivered, shaken = set(tonight) - done, is_shaken(lake, obj, night)
     is_same = is_same_conf and not shaken
     if is_same and not delivered:
         return []
-    files = received_files(lake, place | ({"file_id": sorted(delivered)} if is_same else {}))
-    known = {file.file_id: file for file in files if file.was_read and file.file_id not in done}
+    known = _read_before(lake, obj, done, delivered if is_same else None)
     other = {file_id for file_id, file in known.items() if past.differs(file)}
-    reach = delivered if is_same or not (shaken or other) else delivered | standing_on(context, obj)
-    wanted = (set(known) if shaken else other | delivered) & reach & known.keys()
-    found = [known[file_id] for file_id in wanted if file_id in other or lacks_rows(lake, obj, known[file_id])]
-    return sorted(found, key=lambda file: (file.as_of, file.name, file.file_id))
+    reach = set(delivered)
+    if shaken or (other and not is_same):
+        reach |= standing_on(context, obj)
+    wanted = reach & known.keys()
+    if not shaken:
+        wanted &= other | delivered
+    found = [known[file_id] for file_id in wanted & other]
+    rest = [known[file_id] for file_id in wanted - other]
+    found += filter(lambda file: lacks_rows(lake, obj, file), rest)
+    return sorted(found, key=attrgetter("as_of", "name", "file_id"))
+
+
+def _read_before(lake: Lake, obj: SourceObject, done: set[str], only: set[str] | None) -> dict[str, ReceivedFile]:
+    """The object's files that have rows, by their ids, without those that are `done`; of `only` these where they are told."""
+    where: dict[str, Any] = {"system": obj.system, "object": obj.name}
+    if only is not None:
+        where["file_id"] = sorted(only)
+    files = received_files(lake, where)
+    return {file.file_id: file for file in files if file.was_read and file.file_id not in done}
 
 
 def standing_on(context: Context, obj: SourceObject) -> set[str]:
@@ -74,21 +101,19 @@ def carried_columns(obj: SourceObject, then: SourceObject) -> dict[str, str | No
         return {column.name: column.name for column in obj.columns}
     found: dict[str, str | None] = {}
     left = list(then.columns)
-    marks: tuple[Callable[[Column], object], ...] = (
-        lambda column: column.header,
-        lambda column: column.position,
-        lambda column: column.name,
-        lambda column: frozenset((feed.record, feed.role, feed.field) for feed in column.feeds),
-        lambda column: column.primary_key,
-    )
-    for mark in marks:
-        open_columns = [column for column in obj.columns if column.name not in found and mark(column)]
-        for column in open_columns:
-            same = [other for other in left if mark(other) == mark(column)]
-            if len(same) == 1 == sum(mark(other) == mark(column) for other in open_columns):
-                found[column.name] = same[0].name
-                left.remove(same[0])
+    for mark in _MARKS:
+        marked = [column for column in obj.columns if column.name not in found and mark(column)]
+        now, before = _by_mark(marked, mark), _by_mark(left, mark)
+        for word in now.keys() & before.keys():
+            found[now[word].name] = before[word].name
+            left.remove(before[word])
     return {column.name: found.get(column.name) for column in obj.columns}
+
+
+def _by_mark(columns: Sequence[Column], mark: Mark) -> dict[Hashable, Column]:
+    """The column of each mark that no other column has."""
+    counts = Counter(map(mark, columns))
+    return {mark(column): column for column in columns if counts[mark(column)] == 1}
 
 
 def are_moved(columns: dict[str, str | None]) -> bool:
@@ -134,15 +159,20 @@ def _moved_files(
 ) -> list[ReceivedFile]:
     """The files of other sheets under the sheet of today; one that waits under it already is read as it was."""
     known = {file.file_id: file for file in files if file.sheet == obj.sheet}
-    moved = []
-    for file in others:
-        twin = known.get(file.file_id)
-        is_again = twin is not None and twin.status is FileStatus.WAITING
-        if twin is None or (is_again and file.status.is_landed):
-            moved.append(replace(file, sheet=obj.sheet))
-        elif is_again and file.was_read:
-            moved.append(replace(file, sheet=obj.sheet, status=FileStatus.WAITING, reason=None, detail=None))
-    return moved
+    moved = [_as_of_today(file, known.get(file.file_id), obj.sheet) for file in others]
+    return list(filter(None, moved))
+
+
+def _as_of_today(file: ReceivedFile, twin: ReceivedFile | None, sheet: str) -> ReceivedFile | None:
+    """A file of another sheet under the sheet of today; None if its twin, which stands there, says all."""
+    renamed = replace(file, sheet=sheet)
+    if twin is None:
+        return renamed
+    if twin.status is not FileStatus.WAITING or not file.was_read:
+        return None
+    if file.status.is_landed:
+        return renamed
+    return replace(renamed, status=FileStatus.WAITING, reason=None, detail=None)
 
 
 def _move_rows(lake: Lake, obj: SourceObject, name: str, where: dict[str, str]) -> None:
@@ -150,7 +180,7 @@ def _move_rows(lake: Lake, obj: SourceObject, name: str, where: dict[str, str]) 
     rows = lake.rows(name, where).to_pylist()
     if all(row["sheet"] == obj.sheet for row in rows):
         return
-    key = lake.declared[name].key or tuple(lake.declared[name].names)
+    key_of = itemgetter(*(lake.declared[name].key or lake.declared[name].names))
     moved = [row | {"sheet": obj.sheet} for row in rows]
-    by_key = {tuple(row[column] for column in key): row for row in moved}
+    by_key = {key_of(row): row for row in moved}
     lake.replace_part(name, lake.table_of(name, list(by_key.values())), where)

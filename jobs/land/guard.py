@@ -7,6 +7,7 @@ have come). Refuses: nothing.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 from jobs.common.contracts.sources import SourceObject
 from jobs.common.intake.deliveries import ActiveFile, Delivery, deliveries_of, object_night
@@ -26,8 +27,9 @@ def hold_back(context: Context, obj: SourceObject) -> None:
     if obj.mode != "snapshot":
         return
     judged = judge_snapshots(context, obj)
-    files = received_files(context.lake, {"system": obj.system, "object": obj.name, "file_id": sorted(judged)})
-    changed = [now for file in files if (now := as_judged(file, judged[file.file_id])).status != file.status]
+    before = received_files(context.lake, {"system": obj.system, "object": obj.name, "file_id": sorted(judged)})
+    after = [as_judged(file, judged[file.file_id]) for file in before]
+    changed = [now for then, now in zip(before, after, strict=True) if now.status != then.status]
     if changed:
         write_files(context.lake, changed)
     for file in changed:
@@ -42,12 +44,12 @@ def judge_snapshots(context: Context, obj: SourceObject) -> dict[str, str | None
     """
     night = context.run.night
     every = deliveries_of(context.lake, obj)
-    deliveries = free_held(every, [each for each in every if each.night == night])
+    deliveries = free_held(every, _of_night(every, night))
     judged: dict[str, str | None] = {}
-    while came := {each.file_id for each in deliveries if each.night == night}:
+    while came := {each.file_id for each in _of_night(deliveries, night)}:
         known = object_night(obj, deliveries, night)
         parts = {part.file_id for part in known.counting}
-        if not parts & came:
+        if parts.isdisjoint(came):
             break
         lost = None if known.refused else judge(context, obj, known.counting)
         judged |= dict.fromkeys(parts, lost)
@@ -55,6 +57,10 @@ def judge_snapshots(context: Context, obj: SourceObject) -> dict[str, str | None
             break
         deliveries = [each for each in deliveries if each.file_id not in parts]
     return judged
+
+
+def _of_night(deliveries: Sequence[Delivery], night: date) -> list[Delivery]:
+    return [each for each in deliveries if each.night == night]
 
 
 def free_held(deliveries: Sequence[Delivery], tonight: Sequence[Delivery]) -> list[Delivery]:

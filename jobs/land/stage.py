@@ -58,13 +58,19 @@ def run(context: Context, system: str) -> None:
     is_same_conf = is_conf_as_before(lake, context.run)
     for obj in source.objects if source else ():
         own = follow_sheet(lake, obj, [file for file in files if file.object == obj.name])
-        landing = in_landing_order(obj, [file for file in own if file.status is FileStatus.WAITING])
-        for file in landing:
-            land_waiting(context, obj, file)
+        landed = land_all_waiting(context, obj, own)
         remove_withdrawn(context, obj, own, leaving)
-        land_anew(context, obj, {file.file_id for file in landing}, is_same_conf)
+        land_anew(context, obj, landed, is_same_conf)
         hold_back(context, obj)
         close_issues(context, obj)
+
+
+def land_all_waiting(context: Context, obj: SourceObject, files: Sequence[ReceivedFile]) -> set[str]:
+    """Land those of the object's files that wait, in the order in which they take effect; returns their ids."""
+    waiting = [file for file in files if file.status is FileStatus.WAITING]
+    for file in in_landing_order(obj, waiting):
+        land_waiting(context, obj, file)
+    return {file.file_id for file in waiting}
 
 
 def land_waiting(context: Context, obj: SourceObject, file: ReceivedFile) -> None:
