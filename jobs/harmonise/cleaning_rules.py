@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 from jobs.common.base.code import code_hash
 from jobs.common.contracts.sources import Column, SourceObject
@@ -21,6 +22,7 @@ from jobs.common.lake.tables import Lake
 from jobs.common.model.records import ModelField, Record
 from jobs.common.run.conf import Conf
 
+Place = tuple[str, str]  # system, object
 FedPlace = tuple[str, str, str, str]  # system, object, record, role
 
 
@@ -38,6 +40,10 @@ class RuleState:
     before: str | None
     now: str | None
     was_tried: bool
+
+    @property
+    def place(self) -> Place:
+        return self.system, self.object
 
     @property
     def has_changed(self) -> bool:
@@ -88,13 +94,13 @@ def _readings(lake: Lake) -> dict[tuple[str, str], list[str]]:
 def rules_hash(conf: Conf, obj: SourceObject, record: Record, role: str, files: Collection[str] = ()) -> str:
     """Hash of all that decides how the object's rows become this record; `files` tells which were withdrawn or read anew."""
     columns = [column for column in obj.columns if _fields_fed(column, record, role)]
-    fed = {field for column in columns for field in _fields_fed(column, record, role)}
-    fields = [field for field in record.fields if field.name in fed]
+    names = set(chain.from_iterable(_fields_fed(column, record, role) for column in columns))
+    fields = [field for field in record.fields if field.name in names]
     parts = [
         obj.timezone,
         [[column.name, column.null_words] for column in obj.columns if column.primary_key],
-        [repr(column) for column in columns],
-        [repr(field) for field in record.fields],
+        list(map(repr, columns)),
+        list(map(repr, record.fields)),
         _hashed_lists(conf, fields),
         code_hash("jobs.harmonise.stage"),  # whoever changes it may have changed what any value becomes
         *sorted(files),
@@ -104,12 +110,9 @@ def rules_hash(conf: Conf, obj: SourceObject, record: Record, role: str, files: 
 
 def _hashed_lists(conf: Conf, fields: Iterable[ModelField]) -> list[list[str]]:
     """Name and hash of each list of conf/codes in which the fields are looked up."""
-    names = {name for field in fields for name in field.code_lists}
-    hashed = []
-    for name in sorted(names):
-        content = conf.path(f"codes/{name}.csv").read_bytes()
-        hashed.append([name, hashlib.sha256(content).hexdigest()])
-    return hashed
+    names = set(chain.from_iterable(field.code_lists for field in fields))
+    contents = {name: conf.path(f"codes/{name}.csv").read_bytes() for name in sorted(names)}
+    return [[name, hashlib.sha256(content).hexdigest()] for name, content in contents.items()]
 
 
 def _fields_fed(column: Column, record: Record, role: str) -> list[str]:

@@ -4,8 +4,10 @@ Reads: `raw.*`, `ops.*`, and of objects under changed rules `harmonised.*`. Writ
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -22,7 +24,7 @@ from jobs.common.lake.engine import run_concurrently
 from jobs.common.lake.tables import Lake
 from jobs.common.lake.versions import union_all
 from jobs.common.run.stage import Context
-from jobs.harmonise.cleaning_rules import RuleState
+from jobs.harmonise.cleaning_rules import Place, RuleState
 
 _POSITION = ["file_id", "row_number"]
 
@@ -40,33 +42,40 @@ class ObjectBatch:
     standing: int | None
 
     @property
-    def place(self) -> tuple[str, str]:
+    def place(self) -> Place:
         return self.obj.system, self.obj.name
 
 
 def batches_of_night(context: Context, rules: Sequence[RuleState]) -> list[ObjectBatch]:
     """The batch of every object that received a file tonight or whose rules have changed."""
-    night = context.run.night
-    delivered = {
-        found.obj.raw_table: found for found in objects_of_night(context.lake, context.conf, night) if found.files
-    }
-    again = _objects_to_clean_again(context, rules)
+    nights = objects_of_night(context.lake, context.conf, context.run.night)
+    delivered = {night.obj.raw_table: night for night in nights if night.files}
+    again = _records_to_clean_again(context, rules)
 
     def batch(obj: SourceObject) -> ObjectBatch | None:
-        own = [rule.record for rule in rules if (rule.system, rule.object) == obj.place]
-        return batch_of_object(context, obj, delivered.get(obj.raw_table), own if obj.place in again else [])
+        return batch_of_object(context, obj, delivered.get(obj.raw_table), again.get(obj.place, []))
 
     concerned = [obj for obj in context.conf.objects if obj.raw_table in delivered or obj.place in again]
-    return [found for found in run_concurrently(batch, concerned) if found is not None]
+    return list(filter(None, run_concurrently(batch, concerned)))
 
 
-def _objects_to_clean_again(context: Context, rules: Sequence[RuleState]) -> set[tuple[str, str]]:
+def _records_to_clean_again(context: Context, rules: Sequence[RuleState]) -> dict[Place, list[str]]:
+    """The records of each object for which its rows of earlier nights are cleaned anew."""
+    places = _objects_to_clean_again(context, rules)
+    found: dict[Place, list[str]] = defaultdict(list)
+    for rule in rules:
+        if rule.place in places:
+            found[rule.place].append(rule.record)
+    return found
+
+
+def _objects_to_clean_again(context: Context, rules: Sequence[RuleState]) -> set[Place]:
     """Objects whose rows of earlier nights are cleaned anew: for other rules, or for decisions about their files."""
     lake, night = context.lake, context.run.night
     landed = {file.place for file in received_files(lake) if file.night < night}
-    under_new_rules = {(rule.system, rule.object) for rule in rules if rule.has_changed or rule.was_tried}
+    under_new_rules = {rule.place for rule in rules if rule.has_changed or rule.was_tried}
     decisions = fresh_decisions(lake, night, FileDecision.WITHDRAW, FileDecision.READ)
-    decided = {(row["system"], row["object"]) for row in decisions}
+    decided = set(map(itemgetter("system", "object"), decisions))
     return (under_new_rules & landed) | decided
 
 
@@ -81,25 +90,27 @@ def batch_of_object(
         night: what it received tonight.
         again: the records for which rows that stand are cleaned anew, all that the object feeds or has fed; or none.
     """
-    tonight = None if night is None else _rows_of_tonight(context, obj, night)
-    whole = night is not None and is_whole(context.lake, night)
-    if night is not None and not whole:
-        _tell_if_not_whole(context, obj, night)
+    tonight, whole, settled = None, False, set()
+    if night is not None:
+        tonight, whole = _rows_of_tonight(context, obj, night)
+        settled = {file.file_id for file in night.counting}
     standing, count = None, None
     if again and not whole:
-        settled = set() if night is None else {file.file_id for file in night.counting}
         set_aside_anew(context, obj, settled)
         standing, count = _rows_of_earlier_nights(context, obj, again, tonight)
     rows = [part for part in (tonight, standing) if part is not None]
     return ObjectBatch(obj, union_all(rows), whole or bool(again), count) if rows else None
 
 
-def _rows_of_tonight(context: Context, obj: SourceObject, night: ObjectNight) -> DataFrame:
-    """The rows of tonight's files with their keys; those without a usable key are set aside."""
+def _rows_of_tonight(context: Context, obj: SourceObject, night: ObjectNight) -> tuple[DataFrame, bool]:
+    """The rows of tonight's files with their keys, and whether they are all of the object; sets aside rows without a key."""
     keyed = keyed_rows(context.lake, obj, night.files)
     tonight = context.lake.scratch(context.run.run_id, f"keyed-{obj.raw_table}", keyed)
     set_aside(context, obj, [file.file_id for file in night.counting], tonight)
-    return tonight
+    whole = is_whole(context.lake, night)
+    if not whole:
+        _tell_if_not_whole(context, obj, night)
+    return tonight, whole
 
 
 def _tell_if_not_whole(context: Context, obj: SourceObject, night: ObjectNight) -> None:
@@ -129,13 +140,13 @@ def set_aside(context: Context, obj: SourceObject, files: Sequence[str], keyed: 
     `adds` keeps what a file has there already: then `keyed` is only a part of its rows.
     """
     by_file: dict[str, list[dict[str, Any]]] = {file_id: [] for file_id in files}
-    for row in _quarantined_rows(obj, keyed):
+    found = _quarantined_rows(obj, keyed)
+    for row in found:
         by_file[row["file_id"]].append(row)
     for file_id, rows in by_file.items():
         _quarantine(context.lake, obj, file_id, rows, adds)
-    count = sum(len(rows) for rows in by_file.values())
-    if count and not adds:
-        context.log("harmonise", f"{obj.system} {obj.name}: rows set aside", quarantined=count)
+    if found and not adds:
+        context.log("harmonise", f"{obj.system} {obj.name}: rows set aside", quarantined=len(found))
 
 
 def _quarantined_rows(obj: SourceObject, keyed: DataFrame) -> list[dict[str, Any]]:
@@ -167,12 +178,12 @@ def set_aside_anew(context: Context, obj: SourceObject, settled: set[str]) -> No
     """
     lake, night = context.lake, context.run.night
     anew = files_read_anew(lake, night)[obj.system, obj.name] - settled
-    while anew:
-        before = len(anew)
+    left = -1
+    while anew and len(anew) != left:
+        left = len(anew)
         for known in remaining_nights(lake, obj, night, is_wary=True):
-            if left := sorted({file.file_id for file in known.counting} & anew):
-                keyed = keyed_rows(lake, obj, known.files).where(F.col("file_id").isin(left))
-                set_aside(context, obj, left, keyed)
-                anew -= set(left)
-        if len(anew) == before:
-            return
+            found = anew & {file.file_id for file in known.counting}
+            if found:
+                keyed = keyed_rows(lake, obj, known.files).where(F.col("file_id").isin(sorted(found)))
+                set_aside(context, obj, sorted(found), keyed)
+                anew -= found

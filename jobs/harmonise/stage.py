@@ -75,7 +75,7 @@ def run(context: Context) -> None:
 
 def batches_of_record(batches: Sequence[ObjectBatch], rules: Sequence[RuleState]) -> list[ObjectBatch]:
     """The batches of objects that feed the record of the rules, or have fed it."""
-    places = {(rule.system, rule.object) for rule in rules}
+    places = {rule.place for rule in rules}
     return [batch for batch in batches if batch.place in places]
 
 
@@ -142,7 +142,7 @@ def find_changed(
 def compare_rows(before: DataFrame, views: Sequence[View], changed: Sequence[RuleState]) -> DataFrame:
     """`RECORD_KEY` and `state` of each row that is new, changed, absent, or under changed rules."""
     now = _hashes(before, [view.rows for view in views])
-    under_new_rules = _in_scope(((rule.system, rule.object, rule.role) for rule in changed), (*_OBJECT, "role"))
+    under_new_rules = _in_scope(((*rule.place, rule.role) for rule in changed), (*_OBJECT, "role"))
     states = compare_states(before, now, RECORD_KEY, "row_hash")
     return states.where((F.col("state") != "unchanged") | under_new_rules)
 

@@ -180,12 +180,6 @@ def _lay_out(found: Sequence[str], obj: SourceObject, places: dict[str, int | No
     )
 
 
-def key_places(obj: SourceObject, layout: Layout) -> list[int]:
-    """Where the columns of the key stand in the file."""
-    placed = zip(layout.positions, obj.columns, strict=True)
-    return [at for at, column in placed if column.primary_key and at is not None]
-
-
 def _is_ignored(place: int, obj: SourceObject) -> bool:
     """Whether the contract ignores the column at a place of the sheet, by its letter or with every other."""
     return column_letter(place) in obj.ignore or EVERY_OTHER in obj.ignore
