@@ -83,21 +83,21 @@ def _workspace(home: Path) -> list[dict[str, Any]]:
         workspace = open_workspace(home)
     except UserError as error:
         return [_row("workspace", "error", str(error))]
-    private = workspace.home.stat().st_mode & 0o077 == 0
-    rows = [
-        _row(
-            "workspace",
-            "ok" if private else "warning",
-            str(home) + ("" if private else ": open to others; chmod 700 it"),
-        )
-    ]
+    rows = [_privacy(workspace)]
     process = holder(workspace, "run")
     rows.append(_row("lock", "ok", f"held by process {process}" if process else "free"))
     if not os.access(workspace.home, os.W_OK):
         told = f"{home} cannot be written: mount its disk for writing, or work as the user who owns it"
         rows.append(_row("workspace", "error", told))
-    damaged = damages(workspace, read_footer)
-    return rows + ([_row("lake", "error", told) for told in damaged] or [_row("lake", "ok", "all tables can be read")])
+    damaged = [_row("lake", "error", told) for told in damages(workspace, read_footer)]
+    return rows + (damaged or [_row("lake", "ok", "all tables can be read")])
+
+
+def _privacy(workspace: Workspace) -> dict[str, Any]:
+    """Whether only its owner can read the workspace."""
+    if workspace.home.stat().st_mode & 0o077:
+        return _row("workspace", "warning", f"{workspace.home}: open to others; chmod 700 it")
+    return _row("workspace", "ok", str(workspace.home))
 
 
 def _row(check: str, state: str, detail: str) -> dict[str, Any]:

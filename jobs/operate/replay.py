@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from datetime import date
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,11 @@ class Handed:
     system: str
     name: str
     file_id: str
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it lay in the inbox: system and path."""
+        return self.system, self.name
 
 
 @dataclass(frozen=True)
@@ -97,9 +103,10 @@ def read_runs(workspace: Workspace, until: date | None) -> Recorded:
     """The closed runs up to a night, and which files each of them took."""
     lake = open_lake(workspace)
     every = all_runs(lake)
-    runs = tuple(run for run in every if not run.is_open and (until is None or run.night <= until))
+    runs = tuple(run for run in _up_to(every, until) if not run.is_open)
     if not runs:
-        raise UserError(f"{workspace.home} has no finished run{f' up to {until}' if until else ''} to replay")
+        span = f" up to {until}" if until else ""
+        raise UserError(f"{workspace.home} has no finished run{span} to replay")
     known, deliveries = files_by_key(lake), all_deliveries(lake)
     files: dict[str, set[Handed]] = defaultdict(set)
     as_of = {}
@@ -116,10 +123,15 @@ def read_runs(workspace: Workspace, until: date | None) -> Recorded:
     return Recorded(workspace, runs, _in_order(files), _in_order(taken_first), as_of)
 
 
+def _up_to(runs: Iterable[Run], until: date | None) -> list[Run]:
+    """The runs of the nights up to one; all if none is named."""
+    return [run for run in runs if until is None or run.night <= until]
+
+
 def _taker_of_lost(workspace: Workspace, runs: list[Run], file: ReceivedFile) -> str:
     """The run that took a file of which no delivery is left: one that was cut short, else the first of its night."""
     own = [run for run in runs if run.night == file.night]
-    cut_short = [run for run in own if run.verdict in _CUT_SHORT and _took(workspace, run, file.system)]
+    cut_short = [run for run in filter(_was_cut_short, own) if _took(workspace, run, file.system)]
     return (cut_short or own)[0].run_id
 
 
@@ -129,14 +141,17 @@ def _in_order(files: dict[str, set[Handed]]) -> dict[str, list[Handed]]:
 
 def _first_taker(workspace: Workspace, runs: list[Run], delivery: Delivery, first_night: date) -> str:
     """The run that took a file out of the inbox: one that was cut short has left its deliveries to the next."""
-    place = next(at for at, run in enumerate(runs) if run.run_id == delivery.run_id)
+    place = [run.run_id for run in runs].index(delivery.run_id)
+    nights = (first_night, delivery.night)
     taker = runs[place]
-    for run in reversed(runs[:place]):
-        if run.verdict not in _CUT_SHORT:
-            break
-        if run.night in (first_night, delivery.night) and _took(workspace, run, delivery.system):
+    for run in takewhile(_was_cut_short, reversed(runs[:place])):
+        if run.night in nights and _took(workspace, run, delivery.system):
             taker = run
     return taker.run_id
+
+
+def _was_cut_short(run: Run) -> bool:
+    return run.verdict in _CUT_SHORT
 
 
 def _took(workspace: Workspace, run: Run, system: str) -> bool:
@@ -150,12 +165,8 @@ def _took(workspace: Workspace, run: Run, system: str) -> bool:
 def replay_run(recorded: Recorded, run: Run, target: Workspace) -> str:
     """Replay one run into `target`, also the maintenance after it; returns the verdict."""
     conf = copy_conf(recorded.workspace, target, run.config_hash)
-    first = recorded.taken_first.get(run.run_id, [])
-    again = taken_up(recorded, target, conf, run)
-    files = [file for file in recorded.files.get(run.run_id, []) if file not in again]
-    paths = {(file.system, file.name) for file in first}
-    later = [file for file in files if (file.system, file.name) in paths]
-    hand_in(recorded.workspace, target, conf, [*first, *(file for file in files if file not in later)])
+    at_once, later = _split_files(recorded, run, taken_up(recorded, target, conf, run))
+    hand_in(recorded.workspace, target, conf, at_once)
     with open(os.devnull, "w") as quiet, redirect_stderr(quiet):  # what the stages tell is in the log of the run
         opened = start.run(target, run.night, run.driver, conf, _was_again(recorded.workspace, run))
         if opened.run.run_id != run.run_id:
@@ -171,6 +182,16 @@ def replay_run(recorded: Recorded, run: Run, target: Workspace) -> str:
     return verdict
 
 
+def _split_files(recorded: Recorded, run: Run, again: set[Handed]) -> tuple[list[Handed], list[Handed]]:
+    """The files of a run that lay in the inbox at once, and those whose place another file had first; without those `again`."""
+    first = recorded.taken_first.get(run.run_id, [])
+    places = {file.place for file in first}
+    files = [file for file in recorded.files.get(run.run_id, []) if file not in again]
+    at_once = [file for file in files if file.place not in places]
+    later = [file for file in files if file.place in places]
+    return [*first, *at_once], later
+
+
 def _was_again(workspace: Workspace, run: Run) -> bool:
     """Whether the run worked through its night once more though nothing was new."""
     path = workspace.run_dir(run.run_id) / "plan.json"
@@ -184,14 +205,13 @@ def decide_as_recorded(workspace: Workspace, target: Workspace, after_run: str) 
     decided = open_lake(workspace).rows("ops.decision", where).to_pylist()
     told = {(row["decision"], row["system"], row["file_id"]): (row["because"], row["approved_by"]) for row in decided}
     for (decision, system, file_id), (because, who) in sorted(told.items()):
-        (accept if decision == FileDecision.ACCEPT else withdraw)(
-            open_lake(target), f"{system}/{file_id}", because, who
-        )
+        decide = accept if decision == FileDecision.ACCEPT else withdraw
+        decide(open_lake(target), f"{system}/{file_id}", because, who)
 
 
 def _finish_as_recorded(recorded: Recorded, run: Run, context: Context) -> str:
     """All stages and the summary; of a run that was cut short only the stages that it had finished."""
-    if run.verdict not in _CUT_SHORT:
+    if not _was_cut_short(run):
         try:
             verdict: str = work_run(context)["verdict"]
         except Refusal:
@@ -251,10 +271,9 @@ def taken_up(recorded: Recorded, target: Workspace, conf: Conf, run: Run) -> set
     files = recorded.files.get(run.run_id, [])
     found = set()
     for system in sorted({file.system for file in files}):
-        for row in extract.refused_before(context, conf.sources.get(system), system, set()):
-            file = Handed(system, row.name, row.file_id)
-            if file in files and recorded.as_of[run.run_id, file] == row.as_of:
-                found.add(file)
+        refused = extract.refused_before(context, conf.sources.get(system), system, set())
+        again = {(Handed(system, row.name, row.file_id), row.as_of) for row in refused}
+        found |= {file for file in files if (file, recorded.as_of[run.run_id, file]) in again}
     return found
 
 
@@ -269,7 +288,7 @@ def compare_tables(workspace: Workspace, target: Workspace, runs: Iterable[Run])
     found: dict[str, dict[str, Any]] = {}
     for run in last_runs(runs).values():
         before, now = _tables(workspace, run), _tables(target, run)
-        for name in [*before, *(name for name in now if name not in before)]:
+        for name in dict.fromkeys([*before, *now]):
             if found.get(name, {}).get("since") is None:
                 found[name] = _compare(name, run, before.get(name), now.get(name))
     return list(found.values())
@@ -277,7 +296,7 @@ def compare_tables(workspace: Workspace, target: Workspace, runs: Iterable[Run])
 
 def last_runs(runs: Iterable[Run]) -> dict[date, Run]:
     """The last run of each night that was not cut short, whose summary tells the tables of the night."""
-    return {run.night: run for run in runs if run.verdict not in _CUT_SHORT}
+    return {run.night: run for run in runs if not _was_cut_short(run)}
 
 
 def _tables(workspace: Workspace, run: Run) -> dict[str, Any]:
@@ -289,28 +308,37 @@ def _tables(workspace: Workspace, run: Run) -> dict[str, Any]:
 
 
 def _compare(name: str, run: Run, before: dict[str, Any] | None, now: dict[str, Any] | None) -> dict[str, Any]:
-    state = "same"
-    if before is None or now is None:
-        state = "missing" if now is None else "extra"
-    elif before["fingerprint"] != now["fingerprint"]:
-        state = "differs"
-    is_same, other_code = state == "same", run.code_version if run.code_version != code_version() else None
-    row: dict[str, Any] = {"table": name, "state": state, "since": None if is_same else run.night.isoformat()}
-    row["code"] = None if is_same else other_code
+    state = _state(before, now)
+    row: dict[str, Any] = {"table": name, "state": state, "since": None, "code": None}
+    if state != "same":
+        row["since"] = run.night.isoformat()
+        row["code"] = run.code_version if run.code_version != code_version() else None
     for ending, entry in (("", before), ("_replayed", now)):
-        row |= {f"rows{ending}": entry and entry["rows"], f"fingerprint{ending}": entry and entry["fingerprint"]}
+        told = entry or {}
+        row |= {f"rows{ending}": told.get("rows"), f"fingerprint{ending}": told.get("fingerprint")}
     return row
+
+
+def _state(before: dict[str, Any] | None, now: dict[str, Any] | None) -> str:
+    if now is None:
+        return "missing"
+    if before is None:
+        return "extra"
+    return "same" if before["fingerprint"] == now["fingerprint"] else "differs"
 
 
 def other_code(workspace: Workspace, until: date | None = None) -> str | None:
     """Which nights other code than today's has worked on, which may have worked otherwise; None where there are none."""
-    runs = [run for run in all_runs(open_lake(workspace)) if until is None or run.night <= until]
+    runs = _up_to(all_runs(open_lake(workspace)), until)
     others = [run for run in runs if run.code_version != code_version()]
     if not others:
         return None
     versions = sorted({str(run.code_version) for run in others})
-    named = ", ".join(versions[:_FEW]) + (f" and {len(versions) - _FEW} more" if len(versions) > _FEW else "")
-    nights = f"{others[0].night}" + (f" to {others[-1].night}" if others[0].night != others[-1].night else "")
+    named = ", ".join(versions[:_FEW])
+    if len(versions) > _FEW:
+        named += f" and {len(versions) - _FEW} more"
+    first, last = others[0].night, others[-1].night
+    nights = f"{first}" if first == last else f"{first} to {last}"
     return (
         f"{len(others)} of {len(runs)} runs (nights {nights}) were made by the code {named}, and this is {code_version()}: "
         "what differs may come of that"

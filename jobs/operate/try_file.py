@@ -9,12 +9,14 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from io import StringIO
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -92,27 +94,42 @@ def try_file(
     Raises:
         UserError: no such file, or nobody can tell whose it is.
     """
-    if not path.is_file():
-        raise UserError(f"there is no file {shown(str(path))}")
-    if not os.access(path, os.R_OK):
-        raise UserError(f"this user may not read {shown(str(path))}; change its mode")
+    _check_readable(path)
     export = find_contract(path, conf, system, object)
     with _scratch_workspace() as workspace:
         on_step(f"reading {shown(path.name)}")
         context = land_export(workspace, conf, night, export)
-        files = received_files(context.lake)
-        if not files:
-            left = waiting_files(workspace, conf.sources, left_behind(workspace, context.run.run_id))
-            why = "".join(f": {told}" for told in explain_waiting(left, conf).values())
-            state = "while it is written to" if "being_written" in left.values() else "as it is called"
-            raise UserError(f"no run would take {shown(path.name)} {state}{why}")
+        files = _taken_files(context, conf, path)
         files = [file for file in files if file.object == object] or files
-        landed = [file.rows_read or 0 for file in files if file.status is FileStatus.ACCEPTED]
-        if landed:
-            on_step(f"checking {sum(landed):,} rows")
-            with redirect_stderr(StringIO()):  # the stages write lines for the night's log
-                harmonise.run(context)
+        _harmonise_landed(context, files, on_step)
         return [row for file in files for row in describe_file(context, export, file)]
+
+
+def _check_readable(path: Path) -> None:
+    """Raise UserError if there is no such file or this user may not read it."""
+    if not path.is_file():
+        raise UserError(f"there is no file {shown(str(path))}")
+    if not os.access(path, os.R_OK):
+        raise UserError(f"this user may not read {shown(str(path))}; change its mode")
+
+
+def _taken_files(context: Context, conf: Conf, path: Path) -> list[ReceivedFile]:
+    """The file as each object of its contract has received it; raises UserError if none has."""
+    files = received_files(context.lake)
+    if files:
+        return files
+    left = waiting_files(context.workspace, conf.sources, left_behind(context.workspace, context.run.run_id))
+    why = "".join(f": {told}" for told in explain_waiting(left, conf).values())
+    state = "while it is written to" if "being_written" in left.values() else "as it is called"
+    raise UserError(f"no run would take {shown(path.name)} {state}{why}")
+
+
+def _harmonise_landed(context: Context, files: Sequence[ReceivedFile], on_step: Callable[[str], None]) -> None:
+    landed = [file.rows_read or 0 for file in files if file.status is FileStatus.ACCEPTED]
+    if landed:
+        on_step(f"checking {sum(landed):,} rows")
+        with redirect_stderr(StringIO()):  # the stages write lines for the night's log
+            harmonise.run(context)
 
 
 # --- whose file it is -------------------------------------------------------------------------------------------------
@@ -126,9 +143,8 @@ def find_contract(path: Path, conf: Conf, system: str | None, object: str | None
     """
     path = path.absolute()
     known = [*conf.sources, *conf.refused_contracts]
-    if system is not None and system not in known:
-        near = nearest_word(system, known)
-        raise UserError(f"no contract declares the system {system}" + (f"; did you mean {near}?" if near else ""))
+    if system is not None:
+        _check_system(system, known)
     if is_unfinished(path.name):
         raise UserError(f"{shown(path.name)}: {_UNFINISHED}")
     named = [system] if system else known
@@ -136,12 +152,20 @@ def find_contract(path: Path, conf: Conf, system: str | None, object: str | None
     fitting = {name: found for name, found in names.items() if found}
     chosen = _choose_system(path, fitting, named) or system
     if chosen is None:
-        paths = [f"{obj.system} {obj.path}" for obj in conf.objects]
-        told = f"no path fits {shown(path.name)}: {'; '.join(paths)}"
-        raise UserError(f"{told}. Name its system with --system, or rename it")
-    if chosen in fitting and object is None:
+        paths = "; ".join(f"{obj.system} {obj.path}" for obj in conf.objects)
+        raise UserError(f"no path fits {shown(path.name)}: {paths}. Name its system with --system, or rename it")
+    if object is None and chosen in fitting:
         return Export(path, chosen, fitting[chosen], True)
     return _name_object(path, chosen, fitting.get(chosen), conf.sources.get(chosen), object)
+
+
+def _check_system(system: str, known: Collection[str]) -> None:
+    """Raise UserError if no contract declares the system."""
+    if system in known:
+        return
+    near = nearest_word(system, known)
+    hint = f"; did you mean {near}?" if near else ""
+    raise UserError(f"no contract declares the system {system}{hint}")
 
 
 def _choose_system(path: Path, fitting: Mapping[str, str], named: Collection[str]) -> str | None:
@@ -163,9 +187,7 @@ def _name_object(path: Path, system: str, fitting: str | None, source: Source | 
     """The export as the object named; a file of another name is given one that fits the object's path."""
     if source is None or object is None:
         return Export(path, system, fitting or read_name(path.name), fitting is not None)
-    obj = next((obj for obj in source.objects if obj.name == object), None)
-    if obj is None:
-        raise UserError(f"{system} has no object {object}; it has {', '.join(obj.name for obj in source.objects)}")
+    obj = _find_object(source, system, object)
     if fitting is not None and fnmatchcase(fitting, obj.path):
         return Export(path, system, fitting, True)
     name = obj.path.replace("*", read_name(path.stem))
@@ -174,13 +196,23 @@ def _name_object(path: Path, system: str, fitting: str | None, source: Source | 
     return Export(path, system, name, False)
 
 
+def _find_object(source: Source, system: str, name: str) -> SourceObject:
+    """An object of a system by its name; raises UserError if it has none of that name."""
+    by_name = {obj.name: obj for obj in source.objects}
+    if name not in by_name:
+        raise UserError(f"{system} has no object {name}; it has {', '.join(by_name)}")
+    return by_name[name]
+
+
 def fitting_name(path: PurePath, source: Source | None, system: str) -> str | None:
     """The file's path below the system's folder, or below any folder above it, that fits an object of the contract."""
-    parts = [read_name(part) for part in path.parts]
+    if source is None:
+        return None
+    parts = list(map(read_name, path.parts))
     below = [at + 1 for at, part in enumerate(parts[:-1]) if part == system]
     for begin in [*reversed(below), *range(len(parts) - 1, 0, -1)]:
         name = "/".join(parts[begin:])
-        if source is not None and any(fnmatchcase(name, obj.path) for obj in source.objects):
+        if any(fnmatchcase(name, obj.path) for obj in source.objects):
             return name
     return None
 
@@ -288,7 +320,7 @@ def _verdict(conf: Conf, export: Export, file: ReceivedFile) -> dict[str, Any]:
         reason, detail = "unknown_file", f"declared path: {', '.join(declared)}"
     if reason == ACCEPTED:
         return {"what": "file", "reason": reason, **_SENTENCES[reason]}
-    told = [text for text in (detail, conf.reasons["file"][reason].get("mend")) if text]
+    told = filter(None, (detail, conf.reasons["file"][reason].get("mend")))
     return {"what": "file", "reason": reason, **_sentence(conf.reasons["file"], reason), "detail": "; ".join(told)}
 
 
@@ -336,24 +368,34 @@ def count_places(rows: DataFrame) -> list[dict[str, Any]]:
 
 
 def print_findings(rows: list[dict[str, Any]]) -> None:
-    """The findings for people: verdict and rows of each object, then what is to be looked at, as a table."""
-    for verdict in (row for row in rows if row["what"] == "file"):
-        place = (verdict["system"], verdict["object"], verdict["sheet"])
-        own = [row for row in rows if (row["system"], row["object"], row["sheet"]) == place]
-        terms = {row["reason"]: row["rows"] for row in own if row["what"] == "rows"}
-        state = ACCEPTED if verdict["reason"] == ACCEPTED else f"refused ({verdict['reason']})"
-        print_text(Text(f"{' '.join(part for part in place if part)}  {verdict['file']}: {state}", style="bold"))
-        if verdict["reason"] != ACCEPTED:
-            for line in (verdict["zh"], verdict["en"], *verdict["detail"].split("; ")):
-                print_text(Text(f"  {line}"))
+    """The findings for people: verdict and rows of each object, then what is to be looked at, as a table.
+
+    Args:
+        rows: from `try_file`; those of an object stand together, its verdict first.
+    """
+    for _, found in groupby(rows, itemgetter("system", "object", "sheet")):
+        verdict, *others = found
+        _print_verdict(verdict)
+        terms = {row["reason"]: row["rows"] for row in others if row["what"] == "rows"}
         if terms:
             parts = " + ".join(f"{terms[term]:,} {term}" for term in ("landed", "quarantined", "skipped"))
             print_text(Text(f"  {terms['read']:,} read = {parts}"))
-        listed = [_shown(row) for row in own if row["what"] not in ("file", "rows")]
-        if listed:
-            print_table(listed, list(listed[0]))
+        doubts = [_shown(row) for row in others if row["what"] != "rows"]
+        if doubts:
+            print_table(doubts, list(doubts[0]))
         elif terms:
             print_text(Text("  no doubts"))
+
+
+def _print_verdict(verdict: dict[str, Any]) -> None:
+    """Whether an object's file would be accepted; if not, why, and what to do."""
+    place = " ".join(filter(None, (verdict["system"], verdict["object"], verdict["sheet"])))
+    is_accepted = verdict["reason"] == ACCEPTED
+    state = ACCEPTED if is_accepted else f"refused ({verdict['reason']})"
+    print_text(Text(f"{place}  {verdict['file']}: {state}", style="bold"))
+    reasons = () if is_accepted else (verdict["zh"], verdict["en"], *verdict["detail"].split("; "))
+    for line in reasons:
+        print_text(Text(f"  {line}"))
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
