@@ -255,10 +255,12 @@ def _keeps_rules(block: Block, utf8: bytes, starts: np.ndarray, spans: np.ndarra
 
 def _is_tidy(utf8: bytes, delimiter: bytes) -> bool:
     """Whether every quote opens after a delimiter or line end and closes before one, or is doubled."""
-    if utf8.count(b'"') % 2 == 1:
+    parts = utf8.split(b'"')
+    if len(parts) % 2 == 0:
         return False
-    outside = utf8.split(b'"')[::2]
-    before, behind = set(outside[:-1]) - {b""}, set(outside[1:]) - {b""}
+    outside = parts[::2]
+    between = set(outside[1:-1])  # few, as most are a delimiter
+    before, behind = {outside[0], *between} - {b""}, {outside[-1], *between} - {b""}
     is_opened_right = all(text.endswith((delimiter, b"\n")) for text in before)
     return is_opened_right and all(text.startswith((delimiter, b"\n", b"\r\n")) for text in behind)
 
