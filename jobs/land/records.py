@@ -34,7 +34,7 @@ class Split:
     rest: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen, as there is one for each line that is read with care
 class Taken:
     """So many lines that were taken for one record: their text, whether all its bytes are of the encoding, its cells."""
 
