@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msoffcrypto.format.ooxml import OOXMLFile
 
 from jobs.land import workbook
-from jobs.land.batches import FileRefused
+from jobs.land.batches import MOST_NOTES, FileRefused
 from jobs.land.headers import join_header_rows
 from tests.support.constants import REAL_DATA
 from tests.support.land_objects import land_file, make_object
@@ -296,6 +296,14 @@ HEADERS: dict[str, Any] = {
     "twice": ([[*HEADER, "姓名"]], "duplicate_header", "姓名 stands 2 times"),
     "no rows": ([], "empty_file", "no header row in sheet Sheet1"),
 }
+
+
+def test_any_number_of_texts_at_the_end_are_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "BATCH_ROWS", MOST_NOTES // 2)
+    notes = [[None, "以上"]] * 3 * MOST_NOTES
+    landed = land_file(write(tmp_path, [HEADER, ["1", "甲", "a"], *notes]), REGISTER)
+    assert landed["rows"] == [(2, "1", "甲", "a")]
+    assert landed["skipped"] == [(1, "header"), *((3 + at, "signature") for at in range(len(notes)))]
 
 
 @pytest.mark.parametrize("name", HEADERS)
