@@ -5,6 +5,8 @@ Reads: `links.*` and `harmonised.*` as the release found them. Refuses: released
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import product
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -20,7 +22,7 @@ from jobs.common.model.records import ModelField, Record
 from jobs.common.model.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
 from jobs.common.model.shapes import MEMBER
 from jobs.common.releases.releases import Release
-from jobs.common.run.authority import load_authority
+from jobs.common.run.authority import Authority, load_authority
 from jobs.common.run.conf import Conf
 from jobs.merge.facts import identify
 from jobs.merge.relations import LONG_AGO, detail_pairs
@@ -36,27 +38,39 @@ def explain_entities(
 ) -> list[dict[str, Any]]:
     """The values of each field, of every mention of the entities."""
     authority = load_authority(conf, record)
+    said = _rows_of_entities(lake, release, record, authority, released)
+    found = []
+    for row, field in product(released, fields):
+        told = _spoken(said[row["entity_id"]], field, authority.order(field.name), row, record)
+        found += [{"id": row["entity_id"], "field": field.name, **entry} for entry in told]
+    return found
+
+
+def _rows_of_entities(
+    lake: Lake, release: Release, record: Record, authority: Authority, released: list[dict[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Rows of the sources that speak of released entities, by entity, with the place of each in the choice of each field."""
     entities = [row["entity_id"] for row in released]
     mentions = _version_of(lake, release, record, "links.mention").where(F.col("entity_id").isin(entities))
     edges = _version_of(lake, release, record, "links.edge")
-    records = _as_released(lake, release, record)
-    mentioned = mentioned_records(records, mentions, edges, record.name)
-    accepted = (
-        edges.where(F.col("decision") == Decision.ACCEPT).groupBy("mention_id").agg(F.min("reason").alias("linked_by"))
-    )
-    mentioned = mentioned.join(accepted, "mention_id", "left")
-    spoken = [field for field in (*record.fields, *record.derived) if field.name not in _names(record.derived)]
-    orders = [_place(authority.order(field.name)).alias(f"{field.name} order") for field in spoken]
-    values = sorted({"linked_by", *_names(spoken), *(("copied_id",) if record.name == "resident" else ())})
+    mentioned = mentioned_records(_as_released(lake, release, record), mentions, edges, record.name)
+    mentioned = mentioned.join(_reasons_of_links(edges), "mention_id", "left")
+    derived = _names(record.derived)
+    spoken = [name for name in _names(record.fields) if name not in derived]
+    orders = [_place(authority.order(name)).alias(f"{name} order") for name in spoken]
+    values = {"linked_by", *spoken}
+    if record.name == "resident":
+        values.add("copied_id")
     said: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in mentioned.select("entity_id", *_POSITION, *values, *orders).toArrow().to_pylist():
+    for row in mentioned.select("entity_id", *_POSITION, *sorted(values), *orders).toArrow().to_pylist():
         said[row["entity_id"]].append(row)
-    found = []
-    for row in released:
-        for field in fields:
-            told = _spoken(said[row["entity_id"]], field, authority.order(field.name), row, record)
-            found += [{"id": row["entity_id"], "field": field.name, **entry} for entry in told]
-    return found
+    return said
+
+
+def _reasons_of_links(edges: DataFrame) -> DataFrame:
+    """`mention_id`, `linked_by`: why a mention was linked; unique by mention."""
+    accepted = edges.where(F.col("decision") == Decision.ACCEPT)
+    return accepted.groupBy("mention_id").agg(F.min("reason").alias("linked_by"))
 
 
 def _spoken(
@@ -65,37 +79,64 @@ def _spoken(
     """The values of one field of one released row, the one that won first."""
     if field.name in _names(record.derived):
         return [_derived(rows, field, released)]
-    ranked = sorted(rows, key=lambda row: tuple(row[f"{field.name} order"].values()))
-    found = [{"value": row[field.name], **_where(row)} for row in ranked if row[field.name] is not None]
-    if not found:
-        value = released[field.name]
-        rule = "no row says anything" if value is None else "read from the id number"
-        found = [{"value": value, "state": "empty" if value is None else "derived", "rule": rule}]
-    elif found[0]["value"] != released[field.name]:
+    ranked = _ranked(rows, field.name)
+    found = [{"value": row[field.name], **_where(row)} for row in ranked]
+    if found:
+        _judge(found, field, order, released)
+    else:
+        found = [_unspoken(released[field.name])]
+    if field.type == "resident_id":
+        found += _left_out(rows, field)
+    return found
+
+
+def _ranked(rows: Iterable[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """The rows with a value of a field, the one that wins first."""
+    filled = [row for row in rows if row[name] is not None]
+    return sorted(filled, key=partial(_place_of, name))
+
+
+def _place_of(name: str, row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[f"{name} order"].values())
+
+
+def _judge(found: list[dict[str, Any]], field: ModelField, order: tuple[str, ...], released: dict[str, Any]) -> None:
+    """Add `rule` and `state` to the values of a field, the one that won first; raises UserError if another was released."""
+    winner, *others = found
+    if winner["value"] != released[field.name]:
         raise UserError(
             f"{field.name}: the rows of the release say otherwise than the released row; please report this"
         )
-    for place, row in enumerate(found):
-        row.setdefault("rule", _rule(order, found) if place == 0 else None)
-        row.setdefault("state", "chosen" if place == 0 else "agrees" if row["value"] == found[0]["value"] else "lost")
-    if field.type == "resident_id":
-        copied = [row for row in ranked if row["copied_id"] is not None]
-        why = {"state": "left out", "rule": "the number belongs to another"}
-        found += [{"value": row["copied_id"], **_where(row), **why} for row in copied]
-    return found
+    winner |= {"rule": _rule(order, found), "state": "chosen"}
+    for other in others:
+        state = "agrees" if other["value"] == winner["value"] else "lost"
+        other |= {"rule": None, "state": state}
+
+
+def _unspoken(value: object) -> dict[str, Any]:
+    """A field of which no row says anything."""
+    if value is None:
+        return {"value": None, "state": "empty", "rule": "no row says anything"}
+    return {"value": value, "state": "derived", "rule": "read from the id number"}
+
+
+def _left_out(rows: list[dict[str, Any]], field: ModelField) -> list[dict[str, Any]]:
+    """Id numbers that rows give and that belong to others."""
+    copied = [row for row in rows if row["copied_id"] is not None]
+    why = {"state": "left out", "rule": "the number belongs to another"}
+    ranked = sorted(copied, key=partial(_place_of, field.name))
+    return [{"value": row["copied_id"], **_where(row), **why} for row in ranked]
 
 
 def _derived(rows: list[dict[str, Any]], field: ModelField, released: dict[str, Any]) -> dict[str, Any]:
     """A field that follows from others; with the row that the one beside it was taken from."""
     value = released[field.name]
-    state, rule = ("empty", "nothing to derive it from") if value is None else ("derived", field.en)
+    if value is None:
+        return {"value": None, "state": "empty", "rule": "nothing to derive it from"}
+    told = {"value": value, "state": "derived", "rule": field.en}
     beside = _BESIDE.get(field.name)
-    ranked = sorted(
-        (row for row in rows if beside and row[beside] is not None),
-        key=lambda row: tuple(row[f"{beside} order"].values()),
-    )
-    place = _where(ranked[0]) if ranked and value is not None else {}
-    return {"value": value, "state": state, "rule": rule, **place}
+    ranked = _ranked(rows, beside) if beside else []
+    return told | _where(ranked[0]) if ranked else told
 
 
 def explain_relations(
@@ -106,12 +147,11 @@ def explain_relations(
     orders = [_place(authority.order(field.name)).alias(f"{field.name} order") for field in fields]
     statements = _rows_of_relations(lake, conf, release, record, orders, released)
     found = []
-    for row in released:
+    for row, field in product(released, fields):
         from_this_end = statements[row["relation_code"], row["from_id"]]
         key = "/".join((row["relation_code"], row["from_id"], row["to_id"]))
-        for field in fields:
-            entries = _explain_end(from_this_end, field, authority.order(field.name), row, record)
-            found += [{"id": key, "field": field.name, **entry} for entry in entries]
+        entries = _explain_end(from_this_end, field, authority.order(field.name), row, record)
+        found += [{"id": key, "field": field.name, **entry} for entry in entries]
     return found
 
 
@@ -161,10 +201,9 @@ def _pairs_of_rows(lake: Lake, release: Release, record: Record, released: list[
     roles = [(row["system"], row["object"], row["kind"], row["role"]) for row in counted]
     stated = list_pairs(mentions, list_statements(record.pairs, roles))
     pairs = detail_pairs(stated, _as_released(lake, release, record), record, ["file_id", "row_number"])
-    accepted = _version_of(lake, release, record, "links.edge").where(F.col("decision") == Decision.ACCEPT)
-    accepted = accepted.groupBy("mention_id").agg(F.min("reason").alias("linked_by"))
+    linked = _reasons_of_links(_version_of(lake, release, record, "links.edge"))
     named = mentions.select("mention_id", F.col("file_id").alias("named_file"), F.col("row_number").alias("named_row"))
-    joined = pairs.join(named, "mention_id").join(accepted, "mention_id", "left")
+    joined = pairs.join(named, "mention_id").join(linked, "mention_id", "left")
     # If no row says more of the relation, the row that names its first end tells the place.
     place = {"file_id": F.coalesce("file_id", "named_file"), "row_number": F.coalesce("row_number", "named_row")}
     return joined.withColumns(place)
@@ -181,13 +220,12 @@ def explain_facts(
     for row in rows:
         same[_values(row, record.deduplicate_by)].append(row)
     found = []
-    for row in released:
+    for row, field in product(released, fields):
         key, period = _values(row, record.key), _values(row, record.deduplicate_by)
         is_shared = bool(period) and None not in period
         told = same[period] if is_shared else [by_key[key]]
-        for field in fields:
-            entries = _passed(told, field, order, row, record)
-            found += [{"id": "/".join(key), "field": field.name, **entry} for entry in entries]
+        entries = _passed(told, field, order, row, record)
+        found += [{"id": "/".join(key), "field": field.name, **entry} for entry in entries]
     return found
 
 
@@ -215,18 +253,28 @@ def _passed(
     rows: list[dict[str, Any]], field: ModelField, order: tuple[str, ...], released: dict[str, Any], record: Record
 ) -> list[dict[str, Any]]:
     """The value of one field of a row that passed through, then what the rows say that record the same."""
-    value, winner = released[field.name], {**_where(rows[0]), "linked_by": None}
+    value = released[field.name]
     if field.name not in _names(record.fields):
-        return [{"value": value, "state": "derived", "rule": field.en, **winner}]
-    state = "empty" if value is None else "chosen"
+        return [{"value": value, "state": "derived", "rule": field.en, **_where(rows[0]), "linked_by": None}]
     said = [{"value": row[field.name], **_where(row)} for row in rows]
-    rule = "no value in the row" if value is None else "only row of its key"
-    if value is not None and len(rows) > 1:
-        rule = _rule(order, [{**row, "value": place} for place, row in enumerate(said)])
-    others = [{**row, "rule": None} for row in said[1:] if row["value"] is not None]
+    winner, *others = said
+    if value is None:
+        told = {"state": "empty", "rule": "no value in the row"}
+    elif others:
+        told = {"state": "chosen", "rule": _what_decided(order, said, others[0])}
+    else:
+        told = {"state": "chosen", "rule": "only row of its key"}
+    return [winner | {"value": value} | told, *_beside(others, value)]
+
+
+def _beside(others: list[dict[str, Any]], value: object) -> list[dict[str, Any]]:
+    """What other rows say than the one that passed through, if they say anything."""
+    found = []
     for row in others:
-        row["state"] = "agrees" if row["value"] == value else "lost"
-    return [{**said[0], "value": value, "state": state, "rule": rule}, *others]
+        if row["value"] is not None:
+            state = "agrees" if row["value"] == value else "lost"
+            found.append({**row, "rule": None, "state": state})
+    return found
 
 
 def _as_released(lake: Lake, release: Release, record: Record) -> DataFrame:
@@ -255,13 +303,19 @@ def _names(fields: Iterable[ModelField]) -> list[str]:
 
 def _rule(order: tuple[str, ...], found: Sequence[dict[str, Any]]) -> str:
     """What made the first of the rows win."""
-    winner = found[0]
-    other = next((row for row in found[1:] if row["value"] != winner["value"]), None)
+    other = next((row for row in found if row["value"] != found[0]["value"]), None)
     if other is None:
         return "only value" if len(found) == 1 else "all agree"
+    return _what_decided(order, found, other)
+
+
+def _what_decided(order: tuple[str, ...], found: Sequence[dict[str, Any]], other: dict[str, Any]) -> str:
+    """By what the first of the rows won over another of them."""
+    winner = found[0]
     if (other["role"] in OWN_ROLES) != (winner["role"] in OWN_ROLES):
         return "the row's own"
     if other["system"] != winner["system"]:
-        speaking = [system for system in order if any(row["system"] == system for row in found)]
+        heard = {row["system"] for row in found}
+        speaking = [system for system in order if system in heard]
         return f"authority: {' > '.join(speaking)}"
     return "newest version" if other["since"] != winner["since"] else "least mention"

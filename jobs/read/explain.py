@@ -10,6 +10,7 @@ that merge uses, with the configuration of the release. The result is compared w
 is said.
 """
 
+from operator import itemgetter
 from typing import Any
 
 from jobs.analyse.catalogue import read_module
@@ -59,29 +60,53 @@ def explain(
     """
     lake = open_lake(workspace)
     release = find_release(lake)
-    run = next(run for run in all_runs(lake) if run.run_id == release.run_id)
-    conf = snapshot_conf(workspace, run.config_hash)
+    conf = _conf_of(workspace, lake, release)
     lake = open_lake(workspace, conf)
     if kind not in conf.tables:
         raise UserError(f"{kind!r} is no table; there are {', '.join(conf.tables)}")
     table = conf.tables[kind]
-    known = explained_fields(table.record) if table.record else table.columns
-    fields = [f for f in known if field in (None, f.name)]
-    if not fields:
-        raise UserError(f"{kind} has no field {field}; it has {', '.join(f.name for f in known)}")
+    fields = _chosen_fields(table, field)
     released = _released_row(lake, release, table, identifier)
     if table.record:
         found = explain_rows(lake, conf, release, table.record, fields, [released])
     else:
         found = explain_product(table, fields, released)
-    # By place: the same bytes may have come under another name elsewhere.
-    names = {file_place(row): shown(row["name"], row["file_id"]) for row in lake.rows("ops.file").to_pylist()}
-    levels = {f.name: f.level for f in fields}
+    _name_files(lake, found)
+    if not show_personal:
+        _mask_values(fields, found)
+    return [{name: row.get(name) for name in COLUMNS} for row in found]
+
+
+def _conf_of(workspace: Workspace, lake: Lake, release: Release) -> Conf:
+    """The configuration of the run that made the release."""
+    run = next(run for run in all_runs(lake) if run.run_id == release.run_id)
+    return snapshot_conf(workspace, run.config_hash)
+
+
+def _chosen_fields(table: ModelTable, field: str | None) -> list[ModelField]:
+    """The field named, or all that are explained; raises UserError if the table has none of that name."""
+    known = explained_fields(table.record) if table.record else table.columns
+    chosen = [each for each in known if field in (None, each.name)]
+    if not chosen:
+        names = ", ".join(each.name for each in known)
+        raise UserError(f"{table.name} has no field {field}; it has {names}")
+    return chosen
+
+
+def _name_files(lake: Lake, found: list[dict[str, Any]]) -> None:
+    """Add `file`, the name; by place, as the same bytes may have come under another name elsewhere."""
+    files = lake.rows("ops.file").to_pylist()
+    names = {file_place(file): shown(file["name"], file["file_id"]) for file in files}
     for row in found:
         row["file"] = names.get(file_place(row))
-        if not show_personal and levels[row["field"]] >= 3 and row["value"] is not None:
+
+
+def _mask_values(fields: list[ModelField], found: list[dict[str, Any]]) -> None:
+    """Replace values of level 3 and 4."""
+    personal = {field.name for field in fields if field.level >= 3}
+    for row in found:
+        if row["field"] in personal and row["value"] is not None:
             row["value"] = MASK
-    return [{name: row.get(name) for name in COLUMNS} for row in found]
 
 
 def file_place(row: dict[str, Any]) -> tuple[str | None, ...]:
@@ -90,10 +115,12 @@ def file_place(row: dict[str, Any]) -> tuple[str | None, ...]:
 
 def explained_fields(record: Record) -> tuple[ModelField, ...]:
     """Fields of the released table but those that merely name the row."""
+    fields = table_fields(record)
     if record.shape == RELATION:
-        return tuple(field for field in table_fields(record) if field.name == "to_id") + record.fields
+        ends = tuple(field for field in fields if field.name == "to_id")
+        return ends + record.fields
     told = {"entity_id", "mention_count", "system"}
-    return tuple(field for field in table_fields(record) if field.name not in told)
+    return tuple(field for field in fields if field.name not in told)
 
 
 def explain_rows(
@@ -118,20 +145,25 @@ def explain_product(table: ModelTable, fields: list[ModelField], released: dict[
 
 
 def _released_row(lake: Lake, release: Release, table: ModelTable, identifier: str) -> dict[str, Any]:
+    """The row of that key; raises UserError if the key has other parts, or the release has no such row."""
+    where = _key_of(table, identifier)
+    rows = lake.arrow(f"refined.{table.name}", release.tables[table.name]["version"], where).to_pylist()
+    if not rows:
+        fate = _redirect(lake, table, identifier)
+        raise UserError(f"release {release.release_id} has no {table.name} {identifier}{fate}")
+    row: dict[str, Any] = rows[0]
+    return row
+
+
+def _key_of(table: ModelTable, identifier: str) -> dict[str, str]:
+    """The parts of an identifier by column of the key; raises UserError if there are fewer."""
     key = RELATION_KEY if table.has_pairs else table.key
-    values = tuple(identifier.split("/", len(key) - 1))
+    values = identifier.split("/", len(key) - 1)
     if len(values) != len(key):
         example = "member/R1/H1" if table.has_pairs else "police/123"
         told = f", for example {example}" if table.record else ""
         raise UserError(f"name a {table.name} as {'/'.join(key)}{told}")
-    where = dict(zip(key, values, strict=True))
-    rows = lake.arrow(f"refined.{table.name}", release.tables[table.name]["version"], where).to_pylist()
-    if not rows:
-        raise UserError(
-            f"release {release.release_id} has no {table.name} {identifier}{_redirect(lake, table, identifier)}"
-        )
-    row: dict[str, Any] = rows[0]
-    return row
+    return dict(zip(key, values, strict=True))
 
 
 def _redirect(lake: Lake, table: ModelTable, identifier: str) -> str:
@@ -139,10 +171,13 @@ def _redirect(lake: Lake, table: ModelTable, identifier: str) -> str:
     if not table.kind:
         return ""
     events = lake.rows("links.identity_event", {"kind": table.kind, "event": ["merge", "end"]}).to_pylist()
-    fates = {event["entity_id"]: event for event in sorted(events, key=lambda event: event["night"])}
-    if identifier not in fates:
+    fates = {event["entity_id"]: event for event in sorted(events, key=itemgetter("night"))}
+    fate = fates.get(identifier)
+    if fate is None:
         return ""
-    fate, entity = fates[identifier], identifier
+    if fate["event"] != "merge":
+        return f": on {fate['night']} it ended"
+    entity = fate["other_id"]
     while entity in fates and fates[entity]["event"] == "merge":
         entity = fates[entity]["other_id"]
-    return f": on {fate['night']} it " + (f"merged into {entity}" if fate["event"] == "merge" else "ended")
+    return f": on {fate['night']} it merged into {entity}"
