@@ -5,6 +5,7 @@ Reads: `conf/model/`, `conf/products/`, `conf/codes/`. Writes: the files asked f
 
 from collections.abc import Iterable, Sequence
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -40,31 +41,30 @@ def chosen_tables(conf: Conf, table: str | None) -> list[ModelTable]:
 def dictionary_rows(conf: Conf, table: str | None = None) -> list[dict[str, Any]]:
     """One row per column of the released tables, in the order of their columns."""
     tables = chosen_tables(conf, table)
-    sizes = {name: len(codes) for name, codes in code_lists(conf, tables).items()}
-    rows = []
-    for described in tables:
-        for field in described.columns:
-            name = list_of(field)
-            rows.append(
-                {
-                    "table": described.name,
-                    "column": field.name,
-                    "key": field.name in described.key,
-                    "type": field.sql_type,
-                    "level": field.level,
-                    "codes": f"{name} ({sizes[name]})" if name else None,
-                    "refers": field.target,
-                    "required": field.required,
-                    "zh": field.zh,
-                    "en": field.en,
-                }
-            )
-    return rows
+    lists = code_lists(conf, tables)
+    return [_row(described, field, lists) for described in tables for field in described.columns]
+
+
+def _row(table: ModelTable, field: ModelField, lists: dict[str, list[Code]]) -> dict[str, Any]:
+    name = list_of(field)
+    return {
+        "table": table.name,
+        "column": field.name,
+        "key": field.name in table.key,
+        "type": field.sql_type,
+        "level": field.level,
+        "codes": f"{name} ({len(lists[name])})" if name else None,
+        "refers": field.target,
+        "required": field.required,
+        "zh": field.zh,
+        "en": field.en,
+    }
 
 
 def code_lists(conf: Conf, tables: Iterable[ModelTable]) -> dict[str, list[Code]]:
     """The lists that columns of these tables use, by name, the longest last."""
-    names = {name for table in tables for field in table.columns if (name := list_of(field))}
+    fields = chain.from_iterable(table.columns for table in tables)
+    names = set(filter(None, map(list_of, fields)))
     lists = {name: _codes(conf, name) for name in sorted(names)}
     return dict(sorted(lists.items(), key=lambda entry: (len(entry[1]) > _FEW, entry[0])))
 
@@ -85,17 +85,18 @@ def write_html(conf: Conf, tables: Sequence[ModelTable], path: Path) -> None:
 def write_contracts(conf: Conf, tables: Sequence[ModelTable], folder: Path) -> list[Path]:
     """One ODCS contract per table, each checked against the standard's own schema; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for table in tables:
-        path = folder / f"{table.name}{SUFFIX}"
-        described = describe_output(table, code_lists(conf, [table]))
-        path.write_text(yaml.safe_dump(described, allow_unicode=True, sort_keys=False, width=120), encoding="utf-8")
-        document, findings = read_contract(path)
-        findings += check_standard(document) if document else []
-        if findings:
-            raise RuntimeError(f"{path} is not what the standard asks for: {findings[0]}")
-        paths.append(path)
-    return paths
+    return [_write_contract(conf, table, folder / f"{table.name}{SUFFIX}") for table in tables]
+
+
+def _write_contract(conf: Conf, table: ModelTable, path: Path) -> Path:
+    described = describe_output(table, code_lists(conf, [table]))
+    path.write_text(yaml.safe_dump(described, allow_unicode=True, sort_keys=False, width=120), encoding="utf-8")
+    document, findings = read_contract(path)
+    if document:
+        findings += check_standard(document)
+    if findings:
+        raise RuntimeError(f"{path} is not what the standard asks for: {findings[0]}")
+    return path
 
 
 def describe_output(table: ModelTable, lists: dict[str, list[Code]]) -> dict[str, Any]:

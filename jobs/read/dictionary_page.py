@@ -162,14 +162,19 @@ def _values(table: ModelTable, field: ModelField, shown: set[str]) -> str:
     if name:
         told.append(f'<a href="#codes-{name}">代码表 {name}</a>')
     if field.refers:
-        name = field.refers.partition(".")[0]
-        words = f"{KINDS[name]} {name}" if name in KINDS else field.refers
-        told.append(f'<a href="#{name}">{words}</a>' if name in shown else words)
+        told.append(_target(field.refers, shown))
     if table.has_pairs and field.name in ENDS and field.name.endswith("_id"):
         told.append(_both("该类别的主体", "entity of that kind"))
     if field.required:
         told.append(_both("必填", "never null"))
     return "".join(f"<div>{part}</div>" for part in told)
+
+
+def _target(refers: str, shown: set[str]) -> str:
+    """What a field refers to, with a link if its table is on the page."""
+    name = refers.partition(".")[0]
+    words = f"{KINDS[name]} {name}" if name in KINDS else refers
+    return f'<a href="#{name}">{words}</a>' if name in shown else words
 
 
 def _code_lists(lists: Mapping[str, Sequence[Code]]) -> str:

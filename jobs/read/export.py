@@ -34,14 +34,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def check_target(path: Path, force: bool, excel: bool) -> None:
     """Raise UserError where nothing can be written there, before the query is run."""
-    if path.suffix.lower() not in ENDINGS:
+    ending, folder = path.suffix.lower(), path.absolute().parent
+    if ending not in ENDINGS:
         raise UserError(f"--output {path.name} must end in {', '.join(ENDINGS)}, which tells the format")
-    if excel and path.suffix.lower() != ".csv":
+    if excel and ending != ".csv":
         raise UserError("--excel is for CSV; an .xlsx file needs nothing to be read by Excel")
     if path.is_dir():
         raise UserError(f"{path} is a directory; name a file")
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"there is no directory {path.absolute().parent}; make it, or name another for --output")
+    if not folder.is_dir():
+        raise UserError(f"there is no directory {folder}; make it, or name another for --output")
     if path.exists() and not force:
         raise UserError(f"{path} is there already; --force replaces it")
 
@@ -140,7 +141,7 @@ def _write_csv(
         writer = csv.writer(handle, lineterminator=line_end)
         writer.writerow(schema.names)
         for values in _rows(tables):
-            writer.writerow([cell(value) for value in values])
+            writer.writerow(map(cell, values))
             count += 1
     return count
 
@@ -162,17 +163,9 @@ def write_xlsx(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int
     }
     with closing(xlsxwriter.Workbook(str(path), settings)) as book:
         sheet = book.add_worksheet("result")
-        sheet.freeze_panes(1, 0)
-        sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{SHEET_ROWS + 1}"})
-        formats = [book.add_format({"num_format": _number_format(field.type)}) for field in schema]
-        for at, field in enumerate(schema):
-            sheet.set_column(at, at, _width(field), formats[at])
-        bold = book.add_format({"bold": True, "num_format": "@"})
-        for at, name in enumerate(schema.names):
-            sheet.write_string(0, at, name, bold)
+        formats = _write_head(book, sheet, schema)
         count = 0
-        for values in _rows(tables):
-            count += 1
+        for count, values in enumerate(_rows(tables), start=1):
             if count > SHEET_ROWS:
                 raise UserError(
                     f"the query gives more than {SHEET_ROWS:,} rows, the most that a sheet holds; "
@@ -181,6 +174,19 @@ def write_xlsx(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int
             for at, value in enumerate(values):
                 _write_cell(sheet, count, at, value, formats[at], schema.names[at])
     return count
+
+
+def _write_head(book: Any, sheet: Any, schema: pa.Schema) -> list[Any]:
+    """Set up the sheet and write its header row; returns the format of each column."""
+    sheet.freeze_panes(1, 0)
+    sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{SHEET_ROWS + 1}"})
+    formats = [book.add_format({"num_format": _number_format(field.type)}) for field in schema]
+    for at, field in enumerate(schema):
+        sheet.set_column(at, at, _width(field), formats[at])
+    bold = book.add_format({"bold": True, "num_format": "@"})
+    for at, name in enumerate(schema.names):
+        sheet.write_string(0, at, name, bold)
+    return formats
 
 
 def _write_cell(sheet: Any, row: int, column: int, value: Any, format: Any, name: str) -> None:
@@ -205,19 +211,25 @@ def _write_cell(sheet: Any, row: int, column: int, value: Any, format: Any, name
 
 def plain_cell(value: Any) -> Any:
     """A value as a cell of a sheet can hold it: boolean, number, day, time without a zone (UTC), text, or nothing."""
-    if isinstance(value, datetime):
-        value = value.replace(tzinfo=None)
-        return value if value.date() >= _FIRST_DAY else csv_cell(value)
-    if isinstance(value, date):
-        return value if value >= _FIRST_DAY else csv_cell(value)
-    if isinstance(value, Decimal):
-        digits = value.normalize().as_tuple().digits
-        return value if value.is_finite() and len(digits) <= 15 else csv_cell(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value if abs(value) < _EXACT else str(value)
+    if value is None or isinstance(value, str | bool):
+        return value
     if isinstance(value, float):
         return plain_value(value)
-    return value if value is None or isinstance(value, str | bool) else csv_cell(value)
+    if isinstance(value, datetime):
+        value = value.replace(tzinfo=None)
+    return value if _is_exact(value) else csv_cell(value)
+
+
+def _is_exact(value: Any) -> bool:
+    """Whether a spreadsheet knows the kind of value, and holds this one as it is."""
+    if isinstance(value, datetime):
+        return value.date() >= _FIRST_DAY
+    if isinstance(value, date):
+        return value >= _FIRST_DAY
+    if isinstance(value, Decimal):
+        digits = value.normalize().as_tuple().digits
+        return value.is_finite() and len(digits) <= 15
+    return isinstance(value, int) and abs(value) < _EXACT
 
 
 def _number_format(type: pa.DataType) -> str:
@@ -227,14 +239,16 @@ def _number_format(type: pa.DataType) -> str:
         return "yyyy-mm-dd"
     if pa.types.is_decimal(type) and type.scale > 0:
         return f"0.{'0' * type.scale}"
+    is_general = (pa.types.is_integer(type), pa.types.is_floating(type), pa.types.is_boolean(type))
     # Text: a number that somebody types over one of these cells later stays text as well.
-    return "General" if pa.types.is_integer(type) or pa.types.is_floating(type) or pa.types.is_boolean(type) else "@"
+    return "General" if any(is_general) else "@"
 
 
 def _width(field: pa.Field) -> int:
     """Columns that a cell takes, Chinese characters for two."""
-    least = 20 if pa.types.is_timestamp(field.type) or pa.types.is_string(field.type) else 11
-    return max(least, 2 + sum(1 if character.isascii() else 2 for character in field.name))
+    is_long = pa.types.is_timestamp(field.type) or pa.types.is_string(field.type)
+    wide = sum(not character.isascii() for character in field.name)
+    return max(20 if is_long else 11, 2 + len(field.name) + wide)
 
 
 def _rows(tables: Iterable[pa.Table]) -> Iterator[tuple[Any, ...]]:

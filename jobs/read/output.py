@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import zip_longest
 from typing import Any
 
 from rich.cells import cell_len
@@ -72,19 +73,17 @@ def print_table(rows: Sequence[dict[str, Any]], names: list[str]) -> None:
     cells = [[_cell(row.get(name)) for name in names] for row in rows]
     limit = output_width()
     widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
-    fitted = fit_widths(widths, [cell_len(name) for name in names], limit)
+    fitted = fit_widths(widths, list(map(cell_len, names)), limit)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if fitted is None or _is_too_tall(cells, fitted):
         _print_blocks(console, names, cells, limit)
         return
-    numeric = [any(_is_number(row.get(name)) for row in rows) for name in names]
+    numeric = [_is_numeric(rows, name) for name in names]
     console.print(Text(_line(names, fitted, numeric), style="bold"))
     for row in cells:
-        folded = [_fold(cell, width) for cell, width in zip(row, fitted, strict=True)]
-        for index in range(max(map(len, folded))):
-            console.print(
-                Text(_line([lines[index] if index < len(lines) else "" for lines in folded], fitted, numeric))
-            )
+        folded = map(_fold, row, fitted)
+        for line in zip_longest(*folded, fillvalue=""):
+            console.print(Text(_line(line, fitted, numeric)))
 
 
 def print_text(text: Text) -> None:
@@ -145,6 +144,11 @@ def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) 
     return _GAP.join(padded).rstrip()
 
 
+def _is_numeric(rows: Sequence[dict[str, Any]], name: str) -> bool:
+    """Whether a column has a number, so that it is aligned to the right."""
+    return any(_is_number(row.get(name)) for row in rows)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
@@ -171,18 +175,22 @@ def _text(value: Any) -> str:
 
 def plain_value(value: Any) -> Any:
     """A value as JSON knows it; what is no number (NaN, infinity) is null, as nothing else can be written."""
-    if isinstance(value, Decimal):
-        value = int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, str | int | float):
+    if isinstance(value, float | Decimal):
+        return _plain_number(value)
+    if value is None or isinstance(value, str | int):
         return value
-    if isinstance(value, date | datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, dict):
         return {str(key): plain_value(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [plain_value(entry) for entry in value]
+        return list(map(plain_value, value))
     return str(value)
+
+
+def _plain_number(value: float | Decimal) -> int | float | None:
+    if isinstance(value, Decimal):
+        value = int(value) if value == value.to_integral_value() else float(value)
+    return value if math.isfinite(value) else None

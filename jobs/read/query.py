@@ -1,6 +1,7 @@
 """`jiceng sql`: a query over the released tables by their bare names, or over the whole lake by `layer.table`."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -43,28 +44,38 @@ def open_query(workspace: Workspace, query: str, release_id: str | None, all_lay
         UserError: no such release, no query, one that the engine does not accept, or that gives a name twice.
     """
     query = query.strip().rstrip(";").rstrip()
-    word = _first_word(query)
-    if word not in _TELLING + _QUERY:
-        raise UserError(f"`{word}` begins no query; `jiceng sql` only reads: {', '.join(_QUERY[:2] + _TELLING)}")
-    if found_path := _PATH.search(query):
-        raise UserError(f"{found_path[0]}… names a path; name tables, with --all-layers as layer.table")
+    _check_words(query)
     spark = session()
     known = _name_tables(spark, open_lake(workspace), release_id, all_layers)
     try:
-        if word not in _TELLING:
-            # The engine would delete and create as readily. Only what can stand in brackets is a query and nothing else.
-            _ = spark.sql(f"select * from (\n{query}\n) as query").schema
-        frame = spark.sql(query)
+        frame = _plan(spark, query)
         names = frame.columns
     except Exception as error:
         raise _refusal(workspace, error, known) from error
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = [name for name, count in sorted(Counter(names).items()) if count > 1]
     if repeated:
         raise UserError(f"the query gives more than one column {', '.join(repeated)}; name them apart with `as`")
     try:
         yield frame
     except PySparkException as error:
         raise _refusal(workspace, error, known) from error
+
+
+def _check_words(query: str) -> None:
+    """Raise UserError for what begins otherwise than a query, or reads a table by its path."""
+    word = _first_word(query)
+    if word not in _TELLING + _QUERY:
+        raise UserError(f"`{word}` begins no query; `jiceng sql` only reads: {', '.join(_QUERY[:2] + _TELLING)}")
+    if found_path := _PATH.search(query):
+        raise UserError(f"{found_path[0]}… names a path; name tables, with --all-layers as layer.table")
+
+
+def _plan(spark: SparkSession, query: str) -> DataFrame:
+    """The query as the engine understands it."""
+    if _first_word(query) not in _TELLING:
+        # The engine would delete and create as readily. Only what can stand in brackets is a query and nothing else.
+        _ = spark.sql(f"select * from (\n{query}\n) as query").schema
+    return spark.sql(query)
 
 
 def _refusal(workspace: Workspace, error: Exception, known: Sequence[str]) -> UserError:
@@ -82,13 +93,7 @@ def _first_word(query: str) -> str:
 
 def _name_tables(spark: SparkSession, lake: Lake, release_id: str | None, all_layers: bool) -> list[str]:
     """Make the tables known to the engine by their names, and return these."""
-    known: list[str] = []
-    if all_layers:
-        for layer in LAYERS:
-            spark.sql(f"create database if not exists {layer}")
-        known = lake.existing()
-        for name in known:
-            spark.sql(f"create table if not exists {name} using delta location '{lake.path(name)}'")
+    known = _name_layers(spark, lake) if all_layers else []
     try:
         release = find_release(lake, release_id)
     except UserError:
@@ -101,6 +106,16 @@ def _name_tables(spark: SparkSession, lake: Lake, release_id: str | None, all_la
         frame: DataFrame = lake.read(f"refined.{name}", entry["version"])
         frame.createOrReplaceTempView(name)
     return [*release.tables, *known]
+
+
+def _name_layers(spark: SparkSession, lake: Lake) -> list[str]:
+    """Make all tables of the lake known as `layer.table`, and return these names."""
+    for layer in LAYERS:
+        spark.sql(f"create database if not exists {layer}")
+    names = lake.existing()
+    for name in names:
+        spark.sql(f"create table if not exists {name} using delta location '{lake.path(name)}'")
+    return names
 
 
 def _explain_error(error: str, known: Sequence[str]) -> str:
