@@ -40,7 +40,8 @@ def stacked_bars(
 
 def bars(labels: Sequence[str], values: Sequence[float | None], width: int = 190, height: int = 34) -> Markup:
     """A small bar for each label, from zero, without axes."""
-    chart = pygal.Bar(width=width, height=height, range=(0, max([1, *(v for v in values if v)])), **_BARE)
+    highest = max([1, *filter(None, values)])
+    chart = pygal.Bar(width=width, height=height, range=(0, highest), **_BARE)
     chart.x_labels = list(labels)
     chart.value_formatter = lambda value: f"{value:,}"
     chart.add("", list(values))
@@ -62,14 +63,19 @@ def _inline(chart: Any, names: Sequence[str] = ()) -> Markup:
     _remove(root, ("script", "style", "title", ElementTree.Comment))
     for series in root.iter("g"):
         place = series.get("class", "").partition("serie-")[2].partition(" ")[0]
-        name = f"{names[int(place)]} " if place and names else ""
-        for mark in series.iter("g") if place else ():
-            told = {part.get("class", "").split()[0]: part.text for part in mark.findall("desc")}
-            if told.get("value"):
-                said = ", ".join(str(told[part]) for part in ("x_label", "value") if told.get(part))
-                ElementTree.SubElement(mark, "title").text = name + said
+        if place:
+            _title_marks(series, f"{names[int(place)]} " if names else "")
     _remove(root, ("desc",))
     return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _title_marks(series: ElementTree.Element, name: str) -> None:
+    """Give each mark of a series its name, label and value as title, as pygal has told them."""
+    for mark in series.iter("g"):
+        told = {part.get("class", "").split()[0]: part.text for part in mark.findall("desc")}
+        if told.get("value"):
+            said = filter(None, (told.get("x_label"), told["value"]))
+            ElementTree.SubElement(mark, "title").text = name + ", ".join(said)
 
 
 def _remove(root: ElementTree.Element, tags: Sequence[Any]) -> None:

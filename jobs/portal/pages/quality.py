@@ -21,11 +21,15 @@ STATES = {
     "fail": ("拒绝", "critical: nothing is released"),
     "none": ("未审计", "not audited"),
 }
+_ORDER = {"fail": 0, "warn": 1, "pass": 2, "none": 3}
+_FAILING = ("warn", "fail")
 MARKS = {"pass": "", "warn": "!", "fail": "✕", "none": ""}
 # Of the comparison, which has figures by the hundred, also where no night was unusual.
 _ALWAYS_SHOWN = "rows_landed"
 _RULES = 40  # of a table; a grid of one is four kilobytes
 _TITLES = {"ledger": ("账", "The books"), "history": ("与往常相比", "Compared with earlier nights")}
+_Verdict = Mapping[str, Any]  # a row of `ops.audit`
+_OfRules = dict[str, dict[date, _Verdict]]  # verdicts of one table, by rule and night
 
 
 def quality_page(view: View) -> str:
@@ -33,22 +37,33 @@ def quality_page(view: View) -> str:
     runs = last_runs(view.lake)
     run_ids = [run.run_id for of_night in runs.values() for run in of_night]
     verdicts = last_of_each_night(runs, view.lake.rows("ops.audit", {"run_id": run_ids}).to_pylist())
-    if not any(verdicts.values()):
+    by_table = _by_table(verdicts)
+    if not by_table:
         return render("no_run.html", page="quality", waiting={})
-    tables = {row["table_name"] for rows in verdicts.values() for row in rows}
-    order = ["ledger", "history", *sorted(tables - {"ledger", "history"})]
+    order = dict.fromkeys(["ledger", "history", *sorted(by_table)])
+    nights = list(verdicts)
     reasons = {table: reasons_of_rules(view.conf, table) for table in order}
-    groups = [_group(view, table, verdicts, reasons) for table in order if table in tables]
+    groups = [_group(view, table, by_table[table], nights, reasons) for table in order if table in by_table]
     failing = [rule | {"group": group} for group in groups for rule in group["failing"]]
     return render(
         "quality.html",
         page="quality",
-        nights=list(verdicts),
+        nights=nights,
         groups=groups,
         states=STATES,
         marks=MARKS,
         failing=sorted(failing, key=lambda rule: _ORDER[rule["now"]]),
     )
+
+
+def _by_table(verdicts: Mapping[date, Sequence[_Verdict]]) -> dict[str, _OfRules]:
+    """The verdicts of each table by rule and night."""
+    found: dict[str, _OfRules] = {}
+    for night, rows in verdicts.items():
+        for row in rows:
+            rules = found.setdefault(row["table_name"], {})
+            rules.setdefault(row["rule"], {})[night] = row
+    return found
 
 
 def judge(row: Mapping[str, Any] | None) -> str:
@@ -61,59 +76,63 @@ def judge(row: Mapping[str, Any] | None) -> str:
 
 
 def _group(
-    view: View,
-    table: str,
-    verdicts: Mapping[date, Sequence[Mapping[str, Any]]],
-    reasons: Mapping[str, Mapping[str, str]],
+    view: View, table: str, by_rule: _OfRules, nights: Sequence[date], reasons: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
     """The rules of one table, those that fail most lately first, each with its state of every night."""
-    by_rule: dict[str, dict[date, Mapping[str, Any]]] = {}
-    for night, rows in verdicts.items():
-        for row in rows:
-            if row["table_name"] == table:
-                by_rule.setdefault(row["rule"], {})[night] = row
-    nights = list(verdicts)
-    rules = [_rule(told, nights, reasons) for told in by_rule.values()]
-    rules.sort(key=lambda rule: (_ORDER[rule["now"]], -rule["failures"], rule["severity"] != "critical", rule["rule"]))
-    shown = [rule for rule in rules if table != "history" or rule["failures"] or rule["rule"].startswith(_ALWAYS_SHOWN)]
-    known = view.conf.tables.get(table)
-    zh, en = _TITLES.get(table) or ((known.title_zh, known.title) if known else (table, ""))
-    drawn = [rule | {"chart": _chart(rule, nights)} for rule in shown[:_RULES]]
-    others, left_out = len(rules) - len(shown), len(shown) - len(drawn)
-    failing = [rule for rule in rules if rule["now"] in ("warn", "fail")]
+    rules = sorted((_rule(told, nights, reasons) for told in by_rule.values()), key=_place)
+    shown = list(filter(_is_shown, rules))
+    zh, en = _title(view, table)
     return {
         "table": table,
         "zh": zh,
         "en": en,
-        "rules": drawn,
-        "others": others,
-        "left_out": left_out,
-        "failing": failing,
+        "rules": [rule | {"chart": _chart(rule, nights)} for rule in shown[:_RULES]],
+        "others": len(rules) - len(shown),
+        "left_out": len(shown[_RULES:]),
+        "failing": [rule for rule in rules if rule["now"] in _FAILING],
     }
 
 
-_ORDER = {"fail": 0, "warn": 1, "pass": 2, "none": 3}
+def _place(rule: Mapping[str, Any]) -> tuple[int, int, bool, str]:
+    """Where a rule stands in the grid of its table."""
+    return _ORDER[rule["now"]], -rule["failures"], rule["severity"] != "critical", rule["rule"]
+
+
+def _is_shown(rule: Mapping[str, Any]) -> bool:
+    """Whether a rule has a line in the grid; of the comparison only some have."""
+    is_compared: bool = rule["table_name"] == "history"
+    return not is_compared or rule["failures"] > 0 or rule["rule"].startswith(_ALWAYS_SHOWN)
+
+
+def _title(view: View, table: str) -> tuple[str, str]:
+    if table in _TITLES:
+        return _TITLES[table]
+    known = view.conf.tables.get(table)
+    return (known.title_zh, known.title) if known else (table, "")
 
 
 def _rule(
-    told: Mapping[date, Mapping[str, Any]], nights: Sequence[date], reasons: Mapping[str, Mapping[str, str]]
+    told: Mapping[date, _Verdict], nights: Sequence[date], reasons: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
-    last = told[max(told)]
-    states = [judge(told.get(night)) for night in nights]
-    observed = [told[night]["observed"] if night in told else None for night in nights]
+    """One rule with its state, and what was observed, of every night."""
+    of_nights = [told.get(night) for night in nights]
+    states = list(map(judge, of_nights))
+    observed = [row["observed"] if row else None for row in of_nights]
     return {
-        **describe_rule(last, reasons),
+        **describe_rule(told[max(told)], reasons),
         "cells": list(zip(nights, states, observed, strict=True)),
         "now": states[-1],
-        "failures": sum(state in ("warn", "fail") for state in states),
+        "failures": sum(state in _FAILING for state in states),
     }
 
 
 def _chart(rule: Mapping[str, Any], nights: Sequence[date]) -> Markup | None:
     """The figures of the comparison as a line, if there are two nights of them."""
     values = [_figure(observed) for _, _, observed in rule["cells"]]
-    is_drawn = rule["table_name"] == "history" and sum(value is not None for value in values) > 1
-    return line([f"{night:%m-%d}" for night in nights], values, width=14 * len(nights)) if is_drawn else None
+    figures = [value for value in values if value is not None]
+    if rule["table_name"] != "history" or len(figures) < 2:
+        return None
+    return line([f"{night:%m-%d}" for night in nights], values, width=14 * len(nights))
 
 
 def _figure(observed: str | None) -> float | None:

@@ -5,7 +5,10 @@ Refuses: a rollback without a reason, of what readers no longer see, and while a
 """
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
+
+from markupsafe import Markup
 
 from jobs.common.base.errors import UserError
 from jobs.common.releases.difference import CANDIDATE, difference_rows
@@ -45,24 +48,28 @@ def releases_page(view: View) -> str:
     if not releases:
         return render("no_release.html", page="releases", has_run=bool(all_runs(view.lake)))
     published = published_releases(releases)
-    tables = list(dict.fromkeys(name for release in published for name in release.tables))
-    drawn = published[-_DRAWN:]
-    labels = [release.release_id for release in drawn]
-    charts = (
-        {name: line(labels, [_rows(release, name) for release in drawn]) for name in tables} if len(drawn) > 1 else {}
-    )
+    tables = list(dict.fromkeys(chain.from_iterable(release.tables for release in published)))
+    chosen = published[: -_CHOSEN - 1 : -1]
     return render(
         "releases.html",
         page="releases",
         rows=_list(releases, tables)[:_SHOWN],
         left_out=max(0, len(releases) - _SHOWN),
         tables=tables,
-        charts=charts,
-        choices=[release.release_id for release in reversed(published[-_CHOSEN:])],
+        charts=_draw_rows(published[-_DRAWN:], tables),
+        choices=[release.release_id for release in chosen],
         states=STATES,
         candidate=CANDIDATE,
         may_decide=view.may_decide,
     )
+
+
+def _draw_rows(drawn: list[Release], tables: list[str]) -> dict[str, Markup]:
+    """A line of the rows of each table, if there are two releases of them."""
+    if len(drawn) < 2:
+        return {}
+    labels = [release.release_id for release in drawn]
+    return {name: line(labels, [_rows(release, name) for release in drawn]) for name in tables}
 
 
 def difference_page(view: View, old: str | None, new: str | None) -> str:
@@ -99,8 +106,11 @@ def rolled_back_page(view: View, wanted: Decision) -> str:
     return render("done.html", page="releases", done=done, release=find_release(view.lake))
 
 
-def _rows(release: Release, table: str) -> int | None:
-    return int(release.tables[table]["rows"]) if table in release.tables else None
+def _rows(release: Release | None, table: str) -> int | None:
+    """Rows of a table in a release; None if it has no such table, or there is no release."""
+    if release is None or table not in release.tables:
+        return None
+    return int(release.tables[table]["rows"])
 
 
 def _list(releases: list[Release], tables: list[str]) -> list[dict[str, Any]]:
@@ -109,12 +119,15 @@ def _list(releases: list[Release], tables: list[str]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     before: Release | None = None
     for release in releases:
-        counts = []
-        for name in tables:
-            rows, earlier = _rows(release, name), _rows(before, name) if before else None
-            counts.append((rows, rows - earlier if rows is not None and earlier is not None else None))
+        counts = [_counts(release, before, name) for name in tables]
         is_published = release.state == PUBLISHED
         can_return = is_published and visible is not None and origin_of(release) != origin_of(visible)
         found.append({"release": release, "counts": counts, "is_visible": release is visible, "can_return": can_return})
         before = release if release.tables else before
     return found[::-1]
+
+
+def _counts(release: Release, before: Release | None, table: str) -> tuple[int | None, int | None]:
+    """Rows of a table, and how many more they are than before."""
+    rows, earlier = _rows(release, table), _rows(before, table)
+    return rows, rows - earlier if rows is not None and earlier is not None else None

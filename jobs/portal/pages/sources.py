@@ -4,9 +4,10 @@ Reads: `ops.run`, `ops.delivery`, `ops.file`, `ops.ledger`, `ops.issue`, `ops.qu
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from jobs.common.intake.deliveries import Delivery, all_deliveries
@@ -26,26 +27,44 @@ def sources_page(view: View) -> str:
     if not deliveries:
         return render("no_run.html", page="sources", waiting={})
     nights = list(runs)
-    landed = _landed(view, runs)
-    counted = {"rows": landed, "issues": _issues(view), "set_aside": _set_aside(view, deliveries)}
+    counted = {
+        "rows": _landed(view, runs),
+        "issues": _issues(view),
+        "set_aside": _set_aside(view, deliveries),
+    }
     by_system: dict[str, list[Delivery]] = {system: [] for system in view.conf.sources}
     for each in deliveries:
         by_system.setdefault(each.system, []).append(each)
     objects = {system: _objects(view, system, own) for system, own in by_system.items()}
-    rows = {system: max(1, len(names)) for system, names in objects.items()}
-    order = sorted(by_system)
-    if sum(rows.values()) > SHOWN:
-        order.sort(key=lambda system: not _needs_attention(view, system, by_system[system], nights[-1]))
-    systems: list[dict[str, Any]] = []
-    left_out = 0
-    for system in order:
-        room = max(0, SHOWN - sum(max(1, len(one["objects"])) for one in systems))
-        left_out += max(0, rows[system] - room)
-        if room:
-            drawn = [_object((system, name), by_system[system], nights, counted) for name in objects[system][:room]]
-            systems.append(_system(view, system, by_system[system]) | {"objects": drawn})
+    shown = _choose_shown(view, by_system, objects, nights[-1])
+    systems = []
+    for system, names in shown.items():
+        own = by_system[system]
+        drawn = [_object((system, name), own, nights, counted) for name in names]
+        systems.append(_system(view, system, own) | {"objects": drawn})
+    left_out = _count_rows(objects) - _count_rows(shown)
     why = _why(view, nights[-1], deliveries)
     return render("sources.html", page="sources", systems=systems, nights=nights, left_out=left_out, **why)
+
+
+def _count_rows(objects: Mapping[str, Sequence[str]]) -> int:
+    """Rows that systems take on the page: one for each object, and one for a system without any."""
+    return sum(max(1, len(names)) for names in objects.values())
+
+
+def _choose_shown(
+    view: View, by_system: Mapping[str, list[Delivery]], objects: Mapping[str, list[str]], night: date
+) -> dict[str, list[str]]:
+    """Systems and the objects of each that fit the page; if not all do, those that need attention come first."""
+    order = sorted(by_system)
+    if _count_rows(objects) > SHOWN:
+        order.sort(key=lambda system: not _needs_attention(view, system, by_system[system], night))
+    shown: dict[str, list[str]] = {}
+    for system in order:
+        room = SHOWN - _count_rows(shown)
+        if room > 0:
+            shown[system] = objects[system][:room]
+    return shown
 
 
 def _objects(view: View, system: str, own: list[Delivery]) -> list[str]:
@@ -74,34 +93,38 @@ def _object(place: _Place, own: list[Delivery], nights: list[date], counted: Map
     """One object: its last export, and of each measure the nights, the last figure and the drawing."""
     own = [each for each in own if each.object == place[1]]
     taken = [each for each in own if each.status.is_taken]
+    last = taken[-1] if taken else None
     came = {each.night for each in taken}
-    labels = [f"{night:%m-%d}" for night in nights]
-    measures = {}
-    for name, counts in counted.items():
-        values = [counts[place, night] if night in came or counts[place, night] else None for night in nights]
-        last = next((value for value in reversed(values) if value is not None), None)
-        left: list[int | None] = [None] * (NIGHTS - len(nights))  # so that a night is as wide in every workspace
-        measures[name] = {"last": last, "chart": bars([""] * len(left) + labels, left + values)}
-    is_last_night = bool(taken) and taken[-1].night == nights[-1]
+    statuses = Counter(each.status for each in own)
     return {
         "object": place[1],
-        "last": {**asdict(taken[-1]), "name": taken[-1].shown_name} if taken else None,
-        "is_last_night": is_last_night,
-        "refused": sum(each.status is FileStatus.REFUSED for each in own),
-        "held": sum(each.status is FileStatus.HELD for each in own),
-        "measures": measures,
+        "last": {**asdict(last), "name": last.shown_name} if last else None,
+        "is_last_night": last is not None and last.night == nights[-1],
+        "refused": statuses[FileStatus.REFUSED],
+        "held": statuses[FileStatus.HELD],
+        "measures": {name: _measure(place, counts, nights, came) for name, counts in counted.items()},
     }
+
+
+def _measure(place: _Place, counts: _Counts, nights: list[date], came: set[date]) -> dict[str, Any]:
+    """The last figure of an object, and a bar for each night on which it `came` or has a figure."""
+    labels, values = [""] * NIGHTS, list[int | None]([None] * NIGHTS)  # so that a night is as wide in every workspace
+    for night in nights:
+        count = counts[place, night]
+        labels.append(f"{night:%m-%d}")
+        values.append(count if night in came or count else None)
+    known = [value for value in values if value is not None]
+    return {"last": known[-1] if known else None, "chart": bars(labels[-NIGHTS:], values[-NIGHTS:])}
 
 
 def _landed(view: View, runs: Mapping[date, list[Run]]) -> _Counts:
+    """Rows landed by object and night; those of files held back do not count, as they change nothing."""
     run_ids = [run.run_id for of_night in runs.values() for run in of_night]
     names = ["run_id", "system", "object", "file_id"]
-    held = {
-        tuple(row.values())
-        for row in view.lake.rows("ops.ledger", {"run_id": run_ids, "term": "held"}, names).to_pylist()
-    }
-    rows = view.lake.rows("ops.ledger", {"run_id": run_ids, "term": "landed", "record": None}).to_pylist()
-    rows = [row for row in rows if tuple(row[name] for name in names) not in held]  # told apart, as they change nothing
+    key_of = itemgetter(*names)
+    held = set(map(key_of, view.lake.rows("ops.ledger", {"run_id": run_ids, "term": "held"}, names).to_pylist()))
+    landed = view.lake.rows("ops.ledger", {"run_id": run_ids, "term": "landed", "record": None}).to_pylist()
+    rows = [row for row in landed if key_of(row) not in held]
     found: _Counts = Counter()
     for night, of_night in last_of_each_night(dict(runs), rows).items():
         for row in of_night:
@@ -110,22 +133,18 @@ def _landed(view: View, runs: Mapping[date, list[Run]]) -> _Counts:
 
 
 def _issues(view: View) -> _Counts:
-    names = ["system", "object", "opened"]
-    found: _Counts = Counter()
-    for row in view.lake.rows("ops.issue", columns=names).group_by(names).aggregate([([], "count_all")]).to_pylist():
-        found[(row["system"], row["object"]), row["opened"]] += row["count_all"]
-    return found
+    """Issues by object and the night that opened them."""
+    counted = _counts(view, "ops.issue", {}, ["system", "object", "opened"])
+    return Counter({((system, name), opened): count for (system, name, opened), count in counted.items()})
 
 
 def _set_aside(view: View, deliveries: list[Delivery]) -> _Counts:
     """Rows set aside, each on every night on which its file was handed over."""
-    names = ["system", "object", "file_id"]
-    rows = view.lake.rows("ops.quarantine", columns=names).group_by(names).aggregate([([], "count_all")]).to_pylist()
-    of_file = {(row["system"], row["object"], row["file_id"]): row["count_all"] for row in rows}
+    of_file = _counts(view, "ops.quarantine", {}, ["system", "object", "file_id"])
     came = {(each.system, each.object, each.file_id, each.night) for each in deliveries}
     found: _Counts = Counter()
     for system, name, file_id, night in came:
-        found[(system, name), night] += of_file.get((system, name, file_id), 0)
+        found[(system, name), night] += of_file[system, name, file_id]
     return found
 
 
@@ -140,10 +159,11 @@ def _why(view: View, night: date, deliveries: list[Delivery]) -> dict[str, Any]:
     }
 
 
-def _counts(view: View, table: str, where: dict[str, Any], names: list[str]) -> Counter[tuple[str, ...]]:
+def _counts(view: View, table: str, where: dict[str, Any], names: list[str]) -> Counter[tuple[Any, ...]]:
     """Rows of a table by these columns."""
     counted = view.lake.rows(table, where, names).group_by(names).aggregate([([], "count_all")])
-    return Counter({tuple(row[name] for name in names): row["count_all"] for row in counted.to_pylist()})
+    key_of = itemgetter(*names)
+    return Counter({key_of(row): row["count_all"] for row in counted.to_pylist()})
 
 
 def _told(view: View, kind: str, code: str) -> dict[str, str]:
