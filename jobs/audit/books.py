@@ -4,6 +4,7 @@ Only `read` comes from the parser, and `standing` from harmonise. Every other te
 subtraction, so that the books can fail.
 """
 
+from operator import attrgetter
 from typing import Any
 
 import pyarrow.dataset as ds
@@ -38,11 +39,11 @@ def books_of_night(context: Context) -> list[dict[str, Any]]:
 def file_terms(context: Context) -> list[dict[str, Any]]:
     """read, landed, quarantined and skipped of each file of the night that landed or was read anew, also of one held back."""
     lake, night = context.lake, context.run.night
-    read_anew = {file_key(row) for row in fresh_decisions(lake, night, FileDecision.READ)}
-    wanted = delivered_keys(lake, night) | read_anew
+    anew = fresh_decisions(lake, night, FileDecision.READ)
+    wanted = delivered_keys(lake, night).union(map(file_key, anew))
     files = [file for file in received_files(lake) if file.key in wanted and file.status.is_landed]
     entries = []
-    for file in sorted(files, key=lambda file: (file.system, file.object, file.file_id)):
+    for file in sorted(files, key=attrgetter("system", "object", "file_id")):
         entries += [entry(term, rows, file=file.key) for term, rows in count_rows(lake, file).items()]
     return entries
 

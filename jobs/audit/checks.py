@@ -36,33 +36,40 @@ def audit_tables(context: Context) -> list[dict[str, Any]]:
     lake, tables = context.lake, context.conf.tables
     versions = {name: lake.version(f"candidate.{name}") for name in tables}
     fingerprints = lake.fingerprints({f"candidate.{name}": version for name, version in versions.items()})
-    kinds = [name for name, table in tables.items() if table.kind]
-    entities = union_all(
-        [
-            lake.read(f"candidate.{name}", versions[name]).select(F.lit(name).alias("kind"), "entity_id")
-            for name in kinds
-        ]
-    )
+    entities = _all_entities(context, versions)
     before = release_before(lake, context.run.run_id)
     last = {name: entry["rows"] for name, entry in before.tables.items()} if before else {}
     verdicts = []
     for table in tables.values():
-        targets = {target: _values_of(context, target, versions) for target in table_references(table).values()}
-        frame = lake.read(f"candidate.{table.name}", versions[table.name])
-        frame = add_flags(frame, table, entities, context.conf, targets)
-        # A suite asks its frame many times, of a table without rows for its columns and their number alone.
-        if lake.is_empty(f"candidate.{table.name}"):
-            frame = session().createDataFrame([], frame.schema)
-        else:
-            frame = lake.scratch(context.run.run_id, f"audited-{table.name}", frame)
+        frame = _flagged(context, table, entities, versions)
         common = {
             "run_id": context.run.run_id,
             "table_name": table.name,
             "version": versions[table.name],
             "fingerprint": fingerprints[f"candidate.{table.name}"][1],
         }
-        verdicts += [{**common, **verdict} for verdict in audit_table(context, table, frame, last.get(table.name))]
+        verdicts += [common | verdict for verdict in audit_table(context, table, frame, last.get(table.name))]
     return verdicts
+
+
+def _all_entities(context: Context, versions: Mapping[str, int]) -> DataFrame:
+    """`kind`, `entity_id` of the candidates of all kinds."""
+    frames = []
+    for table in context.conf.tables.values():
+        if table.kind:
+            candidate = context.lake.read(f"candidate.{table.name}", versions[table.name])
+            frames.append(candidate.select(F.lit(table.name).alias("kind"), "entity_id"))
+    return union_all(frames)
+
+
+def _flagged(context: Context, table: ModelTable, entities: DataFrame, versions: Mapping[str, int]) -> DataFrame:
+    """A candidate with its flags, computed once: a suite asks its frame many times."""
+    lake, name = context.lake, f"candidate.{table.name}"
+    targets = {target: _values_of(context, target, versions) for target in table_references(table).values()}
+    frame = add_flags(lake.read(name, versions[table.name]), table, entities, context.conf, targets)
+    if lake.is_empty(name):  # it is asked for its columns and its number of rows alone
+        return session().createDataFrame([], frame.schema)
+    return lake.scratch(context.run.run_id, f"audited-{table.name}", frame)
 
 
 def _values_of(context: Context, target: str, versions: Mapping[str, int]) -> DataFrame:
@@ -84,16 +91,13 @@ def audit_table(
     """
     rules = load_suite(suite_path(context.conf, table.name), frame.columns, context.conf, last_rows)
     results = check_rules(frame, table.name, rules)
-    return [
-        {
-            "rule": rule.name,
-            "severity": rule.severity,
-            # Nobody may let through what nobody has looked at.
-            "overridable": rule.overridable and results[rule.name]["observed"] not in (_CRASHED, _DID_NOT_RUN),
-            **results[rule.name],
-        }
-        for rule in rules
-    ]
+    verdicts = []
+    for rule in rules:
+        result = results[rule.name]
+        # Nobody may let through what nobody has looked at.
+        overridable = rule.overridable and result["observed"] not in (_CRASHED, _DID_NOT_RUN)
+        verdicts.append({"rule": rule.name, "severity": rule.severity, "overridable": overridable, **result})
+    return verdicts
 
 
 @cache
@@ -117,15 +121,15 @@ def check_rules(frame: DataFrame, name: str, rules: list[Rule]) -> dict[str, dic
     batch = _batch_definition(name).get_batch({"dataframe": frame})
     rows = frame.count()
     if rows:
-        strict = [rule for rule in rules if lets_nothing_through(rule)]
+        strict = list(filter(lets_nothing_through, rules))
         held = {_rule_of(result) for result in _validate(batch, name, strict, _YES_OR_NO) if result.success}
     else:
         held = {rule.name for rule in rules if is_about_rows(rule)}
     others = [rule for rule in rules if rule.name not in held]
     found = {_rule_of(result): _summary(result) for result in _validate(batch, name, others, _COUNTS)}
-    found |= {rule: {"success": True, "observed": f"0 of {rows}", "unexpected_rows": 0} for rule in held}
+    holds = {"success": True, "observed": f"0 of {rows}", "unexpected_rows": 0}
     missing = {"success": False, "observed": _DID_NOT_RUN, "unexpected_rows": None}
-    return {rule.name: found.get(rule.name, missing) for rule in rules}
+    return {rule.name: holds if rule.name in held else found.get(rule.name, missing) for rule in rules}
 
 
 def _validate(batch: Any, name: str, rules: list[Rule], result_format: dict[str, Any]) -> list[Any]:
@@ -139,18 +143,23 @@ def _rule_of(result: Any) -> str:
 
 
 def _summary(result: Any) -> dict[str, Any]:
-    raised = (result.exception_info or {}).get("raised_exception") or any(
-        isinstance(entry, dict) and entry.get("raised_exception") for entry in (result.exception_info or {}).values()
-    )
-    if raised:
+    """The result of a rule; of columns counts alone, as the observed value may be somebody's."""
+    if _has_crashed(result):
         return {"success": False, "observed": _CRASHED, "unexpected_rows": None}
     details = result.result or {}
     rows = details.get("element_count")
     unexpected = 0 if rows == 0 else details.get("unexpected_count")  # of no rows it tells none
     observed = None if unexpected is None else f"{unexpected} of {rows}"
-    if result.expectation_config.type == TOTALS:  # of the others the observed value may be somebody's
+    if result.expectation_config.type == TOTALS:
         observed = _describe_total(details["observed_value"], result.expectation_config.kwargs)
     return {"success": bool(result.success), "observed": observed, "unexpected_rows": unexpected}
+
+
+def _has_crashed(result: Any) -> bool:
+    """Whether the rule, or one of the metrics it asks for, raised an exception."""
+    told = result.exception_info or {}
+    of_metrics = [entry for entry in told.values() if isinstance(entry, dict)]
+    return any(entry.get("raised_exception") for entry in (told, *of_metrics))
 
 
 def _describe_total(rows: int, bounds: Any) -> str:

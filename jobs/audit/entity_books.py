@@ -1,5 +1,6 @@
 """The books of entities: what became of current records, mentions and pairs in the candidates."""
 
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
@@ -29,25 +30,25 @@ def entity_terms(context: Context, records: dict[str, int]) -> list[dict[str, An
         context: whose tables are counted.
         records: current rows of each record.
     """
-    lake = context.lake
-    ends, entities = count_links(lake.read("links.mention"))
+    ends, entities = count_links(context.lake.read("links.mention"))
+    links: Counter[str] = Counter()
+    for (_, _, kind, _), rows in ends.items():
+        links[kind] += rows
     found, frames = [], []
     for record in context.conf.records.values():
-        counts = {"candidate": lake.count_rows(f"candidate.{record.name}")}
+        name = record.name
+        counts = {"candidate": context.lake.count_rows(f"candidate.{name}")}
         if record.shape == ENTITY:
-            links = sum(rows for end, rows in ends.items() if end[2] == record.name)
-            counts |= {"mentions": records[record.name], "links": links, "entities": entities.get(record.name, 0)}
+            counts |= {"mentions": records[name], "links": links[name], "entities": entities.get(name, 0)}
         elif record.shape == FACT:
-            counts["records"] = records[record.name]
-        if has_rows(context, record, records[record.name], ends):
+            counts["records"] = records[name]
+        if has_rows(context, record, records[name], ends):
             frames += asked_terms(context, record, list(ends))
         else:
             counts |= dict.fromkeys(_asked(record), 0)
-        found += [entry(term, rows, record.name) for term, rows in counts.items()]
-    if frames:
-        counted = union_all(frames).toArrow().to_pylist()
-        found += [entry(row["term"], row["rows"] or 0, row["record"]) for row in counted]
-    return found
+        found += [entry(term, rows, name) for term, rows in counts.items()]
+    counted = union_all(frames).toArrow().to_pylist() if frames else []
+    return found + [entry(row["term"], row["rows"] or 0, row["record"]) for row in counted]
 
 
 def _asked(record: Record) -> tuple[str, ...]:

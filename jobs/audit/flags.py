@@ -32,22 +32,29 @@ def add_flags(
         targets: by `table.column` the values of what `table_references` names, in one column, unique.
     """
     for name, kind in references(table).items():
-        known = entities.select(F.col("entity_id").alias(name), F.col("kind").alias("_kind"))
-        frame = frame.join(known, name, "left")
+        known = entities.select(F.col("entity_id").alias(name), F.col("kind").alias("_known"))
         wanted = F.lit(kind) if kind else F.col(name.replace("_id", "_kind"))
-        found = F.coalesce(F.col("_kind") == wanted, F.lit(False))
-        frame = frame.withColumn(f"{name}_exists", F.when(F.col(name).isNotNull(), found)).drop("_kind")
+        frame = _join_flag(frame, name, f"{name}_exists", known, F.col("_known") == wanted)
     for name, target in table_references(table).items():
-        there = targets[target].toDF(name).withColumn("_known", F.lit(True))
-        found = F.coalesce(F.col("_known"), F.lit(False))
-        frame = frame.join(there, name, "left")
-        frame = frame.withColumn(f"{name}_exists", F.when(F.col(name).isNotNull(), found)).drop("_known")
+        known = targets[target].toDF(name).withColumn("_known", F.lit(True))
+        frame = _join_flag(frame, name, f"{name}_exists", known, F.col("_known"))
     for name, codes in long_lists(table, conf).items():
         # Joined: of so many literals the plan alone would take longer than a small table.
         known = session().createDataFrame([(code, True) for code in codes], f"{name} string, _known boolean")
-        found = F.coalesce(F.col("_known"), F.lit(False))
-        frame = frame.join(F.broadcast(known), name, "left")
-        frame = frame.withColumn(f"{name}_is_known", F.when(F.col(name).isNotNull(), found)).drop("_known")
+        frame = _join_flag(frame, name, f"{name}_is_known", F.broadcast(known), F.col("_known"))
+    flags = _flags_of_row(table)
+    return frame.withColumns(flags) if flags else frame
+
+
+def _join_flag(frame: DataFrame, name: str, flag: str, known: DataFrame, test: Column) -> DataFrame:
+    """Adds `flag`: whether `test` holds of the row of `known` (`name`, `_known`, unique by `name`); null if `name` is null."""
+    found = F.coalesce(test, F.lit(False))
+    joined = frame.join(known, name, "left")
+    return joined.withColumn(flag, F.when(F.col(name).isNotNull(), found)).drop("_known")
+
+
+def _flags_of_row(table: ModelTable) -> dict[str, Column]:
+    """Flags that a row tells by itself."""
     flags: dict[str, Column] = {}
     for field in table.columns:
         if is_valid := field.semantic.is_valid:
@@ -56,4 +63,4 @@ def add_flags(
     if table.has_pairs:
         flags["has_two_ends"] = F.col("from_id") != F.col("to_id")
         flags["member_id"] = F.when(F.col("relation_code") == MEMBER, F.col("from_id"))
-    return frame.withColumns(flags) if flags else frame
+    return flags

@@ -15,6 +15,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
+from operator import itemgetter
 from statistics import median
 from typing import Any
 
@@ -53,9 +55,9 @@ def judge_history(context: Context, ledger: Entries, profile: Entries) -> list[d
         ledger: rows for `ops.ledger` of tonight.
         profile: rows for `ops.profile` of tonight.
     """
-    past, past_profiles = (past_rows(context, table) for table in ("ops.ledger", "ops.profile"))
+    past, past_profiles = past_rows(context, "ops.ledger"), past_rows(context, "ops.profile")
     issues = issues_by_night(context)
-    labels = sorted({label for counted in issues.values() for label in counted})
+    labels = sorted(set(chain.from_iterable(issues.values())))
 
     def figures(night: date, entries: Entries, columns: Entries) -> dict[Metric, Figure]:
         told = {label: issues[night][label] for label in labels}  # 0 where a night had none
@@ -64,21 +66,22 @@ def judge_history(context: Context, ledger: Entries, profile: Entries) -> list[d
     tonight = figures(context.run.night, ledger, profile)
     before = [figures(night, entries, past_profiles.get(night, ())) for night, entries in past.items()]
     verdicts = []
-    for metric, figure in sorted(tonight.items(), key=lambda item: item[0].name):
+    for metric in sorted(tonight, key=lambda metric: metric.name):
         known = [night[metric].value for night in before if metric in night]
         if len(known) >= _LEAST:
-            verdicts.append(_verdict(context, metric, figure, known))
+            verdicts.append(_verdict(context, metric, tonight[metric], known))
     return verdicts
 
 
 def past_rows(context: Context, table: str) -> dict[date, list[dict[str, Any]]]:
     """Rows of the last `NIGHTS` nights before that released, each by its last run that had anything to do."""
     runs = [run for run in all_runs(context.lake) if run.night < context.run.night and run.verdict in RELEASED]
+    nights = {run.run_id: run.night for run in runs}
     by_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in context.lake.rows(table, {"run_id": [run.run_id for run in runs]}).to_pylist():
+    for row in context.lake.rows(table, {"run_id": list(nights)}).to_pylist():
         by_run[row["run_id"]].append(row)
-    nights = {run.night: by_run[run.run_id] for run in runs if run.run_id in by_run}
-    return dict(list(nights.items())[-NIGHTS:])
+    found = {night: by_run[run_id] for run_id, night in nights.items() if run_id in by_run}
+    return dict(list(found.items())[-NIGHTS:])
 
 
 def issues_by_night(context: Context) -> dict[date, Counter[str]]:
@@ -95,32 +98,47 @@ def measure(ledger: Entries, issues: Mapping[str, int]) -> dict[Metric, Figure]:
     """The figures of one night: rows landed and set aside of each object, what ended and began of each record, and issues
     as a share of the rows looked at.
     """
-    files: Counter[tuple[str, str]] = Counter()
-    records: Counter[tuple[str, str]] = Counter()
-    held = {(row["system"], row["object"], row["file_id"]) for row in ledger if row["term"] == "held"}
+    entries = [row for row in ledger if not row.get("equation")]  # a product names its terms as it likes
+    return _measure_files(entries) | _measure_records(entries) | _measure_issues(entries, issues)
+
+
+def _measure_files(ledger: Entries) -> dict[Metric, Figure]:
+    """Rows landed of each object, and the share set aside; what is held back says nothing of what is usual."""
+    place_of = itemgetter("system", "object", "file_id")
+    held = {place_of(row) for row in ledger if row["term"] == "held"}
+    rows: Counter[tuple[str, str]] = Counter()
     for row in ledger:
-        if row.get("equation"):
-            continue  # a product names its terms as it likes
-        if row["record"] is None and (row["system"], row["object"], row["file_id"]) in held:
-            continue  # what is held back says nothing of what is usual
-        if row["record"] is None:
-            files[f"{row['system']} {row['object']}", row["term"]] += row["rows"]
-        elif row["term"] in ("previous", "ended") or (row["term"] == "new" and row["file_id"] is None):
-            records[row["record"], row["term"]] += row["rows"]
-        if row["file_id"] is not None and row["term"] in ("new", "changed"):
-            records[row["record"], "worked"] += row["rows"]
+        if row["record"] is None and place_of(row) not in held:
+            rows[f"{row['system']} {row['object']}", row["term"]] += row["rows"]
     found = {}
-    for name in _names(files):
-        found[Metric(f"rows_landed({name})", False)] = Figure(files[name, "landed"])
-        read = files[name, "landed"] + files[name, "quarantined"]
-        found[Metric(f"share_quarantined({name})", True)] = _share(files[name, "quarantined"], read)
-    for name in _names(records):
-        if previous := records[name, "previous"]:
-            found[Metric(f"share_ended({name})", True)] = _share(records[name, "ended"], previous)
-            found[Metric(f"share_new({name})", True)] = _share(records[name, "new"], previous)
+    for name in _names(rows):
+        landed, aside = rows[name, "landed"], rows[name, "quarantined"]
+        found[Metric(f"rows_landed({name})", False)] = Figure(landed)
+        found[Metric(f"share_quarantined({name})", True)] = _share(aside, landed + aside)
+    return found
+
+
+def _measure_records(ledger: Entries) -> dict[Metric, Figure]:
+    """What ended and what began, as shares of the records of the night before."""
+    rows: Counter[tuple[str, str]] = Counter()
+    for row in ledger:
+        if row["record"] is not None and row["file_id"] is None:
+            rows[row["record"], row["term"]] += row["rows"]
+    found = {}
+    for name in _names(rows):
+        if previous := rows[name, "previous"]:
+            found[Metric(f"share_ended({name})", True)] = _share(rows[name, "ended"], previous)
+            found[Metric(f"share_new({name})", True)] = _share(rows[name, "new"], previous)
+    return found
+
+
+def _measure_issues(ledger: Entries, issues: Mapping[str, int]) -> dict[Metric, Figure]:
+    """Issues as a share of the new and changed rows of their record, whatever its role."""
     worked: Counter[str] = Counter()
-    for (name, term), rows in records.items():
-        worked[name.partition("@")[0]] += rows if term == "worked" else 0
+    for row in ledger:
+        if row["file_id"] is not None and row["record"] is not None and row["term"] in ("new", "changed"):
+            worked[row["record"].partition("@")[0]] += row["rows"]
+    found = {}
     for label, rows in issues.items():
         if of := worked[label.partition(".")[0]]:
             found[Metric(f"share_of_issues({label})", True)] = _share(rows, of)
@@ -138,16 +156,16 @@ def measure_columns(profile: Entries, places: Entries) -> dict[Metric, Figure]:
         profile: rows of `ops.profile` of the night.
         places: rows that tell of which codes to speak, also where the night had none.
     """
-    rows = {(row["table_name"], row["field"], row["code"]): row["rows"] for row in profile}
+    place_of = itemgetter("table_name", "field", "code")
+    rows = Counter({place_of(row): row["rows"] for row in profile})
     found = {}
-    for table, field, code in {(row["table_name"], row["field"], row["code"]) for row in places}:
-        total, filled = rows.get((table, None, None), 0), rows.get((table, field, None), 0)
-        if field is not None and code is None and total:
+    for table, field, code in set(map(place_of, places)):
+        total, filled = rows[table, None, None], rows[table, field, None]
+        if code is not None and filled:
+            share = _share(rows[table, field, code], filled)
+            found[Metric(f"share_of_code({table}.{field}: {code})", True)] = share
+        elif code is None and field is not None and total:
             found[Metric(f"share_empty({table}.{field})", True)] = _share(total - filled, total)
-        elif code is not None and filled:
-            found[Metric(f"share_of_code({table}.{field}: {code})", True)] = _share(
-                rows.get((table, field, code), 0), filled
-            )
     return found
 
 

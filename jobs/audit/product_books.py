@@ -4,10 +4,9 @@ Its terms are counted anew here, by queries over tables and as lines of files, n
 """
 
 import csv
+import fnmatch
 import io
 import re
-from collections import defaultdict
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -30,37 +29,35 @@ Place = tuple[str, str]  # product and term
 
 def product_terms(context: Context) -> list[dict[str, Any]]:
     """`candidate` (its rows) and the declared terms of each product, each with the equation it stands in."""
-    found = []
+    products = context.conf.products
+    counts: dict[Place, int] = {}
     queries: dict[Place, str] = {}
-    for name, product in context.conf.products.items():
-        rows = context.lake.count_rows(f"candidate.{name}")
-        found.append(entry(ROWS, rows, name, equation=product.equation))
+    for name, product in products.items():
+        counts[name, ROWS] = context.lake.count_rows(f"candidate.{name}")
         for term, count in product.terms.items():
             if count.sql is None:
-                lines = count_lines(context.conf, count)
-                found.append(entry(term, lines, name, equation=product.equation))
+                counts[name, term] = count_lines(context.conf, count)
             else:
                 queries[name, term] = count.sql
-    for (name, term), rows in run_queries(context, queries).items():
-        found.append(entry(term, rows, name, equation=context.conf.products[name].equation))
-    return found
+    counts |= run_queries(context, queries)
+    return [entry(term, rows, name, equation=products[name].equation) for (name, term), rows in counts.items()]
 
 
 def count_lines(conf: Conf, count: Count) -> int:
     """Lines below the header of the files that the term names; files with another header, and blank lines, do not count."""
     lines = 0
-    for name, path in conf.files.items():
-        if fnmatchcase(name, str(count.lines_of)):
-            header, *rows = _cells(path) or [[]]
-            lines += len(rows) if ",".join(header) == count.header else 0
+    for name in fnmatch.filter(conf.files, str(count.lines_of)):
+        header, *rows = _cells(conf.files[name]) or [[]]
+        if ",".join(header) == count.header:
+            lines += len(rows)
     return lines
 
 
 def _cells(path: Path) -> list[list[str]]:
     """The lines of a file of values that are not blank."""
     text = path.read_bytes().decode("utf-8-sig")
-    lines = [[cell.strip() for cell in cells] for cells in csv.reader(io.StringIO(text, newline=""))]
-    return [cells for cells in lines if any(cells)]
+    lines = [list(map(str.strip, cells)) for cells in csv.reader(io.StringIO(text, newline=""))]
+    return list(filter(any, lines))
 
 
 def run_queries(context: Context, queries: dict[Place, str]) -> dict[Place, int]:
@@ -77,26 +74,26 @@ def run_queries(context: Context, queries: dict[Place, str]) -> dict[Place, int]
     except PySparkException as error:
         files = list_words({f"conf/products/{name}.yml" for name, _ in queries})
         raise UserError(f"{files}: a query of the books cannot be run ({type(error).__name__})") from error
-    numbers: dict[Place, list[int | None]] = defaultdict(list)
+    numbers: dict[Place, list[int | None]] = {place: [] for place in queries}
     for row in rows:
         numbers[row["record"], row["term"]].append(row["rows"])
-    return {place: _one_number(place, numbers[place]) for place in queries}
+    return {place: _one_number(place, told) for place, told in numbers.items()}
 
 
 def _one_number(place: Place, numbers: list[int | None]) -> int:
     """What a query gives; raises UserError if that is not one number."""
-    first = numbers[0] if numbers else None
-    if len(numbers) > 1 or first is None:
-        raise UserError(f"conf/products/{place[0]}.yml: books: the query of {place[1]} does not give one number")
-    return first
+    match numbers:
+        case [int(number)]:
+            return number
+    raise UserError(f"conf/products/{place[0]}.yml: books: the query of {place[1]} does not give one number")
 
 
 def _term(context: Context, place: Place, sql: str) -> DataFrame:
     """`record`, `term`, `rows` of one query, which names tables as `layer.table`."""
-    known = [name for name in dict.fromkeys(_TABLE.findall(sql)) if name in context.lake.declared]
-    for name in known:
-        context.lake.read(name).createOrReplaceTempView(_view(name))
-        sql = re.sub(rf"\b{re.escape(name)}\b", _view(name), sql)
+    for name in dict.fromkeys(_TABLE.findall(sql)):
+        if name in context.lake.declared:
+            context.lake.read(name).createOrReplaceTempView(_view(name))
+            sql = re.sub(rf"\b{re.escape(name)}\b", _view(name), sql)
     counted = session().sql(sql).toDF("rows")
     return counted.select(
         F.lit(place[0]).alias("record"), F.lit(place[1]).alias("term"), F.col("rows").cast("bigint").alias("rows")

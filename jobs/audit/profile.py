@@ -15,6 +15,8 @@ from jobs.common.run.conf import Conf
 from jobs.common.run.flag_columns import MANY, code_lists, code_set
 from jobs.common.run.stage import Context
 
+_Place = tuple[str | None, str | None]  # field and code
+
 
 def profile_candidates(context: Context) -> list[dict[str, Any]]:
     """Rows for `ops.profile` of tonight."""
@@ -30,25 +32,38 @@ def profile_table(context: Context, table: ModelTable) -> list[dict[str, Any]]:
     """
     fields = [field for field in table.columns if not field.required]
     coded = [field.name for field in fields if is_coded(field, context.conf)]
-    name = f"candidate.{table.name}"
-    frame = context.lake.read(name)
-    filled = [F.count(F.col(field.name)).alias(f"_{field.name}") for field in fields if field.name not in coded]
-    counts = frame.groupBy(*coded).agg(F.count(F.lit(1)).alias("_rows"), *filled)
-    groups = [] if context.lake.is_empty(name) else counts.toArrow().to_pylist()
-    counted: Counter[tuple[str | None, str | None]] = Counter()
-    for group in groups:
-        counted[None, None] += group["_rows"]
-        for field in fields:
-            if field.name not in coded:
-                counted[field.name, None] += group[f"_{field.name}"]
-            elif (value := group[field.name]) is not None:
-                counted[field.name, None] += group["_rows"]
-                counted[field.name, str(value).lower()] += group["_rows"]
-    places = {(None, None), *((field.name, None) for field in fields), *counted}
+    others = [field.name for field in fields if field.name not in coded]
+    counted = _count_values(_count_groups(context, f"candidate.{table.name}", coded, others), coded, others)
     return [
         {"table_name": table.name, "field": field, "code": code, "rows": counted[field, code]}
-        for field, code in sorted(places, key=lambda place: tuple(part or "" for part in place))
+        for field, code in sorted(counted, key=lambda place: (place[0] or "", place[1] or ""))
     ]
+
+
+def _count_values(groups: list[dict[str, Any]], coded: list[str], others: list[str]) -> Counter[_Place]:
+    """Rows of all groups, rows with a value of each column, also if there are none, and rows with each code."""
+    counted: Counter[_Place] = Counter({(None, None): 0})
+    counted.update({(name, None): 0 for name in (*coded, *others)})
+    for group in groups:
+        rows = group["_rows"]
+        counted[None, None] += rows
+        for name in others:
+            counted[name, None] += group[f"_{name}"]
+        for name in coded:
+            if (value := group[name]) is not None:
+                counted[name, None] += rows
+                counted[name, str(value).lower()] += rows
+    return counted
+
+
+def _count_groups(context: Context, name: str, coded: list[str], others: list[str]) -> list[dict[str, Any]]:
+    """`_rows` of a candidate by the `coded` columns, and `_<column>`, the rows with a value, of each of the `others`."""
+    if context.lake.is_empty(name):
+        return []
+    filled = [F.count(F.col(column)).alias(f"_{column}") for column in others]
+    counts = context.lake.read(name).groupBy(*coded).agg(F.count(F.lit(1)).alias("_rows"), *filled)
+    groups: list[dict[str, Any]] = counts.toArrow().to_pylist()
+    return groups
 
 
 def is_coded(field: ModelField, conf: Conf) -> bool:

@@ -1,7 +1,9 @@
 """The books of rows: what became of each landed row, for every record that its object feeds."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from itertools import chain
 from typing import Any
 
@@ -37,31 +39,43 @@ def row_terms(context: Context, nights: list[ObjectNight], delivered: set[tuple[
     The keys of the rows are those that harmonise has found tonight, if it has left them; that they are all the rows is what
     the equation proves, as `landed` is counted in the raw table.
     """
-    tonight = {night.obj.raw_table: night_rows(context, night) for night in nights if night.files}
-    parts = [
-        _Part(night.obj, tonight[night.obj.raw_table], fed_records(night.obj), False) for night in nights if night.files
-    ]
+    nights = [night for night in nights if night.files]
+    tonight = {night.obj.raw_table: night_rows(context, night) for night in nights}
+    parts = [_Part(night.obj, tonight[night.obj.raw_table], fed_records(night.obj), False) for night in nights]
     standing, entries = _standing_parts(context, tonight)
-    by_record: dict[str, list[DataFrame]] = defaultdict(list)
-    for part in parts + standing:
-        for record, role in part.fed:
-            view = record_rows(part.rows, part.obj, record, role)
-            label, is_standing = F.lit(record_label(record, role)), F.lit(part.is_standing)
-            view = view.select(*RECORD_KEY, "sheet", "file_id", "row_number", "state", "row_hash", "applies")
-            by_record[record].append(view.withColumns({"record": label, "is_standing": is_standing}))
+    by_record = _views_by_record([*parts, *standing])
     if not by_record:
         return entries
     judged = [judge_rows(context, union_all(views), record) for record, views in sorted(by_record.items())]
     if not is_large(context):
         judged = [union_all(judged)]  # one plan for all: each action of the engine has a fixed cost
+    counted = chain.from_iterable(map(count_terms, judged))
+    return entries + _terms_of_places(counted, delivered)
+
+
+def _views_by_record(parts: list[_Part]) -> dict[str, list[DataFrame]]:
+    """What `judge_rows` takes, of each part and record that it feeds."""
+    found: dict[str, list[DataFrame]] = defaultdict(list)
+    for part in parts:
+        for record, role in part.fed:
+            view = record_rows(part.rows, part.obj, record, role)
+            view = view.select(*RECORD_KEY, "sheet", "file_id", "row_number", "state", "row_hash", "applies")
+            label, is_standing = F.lit(record_label(record, role)), F.lit(part.is_standing)
+            found[record].append(view.withColumns({"record": label, "is_standing": is_standing}))
+    return found
+
+
+def _terms_of_places(counted: Iterable[dict[str, Any]], delivered: set[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """The terms of each file that was delivered, and of each object whose rows stand."""
     counts: Counter[tuple[Any, ...]] = Counter()
-    for row in chain.from_iterable(map(count_terms, judged)):
+    for row in counted:
         place: tuple[str | None, ...] = tuple(row[name] for name in FILE)
         if row["is_standing"]:
             place = (*place[:-1], None)
         elif place not in delivered:  # by place, not by content: another system may have received the same bytes
             continue
         counts[*place, row["record"], row["term"]] += row["rows"]
+    entries = []
     for (*place_of, record, term), rows in sorted(counts.items(), key=str):
         entries.append(entry(term, rows, record, tuple(place_of)))
     return entries
@@ -85,25 +99,32 @@ def night_rows(context: Context, night: ObjectNight) -> DataFrame:
 def _standing_parts(context: Context, tonight: dict[str, DataFrame]) -> tuple[list[_Part], list[dict[str, Any]]]:
     """Rows that stand under rules that changed tonight, and their `standing` terms."""
     lake, run = context.lake, context.run
-    rules = [row for row in lake.rows("ops.rules").to_pylist() if row["night"] <= run.night]
+    rules: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in lake.rows("ops.rules").to_pylist():
+        if row["night"] <= run.night:
+            rules[row["system"], row["object"]].append(row)
     parts, entries = [], []
     for obj in context.conf.objects:
-        own = [row for row in rules if (row["system"], row["object"]) == obj.place]
-        changed = [row for row in own if row["night"] == run.night and row["standing"] is not None]
-        fed = [(row["record"], row["role"]) for row in changed]
-        fed = [place for place in fed if place in fed_records(obj)]
-        if not fed:
+        own = rules[obj.place]
+        changed = _changed_rules(obj, own, run.night)
+        if not changed:
             continue
         place = (obj.system, obj.name, obj.sheet, None)
         for row in changed:
-            if (row["record"], row["role"]) in fed:
-                label = record_label(row["record"], row["role"])
-                entries.append(entry("standing", row["standing"], label, place))
+            entries.append(entry("standing", row["standing"], record_label(row["record"], row["role"]), place))
         records = [row["record"] for row in own]
         found = rows_to_reprocess(lake, run.run_id, obj, records, run.night, tonight.get(obj.raw_table))
         if found is not None:
+            fed = [(row["record"], row["role"]) for row in changed]
             parts.append(_Part(obj, found[0], fed, True))
     return parts, entries
+
+
+def _changed_rules(obj: SourceObject, rules: list[dict[str, Any]], night: date) -> list[dict[str, Any]]:
+    """Those of an object's rules that changed on the night while rows stood, of records that the object feeds now."""
+    fed = fed_records(obj)
+    changed = [row for row in rules if row["night"] == night and row["standing"] is not None]
+    return [row for row in changed if (row["record"], row["role"]) in fed]
 
 
 def judge_rows(context: Context, rows: DataFrame, record: str) -> DataFrame:

@@ -25,10 +25,9 @@ def state_terms(context: Context, entries: list[dict[str, Any]]) -> tuple[list[d
     """
     counted = count_states(context)
     records = dict.fromkeys(context.conf.records, 0)
-    for row in counted:
-        records[row["record"]] += row["current"]
     terms: Counter[tuple[str, str, str]] = Counter()
     for row in counted:
+        records[row["record"]] += row["current"]
         if row["system"] in context.conf.sources:
             terms[row["record"], row["role"], "previous"] += row["previous"]
             terms[row["record"], row["role"], "current"] += row["current"]
@@ -39,7 +38,7 @@ def state_terms(context: Context, entries: list[dict[str, Any]]) -> tuple[list[d
         if row["term"] == "new" and row["record"] is not None:
             new[row["record"]] += row["rows"]
     found = []
-    for record, role in sorted({key[:2] for key in terms}):
+    for record, role in sorted({(record, role) for record, role, _ in terms}):
         label = record_label(record, role)
         terms[record, role, "new"] = new[label]
         found += [entry(term, terms[record, role, term], label) for term in _TERMS]
@@ -78,9 +77,9 @@ def count_moved(context: Context, counted: list[dict[str, Any]]) -> list[dict[st
     """
     has_past = {row["record"] for row in counted if row["earlier"]}
     is_touched = {row["record"] for row in counted if row["touched"]}
-    moved = [
-        moved_keys(context, context.lake.read(f"harmonised.{name}"), name) for name in sorted(has_past & is_touched)
-    ]
+    moved = []
+    for name in sorted(has_past & is_touched):
+        moved.append(moved_keys(context, context.lake.read(f"harmonised.{name}"), name))
     if not moved:
         return []
     rows = union_all(moved).groupBy("record", "role", "term").agg(F.count(F.lit(1)).alias("rows"))
