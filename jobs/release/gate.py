@@ -6,6 +6,7 @@ Reads: `ops.audit`, `ops.release`, `candidate.*`. Writes: nothing.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from jobs.common.releases.releases import release_of_run
@@ -25,22 +26,28 @@ class Obstacle:
 
 def describe_candidates(context: Context) -> dict[str, dict[str, Any]]:
     """Rows, fingerprint and version of each candidate as it is now, and the versions of the tables it was made from."""
-    lake, names = context.lake, list(context.conf.tables)
-    audited = {row["table_name"]: row for row in lake.rows("ops.audit", {"run_id": context.run.run_id}).to_pylist()}
-    versions = {name: lake.version(f"candidate.{name}") for name in names}
-    # A version never changes: what the audit has found of the same one still holds.
-    same = {name for name in names if name in audited and audited[name]["version"] == versions[name]}
-    anew = lake.fingerprints({f"candidate.{name}": versions[name] for name in names if name not in same})
+    versions = {name: context.lake.version(f"candidate.{name}") for name in context.conf.tables}
+    fingerprints = _fingerprints(context, versions)
     tables = {}
-    for name in names:
-        fingerprint = audited[name]["fingerprint"] if name in same else anew[f"candidate.{name}"][1]
+    for name, version in versions.items():
         tables[name] = {
-            "rows": int(fingerprint.split("-")[0]),
-            "fingerprint": fingerprint,
-            "candidate_version": versions[name],
+            "rows": int(fingerprints[name].split("-")[0]),
+            "fingerprint": fingerprints[name],
+            "candidate_version": version,
             "sources": pin_sources(context, name),
         }
     return tables
+
+
+def _fingerprints(context: Context, versions: dict[str, int]) -> dict[str, str]:
+    """The fingerprint of each candidate at its version: what the audit has found of the same one still holds."""
+    found = {}
+    for row in context.lake.rows("ops.audit", {"run_id": context.run.run_id}).to_pylist():
+        name = row["table_name"]
+        if name in versions and row["version"] == versions[name]:
+            found[name] = row["fingerprint"]
+    anew = context.lake.fingerprints({f"candidate.{name}": versions[name] for name in versions if name not in found})
+    return found | {name.removeprefix("candidate."): told for name, (_, told) in anew.items()}
 
 
 def pin_sources(context: Context, name: str) -> dict[str, int]:
@@ -72,29 +79,30 @@ def _missing_verdicts(verdicts: Verdicts, tables: dict[str, dict[str, Any]]) -> 
     """A missing verdict refuses."""
     found = [] if verdicts["ledger"] else [Obstacle("the books were not audited")]
     for name, entry in tables.items():
-        if not verdicts[name]:
+        audited = {row["fingerprint"] for row in verdicts[name]}
+        if not audited:
             found.append(Obstacle(f"{name} was not audited"))
-        elif any(row["fingerprint"] != entry["fingerprint"] for row in verdicts[name]):
+        elif audited != {entry["fingerprint"]}:
             found.append(Obstacle(f"{name} is not the version that was audited"))
     return found
 
 
 def _failed_rules(verdicts: Verdicts, tables: dict[str, dict[str, Any]]) -> list[Obstacle]:
-    rows = [row for name in ("ledger", *tables) for row in sorted(verdicts[name], key=lambda row: row["rule"])]
-    return [
-        Obstacle(f"{row['table_name']} fails {row['rule']} ({row['observed']})", bool(row["overridable"]))
-        for row in rows
-        if row["severity"] == "critical" and not row["success"]
-    ]
+    """A critical rule that fails refuses."""
+    found = []
+    for name in ("ledger", *tables):
+        for row in sorted(verdicts[name], key=itemgetter("rule")):
+            if row["severity"] == "critical" and not row["success"]:
+                reason = f"{name} fails {row['rule']} ({row['observed']})"
+                found.append(Obstacle(reason, bool(row["overridable"])))
+    return found
 
 
 def _held_back(context: Context) -> list[Obstacle]:
     """Whether a person wants nothing published; a release that has begun goes on."""
     standing = active_hold(context.lake)
-    if standing is None or release_of_run(context.lake, context.run.run_id) is not None:
+    has_begun = release_of_run(context.lake, context.run.run_id) is not None
+    if standing is None or has_begun:
         return []
-    return [
-        Obstacle(
-            f"publishing is {describe_hold(standing)}; `jiceng release resume` lifts the hold, then run the night again"
-        )
-    ]
+    hold = describe_hold(standing)
+    return [Obstacle(f"publishing is {hold}; `jiceng release resume` lifts the hold, then run the night again")]

@@ -25,21 +25,26 @@ def run(context: Context, approved_by: str | None = None, because: str | None = 
     if context.plan["nothing_new"]:
         return
     tables = describe_candidates(context)
-    obstacles = find_obstacles(context, tables)
-    overridden = bool(approved_by) and may_be_overridden(obstacles)
-    write_refusal(context.workspace, context.run.run_id, [] if overridden else [found.reason for found in obstacles])
-    for obstacle in obstacles:
-        context.log("release", f"{'overridden' if overridden else 'refused'}: {obstacle.reason}")
-    if obstacles and not overridden:
-        raise Refusal(describe_refusal(obstacles))
+    found = find_obstacles(context, tables)
+    overridden = found if approved_by and may_be_overridden(found) else []
+    refused = [] if overridden else found
+    write_refusal(context.workspace, context.run.run_id, [obstacle.reason for obstacle in refused])
+    _log_obstacles(context, "overridden", overridden)
+    _log_obstacles(context, "refused", refused)
+    if refused:
+        raise Refusal(describe_refusal(refused))
     decided = (approved_by, because) if overridden else (None, None)  # nobody approves what nothing stands against
     release = record_intent(context.lake, context.run, tables, *decided)
     if release.state == INTENT:
         release = finish_release(context.lake, release)
     close_books(context, release)
-    context.log(
-        "release", f"release {release.release_id}", **{name: entry["rows"] for name, entry in release.tables.items()}
-    )
+    counts = {name: entry["rows"] for name, entry in release.tables.items()}
+    context.log("release", f"release {release.release_id}", **counts)
+
+
+def _log_obstacles(context: Context, state: str, obstacles: list[Obstacle]) -> None:
+    for obstacle in obstacles:
+        context.log("release", f"{state}: {obstacle.reason}")
 
 
 def describe_refusal(obstacles: list[Obstacle]) -> str:

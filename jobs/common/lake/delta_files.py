@@ -6,7 +6,7 @@ Refuses nothing. The caller sees to it that nobody writes meanwhile.
 
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -27,6 +27,7 @@ _MANY_FILES = 8
 _ROWS_AT_ONCE = 20_000
 _LONGEST = 160  # characters of what a library says
 _NEWER = "was written by something newer than this version of jiceng"
+_ANEW = "`jiceng run --again` publishes anew"
 _UPGRADE = "install the version that wrote it, or restore its folder from a backup"
 # Those of the Delta protocol as it is today; a writer that has never heard of one must not write.
 _FEATURES = {
@@ -45,7 +46,11 @@ class UsedRange:
 
 
 def measure_files(path: Path) -> UsedRange:
-    sizes = [file.stat().st_size for file in path.rglob("*") if file.is_file()]
+    return _measure(filter(Path.is_file, path.rglob("*")))
+
+
+def _measure(files: Iterable[Path]) -> UsedRange:
+    sizes = [file.stat().st_size for file in files]
     return UsedRange(len(sizes), sum(sizes))
 
 
@@ -83,21 +88,26 @@ def damaged_files(path: Path, version: int | None = None, look: Callable[[Path],
     Raises:
         Fault: the log does not tell, or the table needs more than this version can do.
     """
-    found = []
-    for file, size in _listed_files(path, version):
-        try:
-            if not file.exists():
-                found.append(Damage(file, "is gone", is_lost=True))
-            elif not file.is_file():
-                found.append(Damage(file, "is a folder"))
-            elif file.stat().st_size != size:
-                found.append(Damage(file, f"has {file.stat().st_size:,} bytes instead of {size:,}"))
-            elif look is not None:
-                look(file)
-        except (OSError, pa.ArrowException) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else "it is corrupt"
-            found.append(Damage(file, f"cannot be read ({why})"))
-    return found
+    damaged = [_damage(file, size, look) for file, size in _listed_files(path, version)]
+    return [damage for damage in damaged if damage is not None]
+
+
+def _damage(file: Path, size: int, look: Callable[[Path], object] | None) -> Damage | None:
+    """What is wrong with a file of that size; None if nothing is."""
+    try:
+        if not file.exists():
+            return Damage(file, "is gone", is_lost=True)
+        if not file.is_file():
+            return Damage(file, "is a folder")
+        if file.stat().st_size != size:
+            return Damage(file, f"has {file.stat().st_size:,} bytes instead of {size:,}")
+        if look is not None:
+            look(file)
+    except OSError as error:
+        return Damage(file, f"cannot be read ({error.strerror or 'it is corrupt'})")
+    except pa.ArrowException:
+        return Damage(file, "cannot be read (it is corrupt)")
+    return None
 
 
 def read_footer(file: Path) -> None:
@@ -139,15 +149,22 @@ def why_unreadable(lake: Lake, name: str, version: int) -> str | None:
     path = lake.path(name)
     if not _readable(path, [version]):
         return f"{name} of it is older than what conf/retention.yml keeps"
-    if version > DeltaTable(str(path)).version():
-        return f"{name} has lost its version {version}; `jiceng run --again` publishes anew"
-    if damaged := damaged_files(path, version):
-        remedy = "; `jiceng run --again` publishes anew" if version == DeltaTable(str(path)).version() else ""
-        if all(damage.is_lost for damage in damaged):
-            return f"{name} of it has lost {len(damaged)} of its files, {damaged[0].file.name} first{remedy}"
-        first, plural = damaged[0], "s" * (len(damaged) > 1)
-        return f"{name} of it has {len(damaged)} damaged file{plural}, {first.file.name} {first.why}{remedy}"
-    return None
+    newest = DeltaTable(str(path)).version()
+    if version > newest:
+        return f"{name} has lost its version {version}; {_ANEW}"
+    damaged = damaged_files(path, version)
+    if not damaged:
+        return None
+    told = f"{name} of it {_describe(damaged)}"
+    return f"{told}; {_ANEW}" if version == newest else told
+
+
+def _describe(damaged: list[Damage]) -> str:
+    """How many files there are of the damage, and the first of them."""
+    first, plural = damaged[0], "s" * (len(damaged) > 1)
+    if all(damage.is_lost for damage in damaged):
+        return f"has lost {len(damaged)} of its files, {first.file.name} first"
+    return f"has {len(damaged)} damaged file{plural}, {first.file.name} {first.why}"
 
 
 def forget_missing(lake: Lake, name: str) -> None:
@@ -184,11 +201,8 @@ def remove_unread(lake: Lake, name: str, kept: Collection[int], grace_hours: int
             keep_versions=versions,
         )
 
-    going = [
-        file for file in (path / name for name in vacuum(dry_run=True)) if file.exists()
-    ]  # it also names those gone
-    found = UsedRange(len(going), sum(file.stat().st_size for file in going))
-    if going and not dry_run:  # it commits, also where there is nothing to remove
+    found = _measure(filter(Path.exists, map(path.joinpath, vacuum(dry_run=True))))  # it also names those gone
+    if found.files and not dry_run:  # it commits, also where there is nothing to remove
         vacuum(dry_run=False)
         tables.committed(name)
     return found
@@ -202,20 +216,24 @@ def shorten_log(lake: Lake, name: str, kept: Collection[int], grace_hours: int, 
     path = lake.path(name)
     log = path / "_delta_log"
     newest = DeltaTable(str(path)).version()
-    begun = time.time() - grace_hours * 3600
-    young = [version for version, file in _log_files(log) if file.stat().st_mtime > begun]
-    floor = min([*_readable(path, kept), newest, *young])
+    floor = min([newest, *_readable(path, kept), *_young(log, grace_hours)])
     going = [file for version, file in _log_files(log) if version < floor]
-    found = UsedRange(len(going), sum(file.stat().st_size for file in going))
+    found = _measure(going)
     if dry_run:
         return found
-    if going and not _has_checkpoint(log, floor):
+    if going and floor not in _checkpoints(log):
         DeltaTable(str(path), version=floor).create_checkpoint()
     if newest - max(_checkpoints(log), default=-1) >= _MANY_COMMITS:
         DeltaTable(str(path)).create_checkpoint()
     for file in going:  # the oldest first: what a kill leaves is a log that begins later
         file.unlink()
     return found
+
+
+def _young(log: Path, grace_hours: int) -> list[int]:
+    """Versions whose files of the log are younger than the hours of grace."""
+    begun = time.time() - grace_hours * 3600
+    return [version for version, file in _log_files(log) if file.stat().st_mtime > begun]
 
 
 def _readable(path: Path, versions: Collection[int]) -> list[int]:
@@ -233,7 +251,3 @@ def _log_files(log: Path) -> list[tuple[int, Path]]:
 
 def _checkpoints(log: Path) -> list[int]:
     return [version for version, file in _log_files(log) if ".checkpoint." in file.name]
-
-
-def _has_checkpoint(log: Path, version: int) -> bool:
-    return version in _checkpoints(log)

@@ -30,15 +30,15 @@ def check_log(workspace: Workspace, name: str) -> None:
 
 def _no_log(path: Path) -> str | None:
     """What is wrong where there is something of a table, and no log of it: to make it anew would lose its rows."""
+    log = path / "_delta_log"
     try:
-        log = path / "_delta_log"
         if not path.is_dir():
             return "is no folder, but a file or a link that leads nowhere" if os.path.lexists(path) else None
-        if log.is_dir() and any(name[:20].isdigit() for name in os.listdir(log)):
-            return None
         if log.exists() and not log.is_dir():
             return "has a file in the place of its log"
-        return "has lost its log, and its files are still there" if any(path.glob("*.parquet")) else None
+        has_commit = log.is_dir() and any(name[:20].isdigit() for name in os.listdir(log))
+        is_lost = not has_commit and any(path.glob("*.parquet"))
+        return "has lost its log, and its files are still there" if is_lost else None
     except OSError as error:
         return f"cannot be read ({error.strerror})"
 
@@ -105,17 +105,18 @@ def _last_file(path: Path) -> Path | None:
     log = path / "_delta_log"
     if not log.is_dir():
         return None
-    last = max((name for name in os.listdir(log) if name.endswith(".json") and name[:-5].isdigit()), default=None)
-    return None if last is None else log / last
+    commits = [name for name in os.listdir(log) if name.endswith(".json") and name[:-5].isdigit()]
+    return log / max(commits) if commits else None
 
 
 def _is_whole(commit: Path) -> bool:
     """Whether every line of a commit is JSON, and there is one."""
     try:
         lines = commit.read_text(encoding="utf-8").splitlines()
-        return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines if line.strip())
+        entries = [json.loads(line) for line in lines if line.strip()]
     except ValueError:
         return False
+    return bool(lines) and all(isinstance(entry, dict) for entry in entries)
 
 
 def table_paths(workspace: Workspace) -> dict[str, Path]:

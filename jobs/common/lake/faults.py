@@ -60,20 +60,26 @@ def telling_faults(workspace: Workspace) -> Iterator[None]:
 def explain(workspace: Workspace, error: BaseException) -> str | None:
     """What the machine has to do with a failure, and what to do about it; None where it seems to have nothing."""
     causes = list(_chain(error))
-    if any(_is_full(each) for each in causes):
-        free = shutil.disk_usage(workspace.home).free
-        return (
-            f"no space left on the disk of {workspace.home} (at {_mount_point(workspace.home)}, {free / 1e6:,.1f} MB free); "
-            "readers see the last release; make space, then `jiceng run` goes on"
-        )
-    told = next((told for each in causes if (told := _refused_by_disk(workspace, each))), None)
-    if told is not None:
-        return told
-    words = " ".join(str(each) for each in causes)
-    found = damages(workspace, read_footer) or (damages(workspace, read_whole) if _OF_FILES.search(words) else [])
+    if any(map(_is_full, causes)):
+        return _describe_full(workspace)
+    for cause in causes:
+        if told := _refused_by_disk(workspace, cause):
+            return told
+    words = " ".join(map(str, causes))
+    found = damages(workspace, read_footer)
+    if not found and _OF_FILES.search(words):
+        found = damages(workspace, read_whole)
+    spoken_of = set(re.findall(r"[\w.-]+", words))
     # Of several the one that the failure speaks of.
-    return next(
-        (told for told in found if _names_of(told) & set(re.findall(r"[\w.-]+", words))), next(iter(found), None)
+    first = [told for told in found if _names_of(told) & spoken_of]
+    return next(iter(first + found), None)
+
+
+def _describe_full(workspace: Workspace) -> str:
+    free = shutil.disk_usage(workspace.home).free
+    return (
+        f"no space left on the disk of {workspace.home} (at {_mount_point(workspace.home)}, {free / 1e6:,.1f} MB free); "
+        "readers see the last release; make space, then `jiceng run` goes on"
     )
 
 
@@ -123,14 +129,19 @@ def heal(workspace: Workspace, lake: Lake) -> list[str]:
     for name, path in table_paths(workspace).items():
         check_log(workspace, name)
         if damaged := damaged_files(path, look=read_footer):
-            if not name.startswith(_COMPUTED):
-                raise Fault(describe_damage(workspace, name, damaged))
-            for damage in damaged:
-                if not damage.is_lost:
-                    put_aside(workspace, name, damage.file)
-            forget_missing(lake, name)
+            _forget(workspace, lake, name, damaged)
             done.append(f"{name}: files that it lost are taken off its list ({len(damaged)})")
     return done
+
+
+def _forget(workspace: Workspace, lake: Lake, name: str, damaged: Sequence[Damage]) -> None:
+    """Have a table go on without its damaged files; raises Fault if they cannot be computed again."""
+    if not name.startswith(_COMPUTED):
+        raise Fault(describe_damage(workspace, name, damaged))
+    for damage in damaged:
+        if not damage.is_lost:
+            put_aside(workspace, name, damage.file)
+    forget_missing(lake, name)
 
 
 def _refused_by_disk(workspace: Workspace, error: BaseException) -> str | None:

@@ -6,6 +6,8 @@ Said to Arrow, which reads, and to delta-rs, which replaces.
 import json
 from collections.abc import Mapping
 from datetime import date
+from functools import reduce
+from operator import and_
 from typing import Any
 
 import pyarrow as pa
@@ -16,15 +18,16 @@ Where = Mapping[str, Any]
 
 def as_filter(where: Where, schema: pa.Schema) -> ds.Expression | None:
     """For a dataset of this schema; None where all rows are meant."""
-    condition = None
+    tests = []
     for column, value in where.items():
         field = ds.field(column)
-        if isinstance(value, list):
-            test = field.isin(pa.array(value, schema.field(column).type))  # typed, as it may be empty
+        if value is None:
+            tests.append(field.is_null())
+        elif isinstance(value, list):
+            tests.append(field.isin(pa.array(value, schema.field(column).type)))  # typed, as it may be empty
         else:
-            test = field.is_null() if value is None else field == value
-        condition = test if condition is None else condition & test
-    return condition
+            tests.append(field == value)
+    return reduce(and_, tests) if tests else None
 
 
 def as_predicate(where: Where) -> str:

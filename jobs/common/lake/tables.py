@@ -112,16 +112,18 @@ class Lake:
     ) -> pa.Table:
         """The table as Arrow, latest or at a version, columns as declared."""
         dataset = self.dataset(name, version)
+        there = dataset.schema.names
+        is_declared = name in self.declared
+        names = list(columns or (self.declared[name].names if is_declared else there))
         condition = as_filter(where or {}, dataset.schema)
-        names = list(columns or (self.declared[name].names if name in self.declared else dataset.schema.names))
-        found = dataset.to_table(filter=condition, columns=[n for n in names if n in dataset.schema.names])
-        if name not in self.declared:
+        found = dataset.to_table(filter=condition, columns=[column for column in names if column in there])
+        if not is_declared:
             return found
         for column in names:
-            if column not in found.column_names:  # declared after the version was written
+            if column not in there:  # declared after the version was written
                 found = found.append_column(column, pa.nulls(found.num_rows))
         schema = self._arrow_schema(name)
-        return found.select(names).cast(pa.schema([schema.field(column) for column in names]))
+        return found.select(names).cast(pa.schema(map(schema.field, names)))
 
     def dataset(self, name: str, version: int | None = None) -> ds.Dataset:
         if version is None:
@@ -181,8 +183,8 @@ class Lake:
         key = self.declared[name].key
         self._ensure(name)
         with self._lock(name):  # reading as well: tasks of several sources record their files at the same time
-            known = {tuple(row[c] for c in key): row for row in self.rows(name).to_pylist()}
-            wanted = known | {tuple(row[c] for c in key): row for row in rows.to_pylist()}
+            known = _rows_by_key(self.rows(name), key)
+            wanted = known | _rows_by_key(rows, key)
             if wanted == known:
                 return False
             self._overwrite(name, self.table_of(name, list(wanted.values())))
@@ -220,8 +222,9 @@ class Lake:
         if (count := changes.count()) == 0:
             return 0
         # Changed keys lie scattered over all files, so that MERGE would rewrite them as well, at twice the cost.
-        keys = changes.select(*(F.col(c).alias(f"_{c}") for c in table.key))
-        same = [F.col(c.name).eqNullSafe(F.col(f"_{c.name}")) for c in table.columns if c.name in table.key]
+        names = [column for column in table.names if column in table.key]
+        keys = changes.select(*[F.col(column).alias(f"_{column}") for column in names])
+        same = [F.col(column).eqNullSafe(F.col(f"_{column}")) for column in names]
         kept = self.read(name).select(*table.names).join(keys, same, "left_anti")
         with self._writing(name):
             kept.unionByName(fresh).write.format("delta").mode("overwrite").save(str(path))
@@ -240,30 +243,45 @@ class Lake:
 
         `since` tells of tables an earlier version and its fingerprint: where files have only been added, these are read.
         """
-        known: dict[str, tuple[int, int]] = {}
-        frames = []
         found: dict[str, tuple[int, str]] = {}
+        parts = []
         for name, version in versions.items():
-            latest = self._latest(name).table
-            if version in (None, latest.version()) and not latest.file_uris():
+            if self._has_no_files(name, version):
                 found[name] = 0, "0-0"
-                continue
-            declared = self.declared.get(name)
-            frame = self.read(name, version)
-            if since and name in since and (files := self._added_files(name, since[name][0], version)):
-                rows, sum_of_hashes = since[name][1].split("-", 1)
-                known[name] = int(rows), int(sum_of_hashes)
-                frame = session().read.schema(frame.schema).parquet(*files)
-            volatile = {c.name for c in declared.columns if c.volatile} if declared else set()
-            names = declared.names if declared else frame.columns
-            present = [c for c in names if c not in volatile and c in frame.columns]
-            counted = frame.agg(F.count(F.lit(1)).alias("n"), F.sum(row_hash(present).cast("decimal(38,0)")).alias("h"))
-            frames.append(counted.select(F.lit(name).alias("name"), "n", "h"))
-        for row in reduce(DataFrame.unionByName, frames).collect() if frames else ():
-            before, sum_before = known.get(row["name"], (0, 0))
-            count = before + row["n"]
-            found[row["name"]] = count, f"{count}-{sum_before + int(row['h'] or 0)}"
+            else:
+                parts.append(self._part_to_hash(name, version, (since or {}).get(name)))
+        before = {part.name: part for part in parts}
+        counted = reduce(DataFrame.unionByName, [part.counted for part in parts]).collect() if parts else []
+        for row in counted:
+            part = before[row["name"]]
+            rows = part.rows_before + row["n"]
+            found[part.name] = rows, f"{rows}-{part.sum_before + int(row['h'] or 0)}"
         return found
+
+    def _has_no_files(self, name: str, version: int | None) -> bool:
+        """Whether the version is the latest and has no rows; of others this is not known without reading them."""
+        latest = self._latest(name).table
+        return version in (None, latest.version()) and not latest.file_uris()
+
+    def _part_to_hash(self, name: str, version: int | None, since: tuple[int, str] | None) -> "_Part":
+        """What is to be read of a table for its fingerprint: all of a version, or the files added `since` a version."""
+        frame = self.read(name, version)
+        rows_before, sum_before = 0, 0
+        added = self._added_files(name, since[0], version) if since else []
+        if since and added:
+            rows_before, sum_before = map(int, since[1].split("-", 1))
+            frame = session().read.schema(frame.schema).parquet(*added)
+        columns = self._hashed_columns(name, frame.columns)
+        sum_of_hashes = F.sum(row_hash(columns).cast("decimal(38,0)"))
+        counted = frame.agg(F.count(F.lit(1)).alias("n"), sum_of_hashes.alias("h"))
+        return _Part(name, counted.select(F.lit(name).alias("name"), "n", "h"), rows_before, sum_before)
+
+    def _hashed_columns(self, name: str, present: Sequence[str]) -> list[str]:
+        """Those of the columns that a fingerprint is over, in the declared order: all but volatile ones."""
+        declared = self.declared.get(name)
+        if declared is None:
+            return list(present)
+        return [column.name for column in declared.columns if column.name in present and not column.volatile]
 
     def _added_files(self, name: str, since: int, version: int | None) -> list[str]:
         """Files of a version that an earlier one lacks; empty where that has a file or lacks a column more."""
@@ -368,6 +386,16 @@ class _Opened:
         return self.table.to_pyarrow_dataset(filesystem=files)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One row `name`, `n`, `h` (rows and sum of row hashes) of what is read of a table, and what is known of the rest."""
+
+    name: str
+    counted: DataFrame
+    rows_before: int
+    sum_before: int
+
+
 def committed(name: str) -> None:
     """Called after each commit; the kill test replaces it to stop the run at exactly that instant."""
 
@@ -392,3 +420,8 @@ def _type_name(type: pa.DataType) -> str:
 
 def _same_rows(left: pa.Table, right: pa.Table) -> bool:
     return sorted(map(repr, left.to_pylist())) == sorted(map(repr, right.to_pylist()))
+
+
+def _rows_by_key(rows: pa.Table, key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Rows by the values of their key, the last one of each."""
+    return {tuple(row[column] for column in key): row for row in rows.to_pylist()}

@@ -9,12 +9,14 @@ candidate + repeated. Of a product the equation that it declares, which stands b
 refined.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 _Place = tuple[str | None, str | None, str | None, str | None]  # system, object, sheet, file_id
+_Key = tuple[_Place, str | None]  # place, record
+_NOWHERE: _Place = (None, None, None, None)  # where a record or kind is
 
 FILE_TERMS = ("landed", "quarantined", "skipped")
 ROW_TERMS = ("new", "changed", "unchanged", "duplicate", "quarantined", "not_applicable", "late", "held")
@@ -58,46 +60,50 @@ class Balance:
 
 def balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:
     """All equations of one run's ledger, in the order of files, records and kinds."""
-    files: dict[_Place, dict[str, int]] = defaultdict(dict)
-    rows: dict[tuple[_Place, str], dict[str, int]] = defaultdict(dict)
-    standing: dict[tuple[_Place, str], dict[str, int]] = defaultdict(dict)
-    totals: dict[str, dict[str, int]] = defaultdict(dict)
+    of_places: dict[_Key, dict[str, int]] = defaultdict(dict)
+    of_records: dict[str, dict[str, int]] = defaultdict(dict)
     declared: dict[str, str] = {}
     for entry in ledger:
-        place = (entry["system"], entry["object"], entry["sheet"], entry["file_id"])
-        if entry["file_id"] is None and entry["system"] is not None:
-            standing[place, entry["record"]][entry["term"]] = entry["rows"]
-        elif entry["file_id"] is None:
-            totals[entry["record"]][entry["term"]] = entry["rows"]
-            if entry.get("equation"):
-                declared[entry["record"]] = entry["equation"]
-        elif entry["record"] is None:
-            files[place][entry["term"]] = entry["rows"]
-        else:
-            rows[place, entry["record"]][entry["term"]] = entry["rows"]
+        record, place = entry["record"], (entry["system"], entry["object"], entry["sheet"], entry["file_id"])
+        terms = of_records[record] if place == _NOWHERE else of_places[place, record]
+        terms[entry["term"]] = entry["rows"]
+        if entry.get("equation"):
+            declared[record] = entry["equation"]
     found = []
-    for place, terms in sorted(files.items(), key=str):
-        named = {term: terms.get(term, 0) for term in ("read", *FILE_TERMS)}
-        right = sum(named[term] for term in FILE_TERMS)
-        equation = f"read = {' + '.join(FILE_TERMS)}"
-        found.append(Balance(place[0], place[1], place[3], None, equation, named["read"], right, named))
-    for (place, record), terms in sorted(rows.items(), key=str):
-        found.append(_rows_of("landed", place, record, {"landed": files[place].get("landed", 0), **terms}))
-    for (place, record), terms in sorted(standing.items(), key=str):
-        found.append(_rows_of("standing", place, record, terms))
-    for name, terms in sorted(totals.items()):
+    for key in sorted(of_places, key=_rank):
+        landed = of_places.get((key[0], None), {}).get("landed", 0)
+        found.append(_of_place(*key, {"landed": landed} | of_places[key]))
+    for name, terms in sorted(of_records.items()):
         found += _of_product(name, terms, declared[name]) if name in declared else _totals(name, terms)
     return found
 
 
-def _rows_of(whole: str, place: _Place, record: str, terms: dict[str, int]) -> Balance:
-    named = {term: terms.get(term, 0) for term in (whole, *ROW_TERMS)}
-    right = sum(named[term] for term in ROW_TERMS)
-    equation = f"{whole} = {' + '.join(ROW_TERMS)}"
-    return Balance(place[0], place[1], place[3], record, equation, named[whole], right, named)
+def _rank(key: _Key) -> tuple[bool, bool, str]:
+    """Files come first, then their records, then the records of rows that stand."""
+    (*_, file_id), record = key
+    return file_id is None, record is not None, str(key)
+
+
+def _of_place(place: _Place, record: str | None, terms: dict[str, int]) -> Balance:
+    """The equation of a file, of a file and record, or of the rows of an object that stand; a term that is not there is 0."""
+    counts = Counter(terms)
+    if place[-1] is None:
+        return _balance(place, record, "standing", ROW_TERMS, counts)
+    if record is None:
+        return _balance(place, record, "read", FILE_TERMS, counts)
+    return _balance(place, record, "landed", ROW_TERMS, counts)
+
+
+def _balance(place: _Place, record: str | None, left: str, right: tuple[str, ...], terms: Mapping[str, int]) -> Balance:
+    """The equation `left` = the sum of `right`."""
+    system, obj, _, file_id = place
+    named = {term: terms[term] for term in (left, *right)}
+    total = sum(terms[term] for term in right)
+    return Balance(system, obj, file_id, record, f"{left} = {' + '.join(right)}", terms[left], total, named)
 
 
 def _totals(record: str, terms: dict[str, int]) -> list[Balance]:
+    """The equations of a record or kind of which the ledger has all terms."""
     found = []
     if "current" in terms:
         total = terms["previous"] + terms["new"] + terms["reopened"] - terms["ended"]
@@ -106,25 +112,19 @@ def _totals(record: str, terms: dict[str, int]) -> list[Balance]:
         found.append(Balance(None, None, None, record, equation, named["current"], total, named))
     told = set()
     for left, right in _EQUATIONS:
-        if {left, *right} <= set(terms) and (left, right[0]) not in told:
+        if {left, *right} <= terms.keys() and (left, right[0]) not in told:
             told.add((left, right[0]))
-            found.append(_sum(record, terms, left, right))
+            found.append(_balance(_NOWHERE, record, left, right, terms))
     return found
 
 
 def _of_product(product: str, terms: dict[str, int], equation: str) -> list[Balance]:
     """The equation that a product declares, and once it is released that its rows are the candidate's."""
     left, right = equation.split(" = ")
-    found = [_sum(product, terms, left, tuple(right.split(" + ")))]
+    found = [_balance(_NOWHERE, product, left, tuple(right.split(" + ")), terms)]
     if "refined" in terms:
-        found.append(_sum(product, terms, *_RELEASED))
+        found.append(_balance(_NOWHERE, product, *_RELEASED, terms))
     return found
-
-
-def _sum(record: str, terms: dict[str, int], left: str, right: tuple[str, ...]) -> Balance:
-    named = {term: terms[term] for term in (left, *right)}
-    total = sum(terms[term] for term in right)
-    return Balance(None, None, None, record, f"{left} = {' + '.join(right)}", terms[left], total, named)
 
 
 def open_balances(ledger: Iterable[dict[str, Any]]) -> list[Balance]:

@@ -3,12 +3,15 @@
 Reads: `refined.*`, `candidate.*`, `links.identity_event`. Writes: nothing. Refuses: a release that is no longer kept.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.base.errors import UserError
@@ -58,11 +61,19 @@ def difference_rows(
     after = _candidate_side(lake) if new == CANDIDATE else _side_of(lake, find_release(lake, new))
     names = [name for name in after.tables if name in before.tables]
     compared = run_concurrently(lambda name: _compare(lake, name, before.tables[name], after.tables[name]), names)
-    rows = [row for found in compared for row in found]
-    for side, change in ((after, "added"), (before, "ended")):
-        for name in sorted(side.tables.keys() - set(names)):
-            rows.append(_row(name, f"table {change}", None, lake.count_rows(*side.tables[name]), []))
-    return before, after, rows + _identities(lake, *sorted((before.night, after.night)))
+    rows = [
+        *chain.from_iterable(compared),
+        *_lone_tables(lake, "table added", after, before),
+        *_lone_tables(lake, "table ended", before, after),
+        *_identities(lake, *sorted((before.night, after.night))),
+    ]
+    return before, after, rows
+
+
+def _lone_tables(lake: Lake, change: str, side: Side, other: Side) -> list[dict[str, Any]]:
+    """Tables that only one side has, with all their rows."""
+    names = sorted(side.tables.keys() - other.tables.keys())
+    return [_row(name, change, None, lake.count_rows(*side.tables[name]), []) for name in names]
 
 
 def _side_of(lake: Lake, release: Release) -> Side:
@@ -83,19 +94,26 @@ def _compare(lake: Lake, name: str, old: tuple[str, int], new: tuple[str, int]) 
     """What differs between two versions of one table; one action of the engine, and one more for keys."""
     declared = lake.declared[f"refined.{name}"]
     before, after = lake.read(*old), lake.read(*new)
-    columns = [c for c in declared.names if c in before.columns and c in after.columns and c not in declared.key]
+    shared = set(before.columns).intersection(after.columns).difference(declared.key)
+    columns = [column for column in declared.names if column in shared]
     both = _join(before, after, declared.key, columns)
-    sums = {state: F.sum(F.when(F.col("_state") == state, 1).otherwise(0)) for state in _CHANGES}
-    differs = {
-        f"_{column}": F.sum(F.when((F.col("_state") == "changed") & F.col(f"_{column}"), 1).otherwise(0))
-        for column in columns
-    }
-    counted = both.agg(*[total.alias(label) for label, total in (sums | differs).items()]).toArrow().to_pylist()[0]
-    if not any(counted[state] for state in _CHANGES):
+    counted = _count_differences(both, columns)
+    changes = [change for change in _CHANGES if counted[change]]
+    if not changes:
         return []
     keys = _first_keys(both, declared.key)
-    rows = [_row(name, state, None, counted[state], keys[state]) for state in _CHANGES if counted[state]]
-    return rows + [_row(name, "column", c, counted[f"_{c}"], []) for c in columns if counted[f"_{c}"]]
+    rows = [_row(name, change, None, counted[change], keys[change]) for change in changes]
+    differing = [column for column in columns if counted[f"_{column}"]]
+    return rows + [_row(name, "column", column, counted[f"_{column}"], []) for column in differing]
+
+
+def _count_differences(both: DataFrame, columns: list[str]) -> dict[str, int]:
+    """Rows in each state, and of each column the changed rows in which it differs (`_<column>`)."""
+    tests = {change: F.col("_state") == change for change in _CHANGES}
+    tests |= {f"_{column}": tests["changed"] & F.col(f"_{column}") for column in columns}
+    sums = [F.sum(F.when(test, 1).otherwise(0)).alias(label) for label, test in tests.items()]
+    counted: dict[str, int] = both.agg(*sums).toArrow().to_pylist()[0]
+    return counted
 
 
 def _join(before: DataFrame, after: DataFrame, key: tuple[str, ...], columns: list[str]) -> DataFrame:
@@ -104,9 +122,7 @@ def _join(before: DataFrame, after: DataFrame, key: tuple[str, ...], columns: li
     new = after.select(*[F.col(c).alias(f"b_{c}") for c in (*key, *columns)], F.lit(True).alias("_in_b"))
     same_key = [F.col(f"a_{c}").eqNullSafe(F.col(f"b_{c}")) for c in key]
     differs = {c: ~F.col(f"a_{c}").eqNullSafe(F.col(f"b_{c}")) for c in columns}
-    any_differs = F.lit(False)
-    for test in differs.values():
-        any_differs = any_differs | test
+    any_differs = reduce(Column.__or__, differs.values(), F.lit(False))
     state = (
         F.when(F.col("_in_a").isNull(), F.lit("added"))
         .when(F.col("_in_b").isNull(), F.lit("ended"))
@@ -131,17 +147,19 @@ def _first_keys(both: DataFrame, key: tuple[str, ...]) -> dict[str, list[str]]:
 
 def _identities(lake: Lake, first: date, last: date) -> list[dict[str, Any]]:
     """Merges and splits of entities after the first night, up to the last."""
-    events = lake.rows("links.identity_event", {"event": ["merge", "split"]}).to_pylist()
-    counts: Counter[tuple[str, str]] = Counter()
+    changes = {"merge": "merged", "split": "split"}
+    events = lake.rows("links.identity_event", {"event": list(changes)}).to_pylist()
     keys: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for event in sorted(events, key=lambda event: (event["night"], event["entity_id"])):
+    for event in sorted(events, key=itemgetter("night", "entity_id")):
         if first < event["night"] <= last:
-            place = event["kind"], {"merge": "merged", "split": "split"}[event["event"]]
-            counts[place] += 1
+            place = event["kind"], changes[event["event"]]
             keys[place].append(f"{event['entity_id']}→{event['other_id']}")
-    return [_row(kind, change, None, rows, keys[kind, change]) for (kind, change), rows in sorted(counts.items())]
+    return [_row(kind, change, None, len(named), named) for (kind, change), named in sorted(keys.items())]
 
 
 def _row(table: str, change: str, column: str | None, rows: int, keys: list[str]) -> dict[str, Any]:
-    named = ", ".join(keys[:_KEYS_NAMED]) + (", …" if rows > len(keys[:_KEYS_NAMED]) and keys else "")
+    first = keys[:_KEYS_NAMED]
+    named = ", ".join(first)
+    if first and rows > len(first):
+        named += ", …"
     return {"table": table, "change": change, "column": column, "rows": rows, "keys": named or None}

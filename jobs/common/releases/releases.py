@@ -81,18 +81,16 @@ def release_before(lake: Lake, run_id: str) -> Release | None:
 def find_release(lake: Lake, release_id: str | None = None) -> Release:
     """The release readers see, or the one named; raises UserError where there is none."""
     releases = all_releases(lake)
-    released = published_releases(releases)
-    if release_id is None:
-        if not released:
-            raise UserError("nothing has been released in this workspace yet; `jiceng run` releases a night")
-        return released[-1]
-    for release in released:
-        if release.release_id == release_id:
-            return release
-    if any(release.release_id == release_id and release.state == PRUNED for release in releases):
-        raise UserError(f"release {release_id} is older than what conf/retention.yml keeps; its tables are gone")
-    known = ", ".join(release.release_id for release in released[-5:]) or "none"
-    raise UserError(f"there is no release {release_id}; the last ones: {known}")
+    released = {release.release_id: release for release in published_releases(releases)}
+    if release_id is None and not released:
+        raise UserError("nothing has been released in this workspace yet; `jiceng run` releases a night")
+    names = list(released)
+    wanted = names[-1] if release_id is None else release_id
+    if wanted in released:
+        return released[wanted]
+    if any(release.release_id == wanted and release.state == PRUNED for release in releases):
+        raise UserError(f"release {wanted} is older than what conf/retention.yml keeps; its tables are gone")
+    raise UserError(f"there is no release {wanted}; the last ones: {', '.join(names[-5:]) or 'none'}")
 
 
 def release_of_run(lake: Lake, run_id: str) -> Release | None:
@@ -120,17 +118,16 @@ def finish_release(lake: Lake, release: Release) -> Release:
     Raises:
         RuntimeError: what was promoted is not what was audited.
     """
-    names = {name: f"refined.{name}" for name in release.tables}
-    before = lake.fingerprints(dict.fromkeys(names.values()))
-    promoted = [name for name, entry in release.tables.items() if before[names[name]][1] != entry["fingerprint"]]
-    for name in promoted:
-        _promote(lake, name, release.tables[name], release.run_id)
-    after = lake.fingerprints(dict.fromkeys(names[name] for name in promoted))
-    for name in promoted:
-        found, audited = after[names[name]][1], release.tables[name]["fingerprint"]
-        if found != audited:
-            raise RuntimeError(f"{names[name]} has fingerprint {found} after promotion, audited was {audited}")
-    tables = {name: {**entry, "version": lake.version(names[name])} for name, entry in release.tables.items()}
+    audited = {f"refined.{name}": entry["fingerprint"] for name, entry in release.tables.items()}
+    before = lake.fingerprints(dict.fromkeys(audited))
+    promoted = [name for name in audited if before[name][1] != audited[name]]
+    for refined in promoted:
+        _promote(lake, refined, release)
+    after = lake.fingerprints(dict.fromkeys(promoted))
+    for refined, (_, found) in after.items():
+        if found != audited[refined]:
+            raise RuntimeError(f"{refined} has fingerprint {found} after promotion, audited was {audited[refined]}")
+    tables = {name: {**entry, "version": lake.version(f"refined.{name}")} for name, entry in release.tables.items()}
     finished = replace(release, released_at=datetime.now(UTC), state=PUBLISHED, tables=tables)
     write_release(lake, finished)
     return finished
@@ -144,10 +141,10 @@ def recover_release(lake: Lake) -> Release | None:
     return None
 
 
-def _promote(lake: Lake, name: str, entry: dict[str, Any], run_id: str) -> None:
-    refined = f"refined.{name}"
-    candidate = lake.read(f"candidate.{name}", entry["candidate_version"])
-    make_equal(lake, refined, candidate, run_id)
+def _promote(lake: Lake, refined: str, release: Release) -> None:
+    name = refined.removeprefix("refined.")
+    candidate = lake.read(f"candidate.{name}", release.tables[name]["candidate_version"])
+    make_equal(lake, refined, candidate, release.run_id)
 
 
 def write_release(lake: Lake, release: Release) -> None:

@@ -8,6 +8,7 @@ one or the other, and whoever finds it half done completes it. A hold publishes 
 import getpass
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 from jobs.common.base.errors import UserError
 from jobs.common.lake.delta_files import why_unreadable
@@ -40,27 +41,35 @@ def plan_rollback(lake: Lake, release_id: str | None, because: str | None, who: 
     releases = all_releases(lake)
     visible = find_release(lake)
     target = find_release(lake, release_id) if release_id else _before(releases, visible)
-    if origin_of(target) == origin_of(visible):
+    origin = origin_of(target)
+    if origin == origin_of(visible):
         raise UserError(f"readers see release {visible.release_id} already; `jiceng release list` shows the others")
+    _check_kept(lake, target)
+    number = sum(origin_of(release) == origin for release in releases)
+    return replace(
+        target,
+        release_id=f"{origin}+{number}",
+        sequence=next_sequence(releases),
+        released_at=None,
+        state=INTENT,
+        tables={name: _without_version(entry) for name, entry in target.tables.items()},
+        approved_by=who or getpass.getuser(),
+        because=because,
+    )
+
+
+def _check_kept(lake: Lake, target: Release) -> None:
+    """Raise UserError if a candidate that the release was made of can no longer be read."""
     for name, entry in target.tables.items():
         if why := why_unreadable(lake, f"candidate.{name}", entry["candidate_version"]):
             raise UserError(
                 f"release {target.release_id} cannot be shown again: {why}; `jiceng release list` shows others"
             )
-    number = sum(origin_of(release) == origin_of(target) for release in releases)
-    tables = {
-        name: {key: value for key, value in entry.items() if key != "version"} for name, entry in target.tables.items()
-    }
-    return replace(
-        target,
-        release_id=f"{origin_of(target)}+{number}",
-        sequence=next_sequence(releases),
-        released_at=None,
-        state=INTENT,
-        tables=tables,
-        approved_by=who or getpass.getuser(),
-        because=because,
-    )
+
+
+def _without_version(entry: dict[str, Any]) -> dict[str, Any]:
+    """What a release knows of a table but for its version, which publishing gives."""
+    return {key: value for key, value in entry.items() if key != "version"}
 
 
 def origin_of(release: Release) -> str:
@@ -106,4 +115,5 @@ def resume(lake: Lake) -> Release:
 def describe_hold(standing: Release) -> str:
     """`on hold since … by …: why`."""
     since = standing.released_at.strftime("%Y-%m-%d %H:%M UTC") if standing.released_at else "an unknown time"
-    return f"on hold since {since} by {standing.approved_by}" + (f": {standing.because}" if standing.because else "")
+    told = f"on hold since {since} by {standing.approved_by}"
+    return f"{told}: {standing.because}" if standing.because else told
