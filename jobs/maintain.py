@@ -23,7 +23,7 @@ import pyarrow.dataset as ds
 from jobs.common.base.errors import UserError
 from jobs.common.base.workspace import Workspace, open_workspace
 from jobs.common.contracts.sources import SourceObject
-from jobs.common.intake.deliveries import deliveries_of
+from jobs.common.intake.deliveries import Delivery, deliveries_of
 from jobs.common.intake.received_files import TAKEN, received_files
 from jobs.common.lake.delta_files import UsedRange, compact_files, measure_files, remove_unread, settle_log, shorten_log
 from jobs.common.lake.tables import Lake
@@ -96,10 +96,12 @@ def prune(workspace: Workspace, keep_nights: int | None = None, dry_run: bool = 
         retention = read_retention(current_conf(workspace), keep_nights)
         begin = first_night(all_runs(lake), retention.release_nights)
         going = prunable_releases(lake, begin)
-        if not dry_run:
-            prune_releases(lake, going)
-            pins = pinned_versions(lake, begin)
-            for name in (name for name in lake.existing() if name.startswith(("candidate.", "refined."))):
+        if dry_run:
+            return going
+        prune_releases(lake, going)
+        pins = pinned_versions(lake, begin)
+        for name in lake.existing():
+            if name.startswith(("candidate.", "refined.")):
                 remove_unread(lake, name, pins[name], retention.grace_hours)
         return going
 
@@ -143,48 +145,61 @@ def thin_raw(workspace: Workspace, runs: list[Run], nights: int, dry_run: bool =
 
 def thin_table(lake: Lake, obj: SourceObject, begin: date, last_night: date, dry_run: bool) -> int:
     """Thin one raw table, in one commit or none; returns how many rows went."""
-    places = {"system": obj.system, "object": obj.name}
-    landed = {file.file_id for file in received_files(lake, places | {"status": list(TAKEN)})}
+    places = {"system": obj.system, "object": obj.name, "status": list(TAKEN)}
+    landed = {file.file_id for file in received_files(lake, places)}
     old = landed - files_in_use(lake, obj, begin)
     if not old:
         return 0
     standing = rows_to_reprocess(lake, obj, old, last_night)
     raw = lake.dataset(obj.raw_table)
-    counts = {file_id: raw.count_rows(filter=ds.field("file_id") == file_id) for file_id in sorted(old)}
-    going = {file_id: count - len(standing[file_id]) for file_id, count in counts.items()}
-    thinned = [file_id for file_id, count in going.items() if count]
-    if thinned and not dry_run:
+    kept, count = {}, 0
+    for file_id in sorted(old):
+        going = raw.count_rows(filter=ds.field("file_id") == file_id) - len(standing[file_id])
+        count += going
+        if going:
+            kept[file_id] = standing[file_id]
+    if kept and not dry_run:
         schema = lake.empty(obj.raw_table).schema
-        kept = _kept_rows(raw, schema, {file_id: standing[file_id] for file_id in thinned})
-        lake.replace_part(obj.raw_table, pa.RecordBatchReader.from_batches(schema, kept), {"file_id": thinned})
-    return sum(going.values())
+        rows = pa.RecordBatchReader.from_batches(schema, _kept_rows(raw, schema, kept))
+        lake.replace_part(obj.raw_table, rows, {"file_id": list(kept)})
+    return count
 
 
 def files_in_use(lake: Lake, obj: SourceObject, begin: date) -> set[str]:
     """Files whose rows all stay: those handed over since `begin`, and all parts of the newest snapshot, however old."""
     taken = [each for each in deliveries_of(lake, obj) if each.status.is_taken]
-    newest = max((each.as_of for each in taken), default=date.min)
-    parts = [each for each in taken if obj.mode == "snapshot" and each.as_of == newest]
-    fresh = [each for each in taken if each.night >= begin]
-    return {each.file_id for each in parts + fresh}
+    used = [each for each in taken if each.night >= begin]
+    if obj.mode == "snapshot":
+        used += _newest(taken)
+    return {each.file_id for each in used}
+
+
+def _newest(deliveries: list[Delivery]) -> list[Delivery]:
+    """Those that speak of the last day."""
+    last = max((each.as_of for each in deliveries), default=date.min)
+    return [each for each in deliveries if each.as_of == last]
 
 
 def rows_to_reprocess(lake: Lake, obj: SourceObject, files: set[str], last_night: date) -> dict[str, np.ndarray]:
     """Row numbers by file that a current record stands on, or one that ended on the last night, which may be run again."""
-    found: dict[str, list[np.ndarray]] = defaultdict(list)
     condition = (ds.field("system") == obj.system) & (ds.field("object") == obj.name)
     condition &= ds.field("valid_to").is_null() | (ds.field("valid_to") >= pa.scalar(last_night))
+    found: dict[str, list[np.ndarray]] = {file_id: [np.array([], np.int64)] for file_id in files}
     for name in lake.existing():
         if name.startswith("harmonised."):
             scan = lake.dataset(name).scanner(columns=["file_id", "row_number"], filter=condition)
             for batch in scan.to_batches():
-                ids = batch.column("file_id").dictionary_encode()
-                numbers, codes = batch.column("row_number").to_numpy(), ids.indices.to_numpy()
-                for code, file_id in enumerate(ids.dictionary.to_pylist()):
-                    if file_id in files:
-                        found[file_id].append(numbers[codes == code])
-    nothing = np.array([], np.int64)
-    return {file_id: np.unique(np.concatenate([nothing, *found[file_id]])) for file_id in files}
+                _add_numbers(found, batch)
+    return {file_id: np.unique(np.concatenate(numbers)) for file_id, numbers in found.items()}
+
+
+def _add_numbers(found: dict[str, list[np.ndarray]], batch: pa.RecordBatch) -> None:
+    """Add the row numbers of a batch (`file_id`, `row_number`) to those of its file, if that is among the files."""
+    ids = batch.column("file_id").dictionary_encode()
+    numbers, codes = batch.column("row_number").to_numpy(), ids.indices.to_numpy()
+    for code, file_id in enumerate(ids.dictionary.to_pylist()):
+        if file_id in found:
+            found[file_id].append(numbers[codes == code])
 
 
 def _kept_rows(raw: ds.Dataset, schema: pa.Schema, standing: dict[str, np.ndarray]) -> Iterator[pa.RecordBatch]:
@@ -196,10 +211,12 @@ def _kept_rows(raw: ds.Dataset, schema: pa.Schema, standing: dict[str, np.ndarra
 
 
 def _record(workspace: Workspace, last: Run, nights: int) -> None:
+    """Keep beside the run's summary how many nights of raw rows were kept; of several times the fewest."""
     path = maintenance_path(workspace, last.run_id)
     path.parent.mkdir(parents=True, exist_ok=True)
+    before = recorded_nights(workspace, last.run_id) or nights
     partial = path.with_suffix(".tmp")
-    partial.write_text(json.dumps({"raw_nights": min(nights, recorded_nights(workspace, last.run_id) or nights)}))
+    partial.write_text(json.dumps({"raw_nights": min(nights, before)}))
     partial.rename(path)
 
 
@@ -230,16 +247,21 @@ def prune_releases(lake: Lake, going: Iterable[Release]) -> None:
 def pinned_versions(lake: Lake, begin: date) -> dict[str, set[int]]:
     """Versions of each table that a kept release names: those of nights from `begin` on, the visible one, any intent."""
     going = {release.release_id for release in prunable_releases(lake, begin)}
-    kept = [r for r in all_releases(lake) if r.state in (INTENT, PUBLISHED) and r.release_id not in going]
     pins: dict[str, set[int]] = defaultdict(set)
-    for release in kept:
-        for name, entry in release.tables.items():
-            if "version" in entry:
-                pins[f"refined.{name}"].add(entry["version"])
-            pins[f"candidate.{name}"].add(entry["candidate_version"])
-            for source, version in entry["sources"].items():
-                pins[source].add(version)
+    for release in all_releases(lake):
+        if release.state in (INTENT, PUBLISHED) and release.release_id not in going:
+            for name, version in _named_versions(release):
+                pins[name].add(version)
     return pins
+
+
+def _named_versions(release: Release) -> Iterator[tuple[str, int]]:
+    """Each table that a release names, with the version: released, as its candidate, and as what that was made from."""
+    for name, entry in release.tables.items():
+        if "version" in entry:
+            yield f"refined.{name}", entry["version"]
+        yield f"candidate.{name}", entry["candidate_version"]
+        yield from entry["sources"].items()
 
 
 def tidy_table(lake: Lake, name: str, kept: set[int], grace_hours: int, dry_run: bool) -> UsedRange:
@@ -247,11 +269,12 @@ def tidy_table(lake: Lake, name: str, kept: set[int], grace_hours: int, dry_run:
     if not dry_run:
         settle_log(lake, name)
         compact_files(lake, name)
-    gone = [tidy(lake, name, kept, grace_hours, dry_run) for tidy in (remove_unread, shorten_log)]
+    unread = remove_unread(lake, name, kept, grace_hours, dry_run)
+    log = shorten_log(lake, name, kept, grace_hours, dry_run)
     left = measure_files(lake.path(name))
     if not dry_run:
         return left
-    return UsedRange(left.files - sum(part.files for part in gone), left.bytes - sum(part.bytes for part in gone))
+    return UsedRange(left.files - unread.files - log.files, left.bytes - unread.bytes - log.bytes)
 
 
 def summarise(rows: list[dict[str, Any]], dry_run: bool) -> str:

@@ -64,7 +64,10 @@ def read_module(product: str) -> Reads:
 
 def _literal(tree: ast.Module, name: str) -> object:
     """What the module assigns to a name, if it is written out; None otherwise."""
-    assigned = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+    assigned = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            assigned[ast.unparse(node.targets[0])] = node.value
     with suppress(KeyError, ValueError):
         found: object = ast.literal_eval(assigned[name])
         return found
@@ -72,9 +75,13 @@ def _literal(tree: ast.Module, name: str) -> object:
 
 
 def _sort_reads(reads: tuple[str, ...]) -> Reads:
-    files = tuple(name for name in reads if name.startswith(_CONF))
-    tables = tuple(name for name in reads if name not in (NIGHT, *files))
-    return Reads(tables, tuple(name.removeprefix(_CONF) for name in files), NIGHT in reads)
+    tables, patterns = [], []
+    for name in reads:
+        if name.startswith(_CONF):
+            patterns.append(name.removeprefix(_CONF))
+        elif name != NIGHT:
+            tables.append(name)
+    return Reads(tuple(tables), tuple(patterns), NIGHT in reads)
 
 
 def product_faults(conf: Conf) -> list[str]:
@@ -120,9 +127,11 @@ def _missing_files(product: str, reads: Reads, conf: Conf) -> Iterator[str]:
 
 def _lost_targets(product: str, conf: Conf) -> Iterator[str]:
     """Columns that refer to one that there is not."""
-    there = {f"{table.name}.{column.name}" for table in conf.tables.values() for column in table.columns}
+    there: set[str | None] = {None}
+    for table in conf.tables.values():
+        there.update(f"{table.name}.{column.name}" for column in table.columns)
     for column in conf.products[product].table.columns:
-        if column.target not in (None, *there):
+        if column.target not in there:
             named = f"column {column.name} refers to {cut_short(str(column.target))}, which no released table has"
             yield f"conf/products/{product}.yml: {named}"
 
@@ -135,13 +144,15 @@ def readable_tables(conf: Conf) -> list[str]:
 
 def in_order(conf: Conf) -> list[str]:
     """The products, each after those that it reads; raises UserError if they read each other in a circle."""
-    graph: dict[str, list[str]] = {}
-    for product in sorted(conf.products):
-        tables = read_module(product).tables
-        names = [table.partition(".")[2] for table in tables if table.startswith("candidate.")]
-        graph[product] = sorted(name for name in names if name in conf.products)
+    graph = {product: _products_read(product, conf) for product in sorted(conf.products)}
     try:
         return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         circle = " -> ".join(reversed(error.args[1]))
         raise UserError(f"jobs/analyse/products/: products read each other in a circle: {circle}") from error
+
+
+def _products_read(product: str, conf: Conf) -> list[str]:
+    """The other products whose candidates a product reads."""
+    known = {f"candidate.{name}": name for name in conf.products}
+    return sorted(known[table] for table in read_module(product).tables if table in known)
