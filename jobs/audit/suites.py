@@ -4,6 +4,7 @@ Refuses, naming file and line: a table without a suite, an unknown expectation, 
 without reason or severity, the same rule twice, and a suite that loaded fewer rules than it declares.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from math import ceil, floor
 from pathlib import Path
@@ -47,14 +48,12 @@ def load_suite(path: Path, columns: list[str], conf: Conf, last_rows: int | None
         last_rows: of the table in the last release, against which totals are held; None: there is none.
     """
     document = read_suite(path, told_as(conf, path))
-    entries = document.content["rules"]
-    rules = [
-        _load_rule(place_of_rule(document, index), entry, columns, conf, last_rows)
-        for index, entry in enumerate(entries)
-    ]
-    names = [rule.name for rule in rules]
-    if len(set(names)) < len(entries):
-        repeated = next(name for name in names if names.count(name) > 1)
+    rules = []
+    for index, entry in enumerate(document.content["rules"]):
+        rules.append(_load_rule(place_of_rule(document, index), entry, columns, conf, last_rows))
+    names = Counter(rule.name for rule in rules)
+    if len(names) < len(rules):
+        repeated = next(name for name, count in names.items() if count > 1)
         raise UserError(f"{document.file}: rule {repeated} is given twice; keep one")
     return rules
 
@@ -123,14 +122,15 @@ def _fill_arguments(place: str, entry: dict[str, Any], conf: Conf, last_rows: in
 
 def _bound_of_last(place: str, name: str, share: Any, last_rows: int | None) -> int | None:
     """So many rows as a share of the last release's, give or take what chance does to a count; all go where that had none."""
-    if not isinstance(share, int | float) or isinstance(share, bool) or not 0 < share < 100:
+    is_number = isinstance(share, int | float) and not isinstance(share, bool)
+    if not is_number or not 0 < share < 100:
         raise UserError(f"{place}: {name} is {share!r}; give it as a share of the rows, such as 0.8")
+    is_least = name == "min_of_last_release"
     if not last_rows:
-        return 0 if name == "min_of_last_release" else None
+        return 0 if is_least else None
+    rows: float = share * last_rows
     chance: float = 3 * last_rows**0.5
-    return (
-        max(0, floor(share * last_rows - chance)) if name == "min_of_last_release" else ceil(share * last_rows + chance)
-    )
+    return max(0, floor(rows - chance)) if is_least else ceil(rows + chance)
 
 
 def _codes(place: str, conf: Conf, name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -59,13 +60,13 @@ def last_runs(lake: Lake) -> dict[date, list[Run]]:
 
 def last_of_each_night(runs: dict[date, list[Run]], rows: Sequence[dict[str, Any]]) -> dict[date, list[dict[str, Any]]]:
     """Rows with a `run_id`, of each night those of its last run that has any; every night is there."""
-    by_run: dict[str, list[dict[str, Any]]] = {}
+    by_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        by_run.setdefault(row["run_id"], []).append(row)
-    found = {}
+        by_run[row["run_id"]].append(row)
+    found: dict[date, list[dict[str, Any]]] = {}
     for night, of_night in runs.items():
-        told = [by_run[run.run_id] for run in of_night if run.run_id in by_run]
-        found[night] = told[-1] if told else []
+        told = [by_run[run.run_id] for run in of_night]
+        found[night] = next(filter(None, reversed(told)), [])
     return found
 
 

@@ -54,18 +54,27 @@ def print_rows(
         columns: their order (default: that of the first row).
         shown: those that a table shows (default: all); JSON and CSV have all of them.
     """
-    names = list(columns or (rows[0] if rows else []))
+    names = list(columns or next(iter(rows), {}))
     if format is Format.json:
-        plain = [{name: plain_value(row.get(name)) for name in names} for row in rows]
-        sys.stdout.write(json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+        _print_json(rows, names)
     elif format is Format.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([csv_cell(row.get(name)) for name in names] for row in rows)
-    elif not rows:
-        messages.print("no rows")
-    else:
+        _print_csv(rows, names)
+    elif rows:
         print_table(rows, list(shown or names))
+    else:
+        messages.print("no rows")
+
+
+def _print_json(rows: Sequence[dict[str, Any]], names: list[str]) -> None:
+    plain = [{name: plain_value(row.get(name)) for name in names} for row in rows]
+    sys.stdout.write(json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def _print_csv(rows: Sequence[dict[str, Any]], names: list[str]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow(csv_cell(row.get(name)) for name in names)
 
 
 def print_table(rows: Sequence[dict[str, Any]], names: list[str]) -> None:

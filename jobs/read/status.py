@@ -113,9 +113,7 @@ def status_rows(workspace: Workspace) -> list[dict[str, Any]]:
     if last is not None:
         rows = [*_run_rows(workspace, lake, conf, last), *rows, *_held_rows(lake, conf, last.night)]
     told = {row["name"] for row in rows if row["what"] == "source"}
-    rows += _refused_contracts(conf, told)
-    rows += [_row("configuration", None, "invalid", fault) for fault in configuration_faults(conf)]
-    rows += [_row("configuration", None, "not read", str(stray)) for stray in conf.unread]
+    rows += [*_refused_contracts(conf, told), *_configuration_rows(conf)]
     if last is not None and last.code_version != code_version():
         built_on = f"the last run was of {last.code_version}; the next one works out anew what it would build on"
         rows.append(_row("code", code_version(), "changed", built_on))
@@ -123,6 +121,12 @@ def status_rows(workspace: Workspace) -> list[dict[str, Any]]:
         counts = ", ".join(f"{name} {entry['rows']:,}" for name, entry in visible.tables.items())
         rows.append(_row("release", visible.release_id, "visible", counts))
     return rows or [_row("run", None, "none", "put exports into inbox/<system>/, then `jiceng run`")]
+
+
+def _configuration_rows(conf: Conf) -> list[dict[str, Any]]:
+    """What is wrong with the configuration, contracts aside, and files that nothing reads."""
+    rows = [_row("configuration", None, "invalid", fault) for fault in configuration_faults(conf)]
+    return rows + [_row("configuration", None, "not read", str(stray)) for stray in conf.unread]
 
 
 def _inbox_rows(workspace: Workspace, conf: Conf, last: Run | None) -> list[dict[str, Any]]:

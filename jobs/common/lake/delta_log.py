@@ -45,8 +45,11 @@ def _no_log(path: Path) -> str | None:
 
 def torn_tables(workspace: Workspace) -> dict[str, Path]:
     """The torn last commit of each table that has one, by the table's name."""
-    found = {name: torn_commit(path) for name, path in table_paths(workspace).items()}
-    return {name: file for name, file in found.items() if file is not None}
+    found = {}
+    for name, path in table_paths(workspace).items():
+        if torn := torn_commit(path):
+            found[name] = torn
+    return found
 
 
 def torn_commit(path: Path) -> Path | None:
@@ -121,7 +124,10 @@ def _is_whole(commit: Path) -> bool:
 
 def table_paths(workspace: Workspace) -> dict[str, Path]:
     """Where tables are, by name, also those of which only a part is left; no empty folders, as a killed run may leave them."""
-    places = [place for place in sorted(workspace.lake.glob("*/*")) if not place.name.startswith(".")]
-    return {
-        f"{place.parent.name}.{place.name}": place for place in places if not place.is_dir() or any(place.iterdir())
-    }
+    found = {}
+    for place in sorted(workspace.lake.glob("*/*")):
+        is_hidden = place.name.startswith(".")
+        is_empty = place.is_dir() and not any(place.iterdir())
+        if not (is_hidden or is_empty):
+            found[f"{place.parent.name}.{place.name}"] = place
+    return found

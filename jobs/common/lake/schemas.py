@@ -205,11 +205,12 @@ _STATIC = (
 def declared_tables(sources: dict[str, Source], released: dict[str, ModelTable]) -> dict[str, Table]:
     """All tables of the lake by name."""
     tables = list(_STATIC)
-    tables += [_raw(obj) for source in sources.values() for obj in source.objects]
+    for source in sources.values():
+        tables += map(_raw, source.objects)
     for table in released.values():
         if table.record:
             tables.append(_harmonised(table.record))
-        tables += [_released(layer, table) for layer in ("candidate", "refined")]
+        tables += [_released("candidate", table), _released("refined", table)]
     return {table.name: table for table in tables}
 
 

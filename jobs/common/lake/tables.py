@@ -72,8 +72,11 @@ class Lake:
 
     def existing(self) -> list[str]:
         """Names of all tables in the lake, declared or not, in the order of the layers."""
-        names = [f"{layer}.{p.name}" for layer in LAYERS for p in sorted((self._workspace.lake / layer).glob("*"))]
-        return [name for name in names if self.exists(name)]
+        names = []
+        for layer in LAYERS:
+            places = sorted((self._workspace.lake / layer).glob("*"))
+            names += [f"{layer}.{place.name}" for place in places]
+        return list(filter(self.exists, names))
 
     def is_empty(self, name: str) -> bool:
         return not self._latest(name).table.file_uris()

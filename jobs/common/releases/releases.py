@@ -80,17 +80,19 @@ def release_before(lake: Lake, run_id: str) -> Release | None:
 
 def find_release(lake: Lake, release_id: str | None = None) -> Release:
     """The release readers see, or the one named; raises UserError where there is none."""
-    releases = all_releases(lake)
-    released = {release.release_id: release for release in published_releases(releases)}
-    if release_id is None and not released:
-        raise UserError("nothing has been released in this workspace yet; `jiceng run` releases a night")
-    names = list(released)
-    wanted = names[-1] if release_id is None else release_id
-    if wanted in released:
-        return released[wanted]
-    if any(release.release_id == wanted and release.state == PRUNED for release in releases):
-        raise UserError(f"release {wanted} is older than what conf/retention.yml keeps; its tables are gone")
-    raise UserError(f"there is no release {wanted}; the last ones: {', '.join(names[-5:]) or 'none'}")
+    releases = {release.release_id: release for release in all_releases(lake)}
+    released = published_releases(list(releases.values()))
+    if release_id is None:
+        if not released:
+            raise UserError("nothing has been released in this workspace yet; `jiceng run` releases a night")
+        return released[-1]
+    found = releases.get(release_id)
+    if found and found.state == PUBLISHED:
+        return found
+    if found and found.state == PRUNED:
+        raise UserError(f"release {release_id} is older than what conf/retention.yml keeps; its tables are gone")
+    known = ", ".join(release.release_id for release in released[-5:]) or "none"
+    raise UserError(f"there is no release {release_id}; the last ones: {known}")
 
 
 def release_of_run(lake: Lake, run_id: str) -> Release | None:

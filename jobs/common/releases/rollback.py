@@ -8,6 +8,7 @@ one or the other, and whoever finds it half done completes it. A hold publishes 
 import getpass
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import takewhile
 from typing import Any
 
 from jobs.common.base.errors import UserError
@@ -79,12 +80,12 @@ def origin_of(release: Release) -> str:
 
 def _before(releases: list[Release], visible: Release) -> Release:
     """The release of a night before the one that readers see."""
-    published = [release for release in published_releases(releases) if "+" not in release.release_id]
-    origin = next(release for release in releases if release.release_id == origin_of(visible))
-    earlier = [release for release in published if release.sequence < origin.sequence]
-    if not earlier:
-        raise UserError(f"there is no release before {origin.release_id}")
-    return earlier[-1]
+    origin = origin_of(visible)
+    earlier = list(takewhile(lambda release: release.release_id != origin, releases))
+    of_nights = [release for release in published_releases(earlier) if origin_of(release) == release.release_id]
+    if not of_nights:
+        raise UserError(f"there is no release before {origin}")
+    return of_nights[-1]
 
 
 def active_hold(lake: Lake) -> Release | None:

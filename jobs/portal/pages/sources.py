@@ -77,9 +77,11 @@ def _objects(view: View, system: str, own: list[Delivery]) -> list[str]:
 
 def _needs_attention(view: View, system: str, own: list[Delivery], night: date) -> bool:
     """Whether something of the last night is missing, refused or held."""
-    source, last = view.conf.sources.get(system), [each for each in own if each.night == night]
-    is_missed = source is not None and source.expected == "nightly" and not last
-    return is_missed or any(each.status.is_left_out for each in last)
+    last = [each for each in own if each.night == night]
+    if last:
+        return any(each.status.is_left_out for each in last)
+    source = view.conf.sources.get(system)
+    return source is not None and source.expected == "nightly"
 
 
 def _system(view: View, system: str, own: list[Delivery]) -> dict[str, Any]:
