@@ -1,6 +1,6 @@
 """The books of records: how the current rows of a night follow from those of the night before."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -25,24 +25,36 @@ def state_terms(context: Context, entries: list[dict[str, Any]]) -> tuple[list[d
     """
     counted = count_states(context)
     records = dict.fromkeys(context.conf.records, 0)
-    terms: Counter[tuple[str, str, str]] = Counter()
     for row in counted:
         records[row["record"]] += row["current"]
+    terms = _count_terms(context, counted)
+    new = _count_new(entries)
+    found = []
+    for place in sorted(terms):
+        label = record_label(*place)
+        terms[place]["new"] = new[label]
+        found += [entry(term, terms[place][term], label) for term in _TERMS]
+    return found, records
+
+
+def _count_terms(context: Context, counted: list[dict[str, Any]]) -> dict[tuple[str, str], Counter[str]]:
+    """previous, current, ended and reopened by record and role."""
+    terms: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for row in counted:
         if row["system"] in context.conf.sources:
-            terms[row["record"], row["role"], "previous"] += row["previous"]
-            terms[row["record"], row["role"], "current"] += row["current"]
+            terms[row["record"], row["role"]].update(previous=row["previous"], current=row["current"])
     for row in count_moved(context, counted):
-        terms[row["record"], row["role"], row["term"]] += row["rows"]
+        terms[row["record"], row["role"]][row["term"]] += row["rows"]
+    return terms
+
+
+def _count_new(entries: list[dict[str, Any]]) -> Counter[str]:
+    """Rows that are new, by label of their record."""
     new: Counter[str] = Counter()
     for row in entries:
         if row["term"] == "new" and row["record"] is not None:
             new[row["record"]] += row["rows"]
-    found = []
-    for record, role in sorted({(record, role) for record, role, _ in terms}):
-        label = record_label(record, role)
-        terms[record, role, "new"] = new[label]
-        found += [entry(term, terms[record, role, term], label) for term in _TERMS]
-    return found, records
+    return new
 
 
 def count_states(context: Context) -> list[dict[str, Any]]:

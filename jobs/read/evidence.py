@@ -164,13 +164,14 @@ def _explain_end(
 ) -> list[dict[str, Any]]:
     """What rows that name the first end say of one field; `statements` are those of the same relation."""
     own = [row for row in statements if row["to_id"] == released["to_id"]]
-    is_end = field.name == "to_id"
-    if is_end and not own:
+    if field.name != "to_id":
+        return _spoken(own, field, order, released, record)
+    if not own:
         rule = "follows from who heads the household"
         return [{"value": released["to_id"], "state": "derived", "rule": rule}]
     # A member is in one household: rows that name another one were heard as well.
-    is_chosen = is_end and released["relation_code"] == MEMBER
-    return _spoken(statements if is_chosen else own, field, order, released, record)
+    heard = statements if released["relation_code"] == MEMBER else own
+    return _spoken(heard, field, order, released, record)
 
 
 def _rows_of_relations(

@@ -95,13 +95,12 @@ def _object(place: _Place, own: list[Delivery], nights: list[date], counted: Map
     """One object: its last export, and of each measure the nights, the last figure and the drawing."""
     own = [each for each in own if each.object == place[1]]
     taken = [each for each in own if each.status.is_taken]
-    last = taken[-1] if taken else None
     came = {each.night for each in taken}
     statuses = Counter(each.status for each in own)
     return {
         "object": place[1],
-        "last": {**asdict(last), "name": last.shown_name} if last else None,
-        "is_last_night": last is not None and last.night == nights[-1],
+        "last": {**asdict(taken[-1]), "name": taken[-1].shown_name} if taken else None,
+        "is_last_night": bool(taken) and taken[-1].night == nights[-1],
         "refused": statuses[FileStatus.REFUSED],
         "held": statuses[FileStatus.HELD],
         "measures": {name: _measure(place, counts, nights, came) for name, counts in counted.items()},

@@ -151,10 +151,11 @@ def _books(view: View, run: Run) -> dict[str, Any]:
     """How many equations the run's books have, those that do not close, and the sums over all files."""
     found = balances(view.lake.rows("ops.ledger", {"run_id": run.run_id}).to_pylist())
     sums = [balance_row(run.run_id, balance, {}) for balance in add_up(found, By.night)]
+    of_files = [row for row in sums if row["equation"].startswith("read")]
     return {
         "equations": len(found),
         "open": [balance for balance in found if not balance.closes],
-        "files": [fill_in(row) for row in sums if row["equation"].startswith("read")],
+        "files": list(map(fill_in, of_files)),
         "records": [row for row in sums if row["equation"].startswith("current")],
     }
 
