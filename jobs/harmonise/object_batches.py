@@ -43,7 +43,7 @@ class ObjectBatch:
 
     @property
     def place(self) -> Place:
-        return self.obj.system, self.obj.name
+        return self.obj.place
 
 
 def batches_of_night(context: Context, rules: Sequence[RuleState]) -> list[ObjectBatch]:

@@ -46,7 +46,7 @@ def play(seed: str, folder: Path) -> Outcome:
     problems: list[Problem] = []
     given: set[str] = set()
     for night in (_FIRST + timedelta(days=n) for n in range(_NIGHTS)):
-        given |= hand_in(draw, office, night, sound)
+        hand_in(draw, office, night, sound, given)
         may_refuse = draw.random() < 0.15
         broken = break_conf(draw, office) if may_refuse else None
         answer = office.run(str(night))
@@ -88,17 +88,21 @@ def write_contract(draw: random.Random, system: str, export: Export) -> str:
     return yaml.safe_dump(contract, allow_unicode=True, sort_keys=False)
 
 
-def hand_in(draw: random.Random, office: Office, night: date, sound: dict[str, Export]) -> set[str]:
-    """Files for the night, most of them hostile; returns their hashes."""
-    given = set()
+def hand_in(draw: random.Random, office: Office, night: date, sound: dict[str, Export], given: set[str]) -> None:
+    """Put files for the night into the inbox, most of them hostile, and their hashes into `given`.
+
+    A file that a refused night has left in the inbox may be replaced by its sender; then its hash is taken out.
+    """
     for format, one in sound.items():
         for number in range(draw.choice((0, 1, 1, 2, 3))):
             content = one.content if draw.random() < 0.3 else draw_hostile(draw, format).content
             day = night - timedelta(days=draw.choice((0, 0, 0, 0, 1)))
             name = draw.choice(("名单", "名单", "重交", "13800138765"))
-            office.hand_in(f"by_{format}/{name}_{day:%Y%m%d}_{number}.{_ENDINGS[format]}", content)
+            path = f"by_{format}/{name}_{day:%Y%m%d}_{number}.{_ENDINGS[format]}"
+            if (replaced := office.workspace.inbox / path).exists():
+                given.discard(hash_of(replaced))
+            office.hand_in(path, content)
             given.add(hashlib.sha256(content).hexdigest())
-    return given
 
 
 def break_conf(draw: random.Random, office: Office) -> Path | None:
