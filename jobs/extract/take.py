@@ -231,7 +231,7 @@ def _claim(file: InboxFile, folder: int, handle: BinaryIO, before: Identity) -> 
         if _exists(name, taken):
             raise NotTaken("blocked")
         # Not the other way about: a `.done` left behind would make a file ready that is still to come.
-        if _exists(name + MARKER, folder):
+        if _has_marker(name, folder):
             os.rename(name + MARKER, name + MARKER, src_dir_fd=folder, dst_dir_fd=taken)
         try:
             os.rename(name, name, src_dir_fd=folder, dst_dir_fd=taken)
@@ -277,7 +277,7 @@ def remove(workspace: Workspace, taken: Taken) -> bool:
             if identity(os.stat(name, dir_fd=folder, follow_symlinks=False)) != taken.seen:
                 _put_both_back(name, folder, parent)
                 return False
-            if _exists(name + MARKER, folder):  # before the file: alone in `.taken/` it would be put back
+            if _has_marker(name, folder):  # before the file: alone in `.taken/` it would be put back
                 os.unlink(name + MARKER, dir_fd=folder)
             os.unlink(name, dir_fd=folder)
             _remove_folder(parent)
@@ -309,6 +309,15 @@ def _exists(name: str, folder: int) -> bool:
     except OSError:  # a name with `.done` may be too long to be there
         return False
     return True
+
+
+def _has_marker(name: str, folder: int) -> bool:
+    """Whether a file has its `.done` beside it; a folder of that name is none, and files may lie in it."""
+    try:
+        marker = os.stat(name + MARKER, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return not stat.S_ISDIR(marker.st_mode)
 
 
 def _remove_folder(parent: int) -> None:

@@ -311,6 +311,22 @@ def test_a_done_that_goes_back_goes_back_with_its_file_alone(done: Desk, beside:
     assert done.left() == {f"desk/{NAME} (2)": "being_copied"}, "the first of that name is the one in `.taken/`"
 
 
+def test_a_folder_named_like_a_done_is_a_folder_whose_files_are_taken_too(desk: Desk) -> None:
+    (desk.folder / f"{NAME}.done").mkdir()
+    (desk.folder / f"{NAME}.done" / "note").write_bytes(b"a note")
+    desk.extract()
+    assert desk.recorded() == {NAME: [OLD], f"{NAME}.done/note": [b"a note"]}
+    assert desk.inbox() == {}
+
+
+def test_a_folder_named_like_a_done_makes_no_file_ready(done: Desk) -> None:
+    (done.folder / f"{NAME}.done").unlink()
+    (done.folder / f"{NAME}.done").mkdir()
+    done.extract()
+    assert (done.recorded(), done.inbox()) == ({}, {NAME: OLD})
+    assert done.left() == {f"desk/{NAME}": "being_copied"}
+
+
 # --- killed ------------------------------------------------------------------------------------------------------------
 
 

@@ -218,7 +218,8 @@ def _judge(file: InboxFile, source: Source | None) -> InboxFile:
     if len(os.fsencode(file.path.name + MARKER)) > LONGEST:
         return replace(file, reason="no_marker")
     marker = file.path.with_name(file.path.name + MARKER)
-    return replace(file, by_marker=True) if marker.exists() else replace(file, reason="being_copied")
+    is_finished = marker.exists() and not marker.is_dir()
+    return replace(file, by_marker=True) if is_finished else replace(file, reason="being_copied")
 
 
 def _list(folder: Path, system: str) -> list[InboxFile]:
