@@ -150,8 +150,7 @@ def mentions(town: Path) -> dict[tuple[str, str, str, str, str], list[int]]:
     are left out.
     """
     model = load_model({path.name: path for path in (CONF / "model").glob("*.yml")})
-    fields = {name: {field.name: field for field in record.fields} for name, record in model.items()}
-    sources, refused = load_sources({path.name: path for path in (CONF / "sources").glob("*.yaml")}, fields)
+    sources, refused = load_sources({path.name: path for path in (CONF / "sources").glob("*.yaml")}, model)
     assert not refused
     found: dict[tuple[str, str, str, str, str], list[int]] = {}
     for obj in (obj for source in sources for obj in source.objects):

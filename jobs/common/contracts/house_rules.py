@@ -23,12 +23,11 @@ from jobs.common.contracts.settings import (
     pick_settings,
     unknown_value,
 )
-from jobs.common.model.records import ModelField
+from jobs.common.model.records import Record
 from jobs.common.model.types import PARAMETERS, TYPES
 from jobs.common.model.types.semantic_type import Parameter
 
-# The fields of each record of the model, by their names.
-Records = Mapping[str, Mapping[str, ModelField]]
+Records = Mapping[str, Record]
 # Record, role and field -> the column that feeds it.
 Fed = dict[tuple[str, str, str], object]
 
@@ -221,6 +220,7 @@ def _check_object(document: Document, schema: Mapping[str, Any], place: Place, r
         yield from _check_place(document, column, here)
         yield from _check_null_words(document, column, here)
     yield from _check_key(document, columns, place)
+    yield from _check_relations(document, fed, place, records)
 
 
 def _check_distinct(document: Document, place: Place, what: str, word: object, seen: set[str]) -> Iterator[Finding]:
@@ -308,15 +308,39 @@ def _check_feeds(
             "Write record.field or record@role.field, such as resident.name or resident@spouse.name, or a list of them.",
         )
     for record, role, field in feeds or ():
-        fields = records.get(record)
-        if fields is None:
-            yield document.finding(setting.place, f"The model has no record `{record}`.", suggest(record, records))
-        elif field not in fields:
-            message = f"The record `{record}` has no field `{field}`."
-            yield document.finding(setting.place, message, suggest(field, fields))
+        unknown = _unknown_word(records, record, role, field)
+        if unknown:
+            yield document.finding(setting.place, *unknown)
         else:
             yield from _check_fed_once(document, setting, (record, role, field), column, fed)
-            yield from _check_level(document, column, place, f"{record}.{field}", fields[field].level)
+            yield from _check_level(document, column, place, f"{record}.{field}", records[record].field(field).level)
+
+
+def _unknown_word(records: Records, record: str, role: str, field: str) -> tuple[str, str] | None:
+    """What of a feed the model does not know, and what was probably meant; None if it knows all of it."""
+    if record not in records:
+        return f"The model has no record `{record}`.", suggest(record, records)
+    known = records[record]
+    if field not in known.field_names:
+        return f"The record `{record}` has no field `{field}`.", suggest(field, known.field_names)
+    relations = sorted({pair.relation for pair in known.pairs})
+    if relations and role not in relations:
+        return f"The record `{record}` has no relation `{role}`.", suggest(role, relations)
+    return None
+
+
+def _check_relations(document: Document, fed: Fed, place: Place, records: Records) -> Iterator[Finding]:
+    """What is said of a relation needs both of its ends in the same row: no row would be one of it."""
+    ends = {(records[record].kind, role) for record, role, _ in fed}
+    for record, role in sorted({(record, role) for record, role, _ in fed if records[record].pairs}):
+        pairs = [pair for pair in records[record].pairs if pair.relation == role]
+        if not any({pair.from_end, pair.to_end} <= ends for pair in pairs):
+            needed = " or ".join(f"{'@'.join(pair.from_end)} and {'@'.join(pair.to_end)}" for pair in pairs)
+            yield document.finding(
+                (*place, "properties"),
+                f"A column feeds `{record}@{role}`, but the export does not name both whom it is about.",
+                f"Have columns feed {needed}, or remove the feed.",
+            )
 
 
 def _check_fed_once(
@@ -374,9 +398,9 @@ def _fed_types(settings: Mapping[str, Setting], records: Records) -> set[str] | 
     feeds = read_feeds(settings["feeds"].value)
     if feeds is None:
         return None
-    fields = [records.get(record, {}).get(field) for record, _, field in feeds]
-    known = {field.type for field in fields if field is not None}
-    return known if None not in fields else None
+    if any(_unknown_word(records, *feed) for feed in feeds):
+        return None
+    return {records[record].field(field).type for record, _, field in feeds}
 
 
 def _check_place(document: Document, column: Mapping[str, Any], place: Place) -> Iterator[Finding]:

@@ -152,7 +152,7 @@ class ContractError(UserError):
 def check_contract(path: Path, records: Records) -> list[Finding]:
     """Return all faults of a contract, in the order of the document; none for a valid one.
 
-    `records` maps each record of the model to its fields.
+    `records` are those of the model, by name.
     """
     return _read(path, records)[1]
 

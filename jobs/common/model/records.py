@@ -221,7 +221,8 @@ def _kinds_named(record: Record) -> dict[str, str]:
     named = dict(record.speaks_of)
     named |= {field.name: field.refers for field in record.fields + record.derived if field.refers}
     for pair in record.pairs:
-        named[f"pair {pair.relation}"], _ = pair.to_end
+        for key, (kind, _) in (("from", pair.from_end), ("to", pair.to_end)):
+            named[f"pair {pair.relation}: {key}"] = kind
     return named
 
 

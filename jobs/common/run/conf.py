@@ -131,8 +131,7 @@ class Conf:
     @property
     def _sources(self) -> tuple[list[Source], dict[str, ContractError]]:
         def load() -> tuple[list[Source], dict[str, ContractError]]:
-            fields = {r.name: {field.name: field for field in r.fields} for r in self.records.values()}
-            sources, refused = load_sources(self.below("sources", ".odcs.yaml"), fields)
+            sources, refused = load_sources(self.below("sources", ".odcs.yaml"), self.records)
             lists = self.below("codes", ".csv")
             return [with_null_words(source, self.null_words, self.records, lists) for source in sources], refused
 

@@ -1,6 +1,7 @@
 """Contracts: the shipped ones are valid, and each rule stops one bad contract with a message that helps to mend it."""
 
 import json
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,18 +24,25 @@ from jobs.common.contracts.sources import (
     load_source,
     load_sources,
 )
-from jobs.common.model.records import ModelField, load_model
+from jobs.common.model.records import ModelField, Pair, Record, load_model
 from tests.support.constants import REPOSITORY
 
 CONF = REPOSITORY / "conf"
+
+
+def record(kind: str | None, *fields: ModelField, pairs: tuple[Pair, ...] = ()) -> Record:
+    return Record("", kind, (), "", fields, (), {}, pairs)
+
+
 RECORDS = {
-    "resident": {
-        "name": ModelField("name", "person_name", 3, "姓名", "name"),
-        "id_number": ModelField("id_number", "resident_id", 4, "公民身份号码", "id number"),
-        "sex_code": ModelField("sex_code", "code", 2, "性别", "sex", "sex"),
-    },
-    "resident_status": {"amount_yuan": ModelField("amount_yuan", "money", 3, "月金额", "monthly amount")},
-    "appeal": {"number": ModelField("number", "text", 1, "编号", "number")},
+    "resident": record(
+        "resident",
+        ModelField("name", "person_name", 3, "姓名", "name"),
+        ModelField("id_number", "resident_id", 4, "公民身份号码", "id number"),
+        ModelField("sex_code", "code", 2, "性别", "sex", "sex"),
+    ),
+    "resident_status": record(None, ModelField("amount_yuan", "money", 3, "月金额", "monthly amount")),
+    "appeal": record(None, ModelField("number", "text", 1, "编号", "number")),
 }
 FOLDER = Path(__file__).parent / "files"
 GOOD = (FOLDER / "good.odcs.yaml").read_text("utf-8")
@@ -268,10 +276,7 @@ def test_invalid_contract_refuses_its_own_source_only(tmp_path: Path) -> None:
     assert refused["bad"].findings[0].message.startswith("YAML syntax error at line 1, column 8")
 
 
-MODEL = {
-    record.name: {field.name: field for field in record.fields}
-    for record in load_model({path.name: path for path in (CONF / "model").glob("*.yml")}).values()
-}
+MODEL = load_model({path.name: path for path in (CONF / "model").glob("*.yml")})
 SHIPPED = sorted((CONF / "sources").glob("*.odcs.yaml"))
 
 
@@ -401,3 +406,42 @@ def test_a_setting_that_yaml_reads_as_no_text_is_told_as_it_is_written(
 ) -> None:
     [finding] = check_contract(write_contract(tmp_path, replace_once(old, new)), RECORDS)
     assert told in f"{finding.message} {finding.remedy}"
+
+
+HOUSING = (CONF / "sources" / "housing.odcs.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "relation@tenant.start_date",
+            "relation@tennant.start_date",
+            "The record `relation` has no relation `tennant`. Did you mean `tenant`?",
+        ),
+        ("relation@tenant.start_date", "relation.start_date", "The record `relation` has no relation `person`."),
+        (
+            "relation@tenant.start_date",
+            "relation@member.start_date",
+            "A column feeds `relation@member`, but the export does not name both whom it is about. "
+            "Have columns feed resident@person and household@household, or remove the feed.",
+        ),
+        (
+            "relation@owner.start_date",
+            "relation@guardian.start_date",
+            "Have columns feed resident@guardian and resident@person, or remove the feed.",
+        ),
+    ],
+)
+def test_a_feed_of_a_relation_that_no_row_can_have_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert HOUSING.count(old) == 1
+    path = write_contract(tmp_path, HOUSING.replace(old, new), "housing.odcs.yaml")
+    [finding] = check_contract(path, MODEL)
+    assert told in f"{finding.message} {finding.remedy}"
+
+
+def test_a_relation_with_two_pairs_needs_the_ends_of_one_of_them(tmp_path: Path) -> None:
+    """A dwelling is owned by a resident or by an organisation."""
+    alone = re.sub(r"feeds, value: resident@owner\.\w+", "colour, value: red, vendor: paintshop", HOUSING)
+    assert alone.count("paintshop") > 1
+    assert check_contract(write_contract(tmp_path, alone, "housing.odcs.yaml"), MODEL) == []

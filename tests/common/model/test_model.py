@@ -136,7 +136,11 @@ FAULTS: dict[str, tuple[Any, str]] = {
     ),
     "a pair of a kind nobody describes": (
         changed(RELATION, pairs=[{"relation": "owner", "from": "resident@owner", "to": "dwelling@dwelling"}]),
-        "pair owner: no record describes the kind dwelling",
+        "pair owner: to: no record describes the kind dwelling",
+    ),
+    "a pair that starts at a kind nobody describes": (
+        changed(RELATION, pairs=[{"relation": "owner", "from": "dwelling@dwelling", "to": "resident@owner"}]),
+        "pair owner: from: no record describes the kind dwelling",
     ),
     "an unknown key of a pair": (
         changed(RELATION, pairs=[{**RELATION["pairs"][0], "form": "x"}]), "pair spouse: unknown key form. Did you mean `from`?",
