@@ -9,6 +9,7 @@
 Reads: one file. Writes: nothing. Refuses: nothing by itself. No finding holds a value.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,8 @@ _SECRET_FILES = re.compile(
     r"id_(?:rsa|dsa|ecdsa|ed25519)|\.(?:pgpass|netrc|my\.cnf)|credentials(?:\..*)?",
     re.I,
 )
+# Ending and SHA-256 of files that were found to hold no password: a command asks of the same files many times.
+_HARMLESS: set[tuple[str, bytes]] = set()
 _REMEDY = (
     f"Take it out, write `secret: NAME` in the location, and give the value as {PREFIX}NAME or in {FILE} of the workspace. "
     "Have it changed if others may have read it."
@@ -73,9 +76,14 @@ def find_passwords(path: Path, shown: str | None = None) -> list[Finding]:
 
 def without_passwords(path: Path, content: bytes) -> bytes:
     """What the archive keeps of a file: its content, or a line in its place."""
-    if not _is_suspect(content) or content == WITHHELD or not find_passwords(path):
+    verdict = path.suffix, hashlib.sha256(content).digest()
+    if verdict in _HARMLESS or content == WITHHELD:
         return content
-    return WITHHELD
+    if _is_suspect(content) and find_passwords(path):
+        return WITHHELD
+    if path.read_bytes() == content:  # the file that was searched is the one that was read
+        _HARMLESS.add(verdict)
+    return content
 
 
 def withheld_finding(path: Path) -> list[Finding]:
