@@ -42,6 +42,7 @@ COMMON = {
     "releases": {"run", "lake", "base"},
 }
 MOST_LINES = 60
+MOST_BRANCHES = 12
 
 # What the two engines disagree on without an error, or what one of them lacks; measured.
 FORBIDDEN_NAMES = {
@@ -185,6 +186,34 @@ def test_files_say_what_they_are_and_functions_are_short(path):
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno < MOST_LINES, f"{node.name} is too long"
+            assert branches(node) <= MOST_BRANCHES, f"{node.name} decides too much"
+
+
+def branches(function: ast.FunctionDef) -> int:
+    """Places where a function goes one way or another: also each part of a comprehension, and each `and` and `or`."""
+    found = 0
+    for node in ast.walk(function):
+        if isinstance(node, ast.If | ast.For | ast.While | ast.IfExp | ast.ExceptHandler | ast.match_case):
+            found += 1
+        elif isinstance(node, ast.comprehension):
+            found += 1 + len(node.ifs)
+        elif isinstance(node, ast.BoolOp):
+            found += len(node.values) - 1
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ("return 1", 0),
+        ("if a and b or c: return 1", 3),
+        ("return [x for y in z if y for x in y if x > 1 if x < 3]", 5),
+        ("for x in y:\n        return 1 if x else 2", 2),
+    ],
+)
+def test_branches_are_counted_one_by_one(body: str, count: int):
+    [function] = ast.parse(f"def f():\n    {body}").body
+    assert branches(function) == count
 
 
 def test_stages_say_what_they_read_write_and_refuse():
