@@ -4,6 +4,7 @@ Only `read` comes from the parser, and `standing` from harmonise. Every other te
 subtraction, so that the books can fail.
 """
 
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -22,8 +23,8 @@ from jobs.common.lake.tables import Lake
 from jobs.common.run.stage import Context
 
 
-def books_of_night(context: Context) -> list[dict[str, Any]]:
-    """Rows for `ops.ledger`: of every file taken or read anew this night, every record and every kind."""
+def books_of_night(context: Context, further: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+    """Rows for `ops.ledger`: of every file taken or read anew this night, every record and every kind, and `further` entries."""
     entries = file_terms(context)
     delivered = delivered_keys(context.lake, context.run.night) & {file_key(row) for row in entries}
     entries += row_terms(context, objects_of_night(context.lake, context.conf, context.run.night), delivered)
@@ -32,6 +33,7 @@ def books_of_night(context: Context) -> list[dict[str, Any]]:
     entries += states
     entries += entity_terms(context, records)
     entries += product_terms(context)
+    entries += further
     head = {"run_id": context.run.run_id, "night": context.run.night}
     return [{**head, **row} for row in entries]
 

@@ -99,7 +99,8 @@ def measure(ledger: Entries, issues: Mapping[str, int]) -> dict[Metric, Figure]:
     as a share of the rows looked at.
     """
     entries = [row for row in ledger if not row.get("equation")]  # a product names its terms as it likes
-    return _measure_files(entries) | _measure_records(entries) | _measure_issues(entries, issues)
+    found = _measure_files(entries) | _measure_records(entries) | _measure_issues(entries, issues)
+    return found | _measure_identity(entries)
 
 
 def _measure_files(ledger: Entries) -> dict[Metric, Figure]:
@@ -142,6 +143,18 @@ def _measure_issues(ledger: Entries, issues: Mapping[str, int]) -> dict[Metric, 
     for label, rows in issues.items():
         if of := worked[label.partition(".")[0]]:
             found[Metric(f"share_of_issues({label})", True)] = _share(rows, of)
+    return found
+
+
+def _measure_identity(ledger: Entries) -> dict[Metric, Figure]:
+    """Pairs that are left for review by kind, and the share of residents of whom one record without an id number is all."""
+    of_kinds = {(row["record"], row["term"]): row["rows"] for row in ledger if row["file_id"] is None}
+    found = {}
+    for (kind, term), rows in of_kinds.items():
+        if term == "review":
+            found[Metric(f"pairs_in_review({kind})", False)] = Figure(rows)
+        elif term == "fragments":
+            found[Metric(f"share_of_fragments({kind})", True)] = _share(rows, of_kinds[kind, "entities"])
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.audit.books import books_of_night
 from jobs.audit.history import judge_history
+from jobs.audit.identity import count_residents, identity_terms, judge_identity
 from jobs.audit.loading import load_checks
 from jobs.audit.profile import profile_candidates
 from jobs.common.lake.engine import run_concurrently
@@ -40,7 +41,8 @@ def run(context: Context) -> None:
 
 def audit_books(context: Context) -> list[dict[str, Any]]:
     """Write the books of the night; the verdict on them, and on how they compare with the nights before."""
-    ledger = books_of_night(context)
+    residents = count_residents(context)
+    ledger = books_of_night(context, identity_terms(context, residents))
     lake, part = context.lake, {"run_id": context.run.run_id}
     lake.replace_part("ops.ledger", lake.table_of("ops.ledger", ledger), part)
     profile = profile_candidates(context)
@@ -49,7 +51,7 @@ def audit_books(context: Context) -> list[dict[str, Any]]:
     for row in strange:
         if not row["success"]:
             context.log("audit", f"unusual: {row['rule']} is {row['observed']}")
-    return [books_verdict(context, ledger), *strange]
+    return [books_verdict(context, ledger), *judge_identity(context, residents), *strange]
 
 
 def books_verdict(context: Context, ledger: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,10 @@ _ASKS = {
     "column_pair_values_a_to_be_greater_than_b": ("前者不早于后者", "first is not below the second"),
     "table_row_count_to_be_between": ("行数与上次发布相近", "rows are near those of the last release"),
     "books_close": ("每一行都有去向", "every row is accounted for"),
+    # Of residents.
+    "residents_expected": ("居民人数不多于应有", "no more residents than expected"),
+    "share_with_several": ("一人多值占比", "share of residents with several"),
+    "largest_resident": ("最大一人的记录数", "records of the one with most"),
     # Of the comparison with earlier nights.
     "rows_landed": ("入库行数", "rows landed"),
     "share_quarantined": ("隔离行占比", "share of rows set aside"),
@@ -22,8 +26,11 @@ _ASKS = {
     "share_empty": ("空值占比", "share of rows without a value"),
     "share_of_code": ("代码占比", "share of a code among the values"),
     "share_of_issues": ("疑点占比", "share of values in doubt"),
+    "pairs_in_review": ("待核对的对数", "pairs in review"),
+    "share_of_fragments": ("无证件号的孤立记录占比", "share of residents of one record without an id number"),
 }
 _HISTORY = "what is far from the last thirty nights is often a half export or a changed form"
+_IDENTITY = "more residents than there are people are people in pieces; several id numbers are several people in one"
 _BOOKS = "a row that nobody can account for may be lost"
 
 
@@ -37,6 +44,6 @@ def describe_rule(row: Mapping[str, Any], reasons: Mapping[str, Mapping[str, str
     name, _, of = str(row["rule"]).partition("(")
     short = name.removeprefix("expect_").removeprefix("column_values_to_")
     zh, en = _ASKS.get(short, ("", short.replace("_", " ")))
-    general = {"history": _HISTORY, "ledger": _BOOKS}.get(row["table_name"])
+    general = {"history": _HISTORY, "ledger": _BOOKS, "identity": _IDENTITY}.get(row["table_name"])
     because = reasons.get(row["table_name"], {}).get(row["rule"], general)
     return {**row, "of": of.removesuffix(")"), "zh": zh, "en": en, "because": because}

@@ -90,7 +90,7 @@ def _missing_verdicts(verdicts: Verdicts, tables: dict[str, dict[str, Any]]) -> 
 def _failed_rules(verdicts: Verdicts, tables: dict[str, dict[str, Any]]) -> list[Obstacle]:
     """A critical rule that fails refuses."""
     found = []
-    for name in ("ledger", *tables):
+    for name in ("ledger", "identity", *tables):
         for row in sorted(verdicts[name], key=itemgetter("rule")):
             if row["severity"] == "critical" and not row["success"]:
                 reason = f"{name} fails {row['rule']} ({row['observed']})"

@@ -19,6 +19,7 @@ from jobs.common.run.authority import load_authority
 from jobs.common.run.conf import Conf
 from jobs.common.run.conf_schemas import SCHEMAS
 from jobs.common.run.model_check import model_faults
+from jobs.common.run.office import check_office
 
 CONTRACTS = "sources/"
 
@@ -62,6 +63,7 @@ def _checks(conf: Conf) -> Iterator[tuple[str, Callable[[], object]]]:
     for name in SCHEMAS:
         yield name, partial(conf.document, name)
     yield NULL_WORDS, lambda: conf.null_words
+    yield "office.yml", partial(check_office, conf)
     yield "model", lambda: conf.records
     yield "products", lambda: conf.products
     try:

@@ -45,5 +45,13 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "reasons.yml": _block(
         {}, dict.fromkeys(("file", "inbox", "fetch", "shortcoming", "row", "skipped", "issue", "match"), _SENTENCES)
     ),
+    "office.yml": {
+        "type": ["object", "null"],
+        "properties": {
+            "population": {"type": "integer", "minimum": 1, "maximum": 100_000_000},
+            "register": {"type": "string", "pattern": r"\A[a-z0-9_]+\.[a-z0-9_]+\Z"},
+        },
+        "additionalProperties": False,
+    },
     "retention.yml": _block({"raw_nights": _nights(1), "release_nights": _nights(1), "grace_hours": _nights(0)}),
 }

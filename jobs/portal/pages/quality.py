@@ -27,7 +27,11 @@ MARKS = {"pass": "", "warn": "!", "fail": "✕", "none": ""}
 # Of the comparison, which has figures by the hundred, also where no night was unusual.
 _ALWAYS_SHOWN = "rows_landed"
 _RULES = 40  # of a table; a grid of one is four kilobytes
-_TITLES = {"ledger": ("账", "The books"), "history": ("与往常相比", "Compared with earlier nights")}
+_TITLES = {
+    "ledger": ("账", "The books"),
+    "identity": ("身份", "Identity"),
+    "history": ("与往常相比", "Compared with earlier nights"),
+}
 _Verdict = Mapping[str, Any]  # a row of `ops.audit`
 _OfRules = dict[str, dict[date, _Verdict]]  # verdicts of one table, by rule and night
 
@@ -40,7 +44,7 @@ def quality_page(view: View) -> str:
     by_table = _by_table(verdicts)
     if not by_table:
         return render("no_run.html", page="quality", waiting={})
-    order = dict.fromkeys(["ledger", "history", *sorted(by_table)])
+    order = dict.fromkeys([*_TITLES, *sorted(by_table)])
     nights = list(verdicts)
     reasons = {table: reasons_of_rules(view.conf, table) for table in order}
     groups = [_group(view, table, by_table[table], nights, reasons) for table in order if table in by_table]
