@@ -17,6 +17,7 @@ from jobs.common.base.json_file import write_json
 from jobs.common.base.workspace import Workspace, open_workspace
 from jobs.common.intake.file_decisions import FileDecision, fresh_decisions
 from jobs.common.intake.inbox import is_system, ready_files, systems_with_files
+from jobs.common.intake.judgements import is_judged_since
 from jobs.common.intake.readings import systems_read_otherwise
 from jobs.common.intake.received_files import FileStatus, file_key
 from jobs.common.lake.delta_log import check_log, table_paths
@@ -108,7 +109,8 @@ def _nothing_new(workspace: Workspace, lake: Lake, conf: Conf, run: Run) -> bool
     if last.night != run.night or last.config_hash != conf.hash:
         return False
     is_waiting = lake.rows("ops.file", {"status": FileStatus.WAITING}).num_rows > 0
-    if is_waiting or lake.rows("ops.decision", {"night": None}).num_rows:
+    is_decided = lake.rows("ops.decision", {"night": None}).num_rows > 0 or is_judged_since(lake, last)
+    if is_waiting or is_decided:
         return False
     listed = (ready_files(workspace, system, conf.sources.get(system)) for system in systems_with_files(workspace))
     return not any(ready for ready, _ in listed)

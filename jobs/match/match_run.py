@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.common.intake.judgements import Pair
 from jobs.common.lake.engine import session
 from jobs.common.model.links import Judgement
 from jobs.common.run.stage import Context
-from jobs.match.judgements import Pair
 from jobs.match.mentions import mention_number
 
 

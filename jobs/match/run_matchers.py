@@ -8,11 +8,11 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.common.intake.judgements import Pair
 from jobs.common.lake.engine import run_concurrently, session
 from jobs.common.lake.versions import union_all
 from jobs.common.model.links import Judgement
 from jobs.match.clusters import NOTHING_JUDGED, Edges, Judged, accepted_edges, find_roots, join_edges
-from jobs.match.judgements import Pair
 from jobs.match.match_run import MatchRun
 from jobs.match.matcher import Known, Matcher
 from jobs.match.matchers import MATCHERS, builds_on

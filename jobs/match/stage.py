@@ -15,6 +15,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.common.intake.judgements import Pair, as_found, changed_mentions, read_judgements
 from jobs.common.lake.engine import session
 from jobs.common.lake.versions import difference, stood_before, touched, union_all
 from jobs.common.model.links import Judgement
@@ -29,7 +30,6 @@ from jobs.match.identity import (
     list_events,
     new_entity,
 )
-from jobs.match.judgements import Pair, as_found, changed_mentions, read_judgements
 from jobs.match.link_changes import assignment_changes, edge_changes, mention_changes
 from jobs.match.match_run import MatchRun
 from jobs.match.mentions import (

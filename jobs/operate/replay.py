@@ -1,7 +1,8 @@
 """`jiceng replay`: the recorded nights once more, in their order, into a new workspace; are the tables the same?
 
 Each run works with the configuration and the files that it had then, both from the archive. What is compared are the
-fingerprints in the summaries of the last run of each night. Reads nothing of the recorded workspace's tables but `ops.*`.
+fingerprints in the summaries of the last run of each night. Reads nothing of the recorded workspace's tables but `ops.*` and
+`links.judgement`, which hold what people decided.
 """
 
 import hashlib
@@ -25,6 +26,7 @@ from jobs.common.base.workspace import Workspace, init_workspace
 from jobs.common.intake.deliveries import Delivery, all_deliveries
 from jobs.common.intake.file_decisions import FileDecision, accept, withdraw
 from jobs.common.intake.inbox import give, match_object
+from jobs.common.intake.judgements import copy_judgements
 from jobs.common.intake.received_files import ReceivedFile, files_by_key
 from jobs.common.run.conf import Conf, snapshot_conf
 from jobs.common.run.runs import REFUSED, Run, all_runs, close_run, lock, next_run
@@ -199,7 +201,8 @@ def _was_again(workspace: Workspace, run: Run) -> bool:
 
 
 def decide_as_recorded(workspace: Workspace, target: Workspace, after_run: str) -> None:
-    """Decide in `target` about the files about which somebody decided after a run."""
+    """Decide in `target` about the files and pairs about which somebody decided after a run."""
+    copy_judgements(open_lake(workspace), open_lake(target), after_run)
     by_people = [FileDecision.WITHDRAW, FileDecision.ACCEPT]  # the others are made by the runs themselves
     where = {"after_run": after_run, "decision": by_people}
     decided = open_lake(workspace).rows("ops.decision", where).to_pylist()

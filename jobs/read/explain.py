@@ -15,7 +15,8 @@ from typing import Any
 
 from jobs.analyse.catalogue import read_module
 from jobs.common.base.errors import UserError
-from jobs.common.base.file_names import MASK, shown
+from jobs.common.base.file_names import shown
+from jobs.common.base.masks import mask_value
 from jobs.common.base.workspace import Workspace
 from jobs.common.lake.tables import Lake
 from jobs.common.model.model_table import ModelTable
@@ -103,10 +104,9 @@ def _name_files(lake: Lake, found: list[dict[str, Any]]) -> None:
 
 def _mask_values(fields: list[ModelField], found: list[dict[str, Any]]) -> None:
     """Replace values of level 3 and 4."""
-    personal = {field.name for field in fields if field.level >= 3}
+    levels = {field.name: field.level for field in fields}
     for row in found:
-        if row["field"] in personal and row["value"] is not None:
-            row["value"] = MASK
+        row["value"] = mask_value(row["value"], levels[row["field"]])
 
 
 def file_place(row: dict[str, Any]) -> tuple[str | None, ...]:

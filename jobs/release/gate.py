@@ -54,7 +54,8 @@ def pin_sources(context: Context, name: str) -> dict[str, int]:
     """Versions of the tables that a record's candidate was made from, for `explain`: a later run may rewrite the same night."""
     if name not in context.conf.records:
         return {}
-    return {source: context.lake.version(source) for source in (f"harmonised.{name}", "links.mention", "links.edge")}
+    read = (f"harmonised.{name}", "links.mention", "links.edge", "links.judgement")
+    return {source: context.lake.version(source) for source in read}
 
 
 def find_obstacles(context: Context, tables: dict[str, dict[str, Any]]) -> list[Obstacle]:

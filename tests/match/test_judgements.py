@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from jobs.common.intake.judgements import as_found, changed_mentions, judgements_of
 from jobs.common.run.incremental import IncrementalState
 from jobs.match import neighbourhood
-from jobs.match.judgements import as_found, changed_mentions, judgements_of
 from tests.support.match_frames import ALL, NEAR
 from tests.support.match_office import FIRST, Office, State
 from tests.support.match_oracle import mention_of
@@ -88,7 +88,8 @@ def mention(key: int) -> str:
 
 def judge(office: Office, one: int, other: int, decision: str, night: date, state: str = "standing") -> None:
     pair = {"mention_id": mention(one), "other_id": mention(other), "kind": "resident"}
-    row = {**pair, "decision": decision, "who": "a clerk", "because": "a test", "night": night, "state": state}
+    told = {"decision": decision, "who": "a clerk", "because": "a test", "night": night, "state": state}
+    row = {**pair, **told, "number": None, "after_run": None}
     office.lake.upsert("links.judgement", office.lake.table_of("links.judgement", [row]))
 
 

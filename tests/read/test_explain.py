@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from stdnum.cn import ric
 
+from jobs.common.base.masks import MASK
 from jobs.common.lake.tables import Lake
 from jobs.common.model.types.money import UNIT
 from jobs.common.releases.releases import find_release
-from jobs.read.explain import COLUMNS, MASK, explain_rows, explained_fields
+from jobs.read.explain import COLUMNS, explain_rows, explained_fields
 from tests.support.town import Town, cell_text, file_rows, jiceng
 
 pytestmark = [pytest.mark.xdist_group("town"), pytest.mark.nights]

@@ -163,6 +163,14 @@ _STATIC = (
         Column("approved_by", "string", "who decided, where a person did", level=2),
         Column("because", "string", "why", level=2),
     )),
+    Table("ops.access", "One row per time that personal values were shown: to whom, and why.", ("at", "who", "what"), (
+        _key("at", "when (UTC)", "timestamp"), Column("who", "string", "who asked", level=2, required=True),
+        _key("what", "command that showed them"),
+        Column("tables", "string", "tables the values are of, with a comma between"),
+        Column("columns", "string", "columns that were shown, with a comma between"),
+        Column("because", "string", "why", level=2, required=True),
+        Column("prev_hash", "string", "hash of the row before; null: rows are not chained yet"),
+    )),
     Table("links.mention", "Current mentions: who the records speak of.", ("mention_id",), (
         _key("mention_id", "hash of kind, system, object, source_key and role"), _key("kind", "kind of entity"),
         _key("entity_id", "entity it is part of"), _key("system", "system of the record"),
@@ -184,11 +192,13 @@ _STATIC = (
         Column("matcher", "string", "module of jobs/match/matchers/ that decided; null: before matchers had names"),
     )),
     Table("links.judgement", "What people decided on pairs of mentions; it wins over all matchers.",
-          ("mention_id", "other_id", "night"), (
+          ("mention_id", "other_id", "night", "number"), (
         _key("kind", "kind of entity"), _key("mention_id", "mention"), _key("other_id", "mention it is compared with"),
         _key("decision", "same, different or unsure"),
         Column("who", "string", "who decided", level=2), Column("because", "string", "why", level=2),
         _key("night", "first night it holds for", "date"), _key("state", "standing or revoked"),
+        Column("number", "bigint", "order of the decisions, 1-based; null: none of its night came after"),
+        Column("after_run", "string", "last run before the decision"),
     )),
     Table("links.identity_event", "Births, merges, splits, ends and reopenings of entities.",
           ("night", "kind", "entity_id", "event", "other_id"), (

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.common.base.errors import CRASHED, Busy, UserError
-from jobs.common.base.file_names import mask_numbers
 from jobs.common.base.json_file import read_json
+from jobs.common.base.masks import mask_numbers
 from jobs.common.base.workspace import Workspace, last_opened, open_workspace
 from jobs.common.lake.faults import explain
 from jobs.common.lake.schemas import declared_tables

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.common.base.errors import UserError
-from jobs.common.base.file_names import mask_numbers, read_name, shown, shown_apart, spell_name
+from jobs.common.base.file_names import read_name, shown, shown_apart, spell_name
+from jobs.common.base.masks import mask_numbers
 
 MASKED = {
     "张三320102190307080010.csv": "张三•••.csv",  # an id number
