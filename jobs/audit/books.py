@@ -13,6 +13,7 @@ import pyarrow.dataset as ds
 from jobs.audit.entity_books import entity_terms
 from jobs.audit.entries import entry
 from jobs.audit.held_books import held_terms
+from jobs.audit.judgement_books import judgement_terms
 from jobs.audit.product_books import product_terms
 from jobs.audit.row_books import row_terms
 from jobs.audit.state_books import state_terms
@@ -32,6 +33,7 @@ def books_of_night(context: Context, further: Sequence[dict[str, Any]] = ()) -> 
     states, records = state_terms(context, entries)
     entries += states
     entries += entity_terms(context, records)
+    entries += judgement_terms(context)
     entries += product_terms(context)
     entries += further
     head = {"run_id": context.run.run_id, "night": context.run.night}

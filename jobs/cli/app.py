@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from jobs.cli.links_commands import links_app
 from jobs.cli.options import Formatted, Home
 from jobs.cli.release_commands import release_app
 from jobs.common.base.errors import UserError
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 sources_app = typer.Typer(no_args_is_help=True, help="Contracts of the source systems.")
 app.add_typer(release_app, name="release")
+app.add_typer(links_app, name="links")
 app.add_typer(sources_app, name="sources")
 
 TABLE_COLUMNS = ["table", "rows", "version", "fingerprint"]

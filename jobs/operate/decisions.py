@@ -29,14 +29,14 @@ from jobs.read.status import explain_shortcoming
 
 
 @contextmanager
-def _deciding(workspace: Workspace) -> Iterator[Lake]:
+def deciding(workspace: Workspace) -> Iterator[Lake]:
     """The lake while no run works on it, with whatever was left half published completed; raises Busy."""
     with quiet_lake(workspace, "finish it first, or close it with `jiceng run --abandon`") as lake:
         recover_release(lake)
         yield lake
 
 
-def _last_run(lake: Lake, otherwise: str) -> Run:
+def last_run(lake: Lake, otherwise: str) -> Run:
     runs = all_runs(lake)
     if not runs:
         raise UserError(f"no night has been worked on yet, so {otherwise}")
@@ -55,7 +55,7 @@ def roll_back(
         who: who decides (default: the user of this process).
         seen: what readers saw when it was decided; where they see another by now, nothing is done.
     """
-    with _deciding(workspace) as lake:
+    with deciding(workspace) as lake:
         left = find_release(lake)
         if seen is not None and seen != left.release_id:
             raise UserError(f"readers see {left.release_id} by now, and no longer {seen}; look again before you decide")
@@ -74,8 +74,8 @@ def approve(workspace: Workspace, because: str | None, who: str | None = None) -
     Raises:
         Refusal: something stands against it that nobody may override.
     """
-    with _deciding(workspace) as lake:
-        run = _last_run(lake, "there is nothing to let through")
+    with deciding(workspace) as lake:
+        run = last_run(lake, "there is nothing to let through")
         if run.verdict != REFUSED:
             raise UserError(f"run {run.run_id}, the last one, is {run.verdict}; only a refused one can be let through")
         verdict = let_through(workspace, run, who or getpass.getuser(), because)
@@ -92,8 +92,8 @@ def let_through(workspace: Workspace, run: Run, who: str, because: str | None) -
 
 def withdraw(workspace: Workspace, named: str, because: str | None) -> str:
     """Take a file back out; returns what was done."""
-    with _deciding(workspace) as lake:
-        _last_run(lake, "there is no file to withdraw")
+    with deciding(workspace) as lake:
+        last_run(lake, "there is no file to withdraw")
         files = file_decisions.withdraw(lake, named, because)
     return f"{_names(files)} is withdrawn; the next run takes out what it brought, `jiceng run` at once"
 
@@ -104,8 +104,8 @@ def accept(workspace: Workspace, named: str, because: str | None) -> str:
     Raises:
         UserError: it is not held back, or has been superseded, so that it would change nothing or undo a correction.
     """
-    with _deciding(workspace) as lake:
-        _last_run(lake, "no file is held back")
+    with deciding(workspace) as lake:
+        last_run(lake, "no file is held back")
         conf = current_conf(workspace)
         held = [(conf.object_at(file.place), file) for file in file_decisions.find_held(lake, named)]
         told = [foretell(lake, conf, obj, file) for obj, file in held if obj is not None]
@@ -165,14 +165,14 @@ def _names(files: Sequence[ReceivedFile]) -> str:
 
 def hold(workspace: Workspace, because: str | None) -> str:
     """Keep runs from publishing; returns what was done."""
-    with _deciding(workspace) as lake:
-        rollback.hold(lake, _last_run(lake, "there is nothing to hold back").night, because)
+    with deciding(workspace) as lake:
+        rollback.hold(lake, last_run(lake, "there is nothing to hold back").night, because)
     return "runs no longer publish; they exit with 3 until `jiceng release resume`"
 
 
 def resume(workspace: Workspace) -> str:
     """Lift the hold; returns what was done."""
-    with _deciding(workspace) as lake:
+    with deciding(workspace) as lake:
         standing = rollback.resume(lake)
     by, why = standing.approved_by, f": {standing.because}" if standing.because else ""
     return f"the hold by {by}{why} is lifted; run the night that was held back once more"

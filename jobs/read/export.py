@@ -7,7 +7,7 @@ Refuses: another ending, a file that is there already, what a sheet cannot hold.
 import csv
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -60,11 +60,22 @@ def write_frame(frame: DataFrame, path: Path, excel: bool = False) -> int:
     """
     write = {".parquet": write_parquet, ".xlsx": write_xlsx, ".csv": write_excel_csv if excel else write_csv}
     schema, tables = read_stream(frame)
+    with appearing_whole(path) as partial:
+        return write[path.suffix.lower()](partial, schema, tables)
+
+
+@contextmanager
+def appearing_whole(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which takes its name once it is whole; only its owner may read it.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     partial = None
     try:
         with NamedTemporaryFile(dir=path.absolute().parent, prefix=f".{path.name}.", delete=False) as handle:
             partial = Path(handle.name)
-        rows = write[path.suffix.lower()](partial, schema, tables)
+        yield partial
         with open(partial, "rb+") as handle:
             os.fsync(handle.fileno())
         partial.replace(path)
@@ -73,7 +84,6 @@ def write_frame(frame: DataFrame, path: Path, excel: bool = False) -> int:
     finally:
         if partial is not None:
             partial.unlink(missing_ok=True)
-    return rows
 
 
 def read_stream(frame: DataFrame) -> tuple[pa.Schema, Iterator[pa.Table]]:

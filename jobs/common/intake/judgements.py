@@ -3,7 +3,7 @@
 A judgement always wins over what matchers decide. Of several on one pair the newest speaks, and none if that one is revoked.
 Of two of one night the later one speaks; if nobody knows which that is, `different`. `unsure` joins nothing and cuts nothing.
 
-Reads and writes: `links.judgement`. Refuses: nothing.
+Reads: `links.judgement`, `links.mention`. Writes: `links.judgement`. Refuses: nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,6 +71,12 @@ def _in_order(row: Mapping[str, Any]) -> tuple[Any, ...]:
     is_different = row["decision"] == Judgement.DIFFERENT
     number = row.get("number") or 0
     return row["night"], number, is_different, row["decision"], row["state"], row["mention_id"]
+
+
+def entities_of(lake: Lake, mentions: Iterable[str]) -> dict[str, str]:
+    """The entity of each of these mentions that is current."""
+    rows = lake.rows("links.mention", {"mention_id": sorted(set(mentions))}, ["mention_id", "entity_id"])
+    return dict(zip(rows.column("mention_id").to_pylist(), rows.column("entity_id").to_pylist(), strict=True))
 
 
 def is_judged_since(lake: Lake, run: Run) -> bool:

@@ -3,7 +3,8 @@
 Per file: read = landed + quarantined + skipped. Per file and record: landed = new + changed + unchanged + duplicate +
 quarantined + not_applicable + late + held (a reopened row is among the changed); the same of rows that stand from earlier nights
 where the rules of an object have changed: standing = … Per record: current = previous + new +
-reopened - ended. Per kind: mentions = links, and entities = candidate = refined. Of relations: pairs = supporting + self +
+reopened - ended. Per kind: mentions = links, and entities = candidate = refined; if people have judged pairs of it judged =
+together + apart + absent. Of relations: pairs = supporting + self +
 other_household, and candidate = stated + derived. Of facts: records = candidate, and if they are deduplicated records =
 candidate + repeated. Of a product the equation that it declares, which stands beside its terms. All of them: candidate =
 refined.
@@ -22,11 +23,13 @@ FILE_TERMS = ("landed", "quarantined", "skipped")
 ROW_TERMS = ("new", "changed", "unchanged", "duplicate", "quarantined", "not_applicable", "late", "held")
 PAIR_TERMS = ("supporting", "self", "other_household")
 RELATION_TERMS = ("stated", "derived")
+JUDGED_TERMS = ("together", "apart", "absent")
 _RELEASED = ("candidate", ("refined",))
 # Of a record or kind: each holds where the ledger has all its terms, and of those with the same left side the first.
 _EQUATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("mentions", ("links",)),
     ("entities", ("candidate",)),
+    ("judged", JUDGED_TERMS),
     ("pairs", PAIR_TERMS),
     ("candidate", RELATION_TERMS),
     ("records", ("candidate", "repeated")),
