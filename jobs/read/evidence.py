@@ -4,7 +4,7 @@ Reads: `links.*` and `harmonised.*` as the release found them. Refuses: released
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import product
 from typing import Any
@@ -14,10 +14,12 @@ from pyspark.sql import functions as F
 
 from jobs.common.base.errors import UserError
 from jobs.common.contracts.sources import OWN_ROLES
+from jobs.common.intake.judgements import TABLE, Pair, judgements_of
 from jobs.common.intake.keyed_rows import mention_id
+from jobs.common.lake.engine import session
 from jobs.common.lake.tables import Lake
 from jobs.common.lake.versions import as_of
-from jobs.common.model.links import Decision
+from jobs.common.model.links import JUDGED_SAME, Decision, Judgement
 from jobs.common.model.records import ModelField, Record
 from jobs.common.model.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
 from jobs.common.model.shapes import MEMBER
@@ -54,7 +56,9 @@ def _rows_of_entities(
     mentions = _version_of(lake, release, record, "links.mention").where(F.col("entity_id").isin(entities))
     edges = _version_of(lake, release, record, "links.edge")
     mentioned = mentioned_records(_as_released(lake, release, record), mentions, edges, record.name)
-    mentioned = mentioned.join(_reasons_of_links(edges), "mention_id", "left")
+    mentioned = mentioned.join(
+        _reasons_of_links(mentions, edges, judged_in(lake, release, record)), "mention_id", "left"
+    )
     derived = _names(record.derived)
     spoken = [name for name in _names(record.fields) if name not in derived]
     orders = [_place(authority.order(name)).alias(f"{name} order") for name in spoken]
@@ -67,10 +71,35 @@ def _rows_of_entities(
     return said
 
 
-def _reasons_of_links(edges: DataFrame) -> DataFrame:
-    """`mention_id`, `linked_by`: why a mention was linked; unique by mention."""
+def _reasons_of_links(mentions: DataFrame, edges: DataFrame, judged: Mapping[Pair, Judgement]) -> DataFrame:
+    """`mention_id`, `linked_by`: why a mention was linked; unique by mention.
+
+    A pair that was accepted and that a judgement has cut links nothing: its mentions are of two entities. If no pair of matchers
+    links a mention, a judgement may.
+
+    Args:
+        mentions: of `links.mention`, all of the entities that are asked about.
+        edges: `links.edge`.
+        judged: what people had decided.
+    """
     accepted = edges.where(F.col("decision") == Decision.ACCEPT)
-    return accepted.groupBy("mention_id").agg(F.min("reason").alias("linked_by"))
+    # What comes first in the alphabet counts: a matcher's reason, then people's.
+    by_matchers = accepted.select("mention_id", "other_id", F.concat(F.lit("1"), "reason").alias("why"))
+    same = [pair for pair, decision in judged.items() if decision == Judgement.SAME]
+    both_ways = [*same, *((other, one) for one, other in same)]
+    by_people = session().createDataFrame(both_ways, "mention_id string, other_id string")
+    pairs = by_matchers.unionByName(by_people.withColumn("why", F.lit(f"2{JUDGED_SAME}")))
+    own = mentions.select("mention_id", "entity_id")
+    other = mentions.select(F.col("mention_id").alias("other_id"), "entity_id")
+    linked = pairs.join(own, "mention_id").join(other, ["other_id", "entity_id"])
+    least = linked.groupBy("mention_id").agg(F.min("why").alias("why"))
+    return least.select("mention_id", F.substring("why", 2, 100).alias("linked_by"))
+
+
+def judged_in(lake: Lake, release: Release, record: Record) -> dict[Pair, Judgement]:
+    """What people had decided on pairs when the release was made."""
+    rows = lake.arrow(TABLE, pinned_versions(release, record).get(TABLE))
+    return judgements_of(rows.to_pylist(), release.night)
 
 
 def _spoken(
@@ -202,7 +231,11 @@ def _pairs_of_rows(lake: Lake, release: Release, record: Record, released: list[
     roles = [(row["system"], row["object"], row["kind"], row["role"]) for row in counted]
     stated = list_pairs(mentions, list_statements(record.pairs, roles))
     pairs = detail_pairs(stated, _as_released(lake, release, record), record, ["file_id", "row_number"])
-    linked = _reasons_of_links(_version_of(lake, release, record, "links.edge"))
+    edges = _version_of(lake, release, record, "links.edge").join(
+        mentions.select("mention_id"), "mention_id", "left_semi"
+    )
+    every = _version_of(lake, release, record, "links.mention")
+    linked = _reasons_of_links(every, edges, judged_in(lake, release, record))
     named = mentions.select("mention_id", F.col("file_id").alias("named_file"), F.col("row_number").alias("named_row"))
     joined = pairs.join(named, "mention_id").join(linked, "mention_id", "left")
     # If no row says more of the relation, the row that names its first end tells the place.
@@ -284,8 +317,13 @@ def _as_released(lake: Lake, release: Release, record: Record) -> DataFrame:
 
 
 def _version_of(lake: Lake, release: Release, record: Record, name: str) -> DataFrame:
+    return lake.read(name, pinned_versions(release, record).get(name))
+
+
+def pinned_versions(release: Release, record: Record) -> dict[str, int]:
+    """Versions of the tables that a record's released rows were made from."""
     versions: dict[str, int] = release.tables[record.name].get("sources", {})
-    return lake.read(name, versions.get(name))
+    return versions
 
 
 def _place(order: tuple[str, ...]) -> Column:

@@ -28,6 +28,10 @@ class Judgement(StrEnum):
     UNSURE = "unsure"
 
 
+# Why a mention is of its entity if people alone have said so; no reason of a matcher.
+JUDGED_SAME = "judged_same"
+
+
 class JudgementState(StrEnum):
     """Whether a judgement holds: `links.judgement.state`."""
 
