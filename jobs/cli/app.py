@@ -257,6 +257,9 @@ def sample(
     residents: Annotated[int, typer.Option(min=10, help="Residents of the town.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="The same arguments give the same bytes.")] = 1,
     nights: Annotated[int, typer.Option(min=1, help="Nights of exports.")] = 3,
+    hard: Annotated[
+        bool, typer.Option("--hard", help="Also what makes people hard to recognise, at rates that the seed draws.")
+    ] = False,
     first_night: Annotated[str, typer.Option(help="First night as YYYY-MM-DD.")] = "2026-01-01",
     format: Formatted = Format.table,
 ) -> None:
@@ -266,7 +269,7 @@ def sample(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} is not an empty directory; choose a new one for --out")
     with messages.status("writing exports") as progress:
-        cases = generate(residents, seed, nights, out, parse_night(first_night), on_progress=progress.update)
+        cases = generate(residents, seed, nights, out, parse_night(first_night), progress.update, hard)
     print_rows([{"case": name, "count": count} for name, count in cases], format)
 
 

@@ -1,11 +1,12 @@
 """The sample town: what eight systems of an invented sub-district export night by night, and the truth about each row.
 
-Reads: nothing. Writes: `<out>/<night>/<system>/<file>` and `<out>/truth.csv`.
+Reads: nothing. Writes: `<out>/<night>/<system>/<file>`, `<out>/truth.csv`, and for a hard town `<out>/rates.csv`.
 Refuses: a town too small for families, no nights, a folder that holds something already.
 
 The same arguments give the same bytes, and the first nights of a longer sample are those of a shorter one.
 Each resident, household, dwelling and organisation that a row names has a line in the truth, even where the row is
-ragged, without a key or broken; files that nobody can or may read (cut short, `.part`) have none.
+ragged, without a key or broken; files that nobody can or may read (cut short, `.part`) have none. A row without an address
+names no dwelling, and one with an old address names the old dwelling.
 """
 
 import gc
@@ -22,6 +23,10 @@ from jobs.sample.deposit import Deposit
 from jobs.sample.dwellings import build_estate, pass_dwelling_day
 from jobs.sample.events import Events, pass_day
 from jobs.sample.grid import Ledger
+from jobs.sample.hard.addresses import CASUAL_FORMS
+from jobs.sample.hard.organisations import ABBREVIATIONS, harden_organisations
+from jobs.sample.hard.rates import RECORD_RANGES, draw_rates
+from jobs.sample.hard.town import harden_world
 from jobs.sample.health import Clinic
 from jobs.sample.housing import Housing, Occupancy
 from jobs.sample.market import Enterprises
@@ -31,7 +36,7 @@ from jobs.sample.social_security import Insured
 from jobs.sample.walk_in import export_walk_in
 from jobs.sample.world import POLICE, World, build_world
 
-__all__ = ["CANARIES", "FIRST_NIGHT", "NASTY_CASES", "Canary", "generate"]
+__all__ = ["CANARIES", "FIRST_NIGHT", "HARD_CASES", "NASTY_CASES", "Canary", "generate"]
 
 FIRST_NIGHT = date(2026, 1, 1)
 
@@ -58,9 +63,19 @@ NASTY_CASES: tuple[str, ...] = (
 )  # fmt: skip
 
 
+# Mistakes that are counted by the form in which they are made.
+_OPENED = ("casual_address", "abbreviated_organisation")
+# What a hard town has besides: in the people, and in the rows.
+HARD_CASES: tuple[str, ...] = (
+    "changed_phone", "moved", "hard_lives_elsewhere", "registered_elsewhere", "renamed", "alias", "shared_address",
+    "dormitory", "branch", *(case for case in RECORD_RANGES if case not in (*NASTY_CASES, *_OPENED)), "old_division",
+    *CASUAL_FORMS, *ABBREVIATIONS,
+)  # fmt: skip
+
+
 def generate(
     residents: int, seed: int, nights: int, out: Path, first_night: date = FIRST_NIGHT,
-    on_progress: Callable[[str], None] = lambda message: None,
+    on_progress: Callable[[str], None] = lambda message: None, hard: bool = False,
 ) -> list[tuple[str, int]]:  # fmt: skip
     """Write the sample town.
 
@@ -71,6 +86,8 @@ def generate(
         out: a folder that is empty or not there yet.
         first_night: the date of the first night.
         on_progress: called with a line for each file written; it names systems and sizes, never people.
+        hard: also make the mistakes of HARD_CASES, at rates that the seed draws for the town and for each system, and
+            write those rates to `<out>/rates.csv`. Where one lies over a nasty case, both may be counted.
 
     Returns:
         Each nasty case with how often it occurs: people for those that lie in people (twins and namesakes: pairs; one
@@ -88,11 +105,15 @@ def generate(
         world = build_world(residents, seed, first_night)
         deposit = Deposit(out, on_progress)
         deposit.begin()
-        deposit.counts.update(world.cases)
+        if hard:
+            harden_world(world, seed)
+            deposit.note_rates(draw_rates(seed).rows())
         offices = Offices(world, seed)
+        deposit.counts.update(world.cases)
         for number in range(nights):
             offices.work(first_night + timedelta(days=number), deposit, number)
-    return [(case, deposit.counts[case]) for case in NASTY_CASES]
+    cases = (*NASTY_CASES, *HARD_CASES) if hard else NASTY_CASES
+    return [(case, deposit.counts[case]) for case in cases]
 
 
 @contextmanager
@@ -115,6 +136,7 @@ class Offices:
     def __init__(self, world: World, seed: int) -> None:
         self.world, self.seed = world, seed
         self.organisations = build_organisations(world, seed)
+        harden_organisations(world, self.organisations, seed)
         self.estate = build_estate(world, self.organisations, seed)
         self.register, self.roll = Register(world, seed), Roll(world, seed)
         self.ledger = Ledger(world, seed, self.roll.welfare())

@@ -4,7 +4,7 @@ Reads: the world. Writes: `civil_affairs/社会救助对象名册_<YYYYMMDD>.xls
 A title row, two header rows with merged cells, a total and a signature at the end; about six of a hundred residents.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from jobs.sample import corruption, names
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit, Sheet, Value, open_sheet
 from jobs.sample.events import Events
+from jobs.sample.hard.people import Change, draw_changes
 from jobs.sample.people import birth_texts
 from jobs.sample.world import EVERYBODY, World, floored, pick
 
@@ -38,6 +39,10 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 STATUSES = {"低保": 985, "最低生活保障": 985, "特困人员": 1380, "低保边缘家庭": 0, "临时救助": 600}
 MINIMUM_LIVING = ("低保", "最低生活保障")
 _REMARKS = ("", "", "", "", "", "分户", "复核中", "材料待补", "行动不便，需上门")
+
+# What the mistakes of a hard town befall.
+_PARTS = {"name": NAME, "id_number": ID, "birth_date": BIRTH, "phone": PHONE, "address": ADDRESS}
+_SPOUSE_PARTS = {"name": SPOUSE_NAME, "id_number": SPOUSE_ID}
 
 _ID_SHARES = {
     "relative_id": 0.02, "stranger_id": 0.01, "missing_id": 0.01, "mistyped_id_digit": 0.01, "mistyped_id_swap": 0.005,
@@ -131,6 +136,8 @@ class Roll:
                 _mark(entry, "former_name_used", NAME, former)
             elif names.DOT in name and (entry.resident + 2) % len(names.DOT_VARIANTS):
                 _mark(entry, "dot_variant", NAME, corruption.vary_dot(name, entry.resident + 2))
+        _harden(new, _PARTS, draw_changes(world, rng, SYSTEM, residents, _PARTS))
+        _harden(new, _SPOUSE_PARTS, draw_changes(world, rng, SYSTEM, spouses.tolist(), _SPOUSE_PARTS))
 
     def update(self, world: World, events: Events, deposit: Deposit, night: date, seed: int, number: int) -> None:
         """Bring the roll to a later night: lines end and begin, ids are corrected, lives change."""
@@ -198,6 +205,14 @@ def _spoil(entries: list[Entry], column: int, drawn: dict[str, list[int]], chang
     for case, rows in drawn.items():
         for row in rows:
             _mark(entries[row], case, column, change(case, str(entries[row].cells[column])))
+
+
+def _harden(entries: list[Entry], columns: Mapping[str, int], changes: Iterable[Change]) -> None:
+    """Write the mistakes of a hard town."""
+    for change in changes:
+        if change.part in columns:
+            for place, cell in zip(change.places, change.cells, strict=True):
+                _mark(entries[place], change.case, columns[change.part], cell)
 
 
 def _set_spouse(world: World, entry: Entry) -> None:

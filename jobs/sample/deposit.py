@@ -1,11 +1,11 @@
 """Puts the files of the sample town where departments hand them over, and keeps the truth about their rows.
 
-Reads: nothing. Writes: `<out>/<night>/<system>/<file>` and `<out>/truth.csv`. Refuses: nothing.
+Reads: nothing. Writes: `<out>/<night>/<system>/<file>`, `<out>/truth.csv`, `<out>/rates.csv`. Refuses: nothing.
 """
 
 import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -31,6 +31,11 @@ class Deposit:
         """Make the folder, and in it the truth with its header."""
         self.out.mkdir(parents=True, exist_ok=True)
         (self.out / "truth.csv").write_text(f"{TRUTH_HEADER}\n", encoding="utf-8", newline="\n")
+
+    def note_rates(self, rates: Iterable[tuple[str, str, float]]) -> None:
+        """Write how often each mistake is made: where, which, and its rate."""
+        lines = ["scope,mistake,rate", *(f"{scope},{mistake},{rate}" for scope, mistake, rate in rates), ""]
+        (self.out / "rates.csv").write_text("\n".join(lines), encoding="utf-8", newline="\n")
 
     def put(self, night: date, system: str, name: str, content: bytes) -> None:
         """Write one file below the night and the system."""

@@ -16,6 +16,7 @@ from jobs.sample import corruption, names, places
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.events import Events
+from jobs.sample.hard.people import draw_changes, write_cells
 from jobs.sample.households import YEAR
 from jobs.sample.people import birth_texts, corrupt_id_text, sex_texts
 from jobs.sample.world import World, floored, pick
@@ -28,6 +29,12 @@ KEYS = (
 (
     RECORD, NAME, ID, SEX, BIRTH, PHONE, ADDRESS, DIVISION, ETHNIC, HOUSEHOLD, RELATION, CATEGORY, SINCE, GRID, UPDATED,
 ) = range(len(KEYS))  # fmt: skip
+
+# What the mistakes of a hard town befall.
+_PARTS = {
+    "name": NAME, "id_number": ID, "birth_date": BIRTH, "phone": PHONE, "address": ADDRESS, "division": DIVISION,
+    "household": HOUSEHOLD,
+}  # fmt: skip
 
 _ID_SHARES = {
     "missing_id": 0.02, "mistyped_id_digit": 0.005, "mistyped_id_swap": 0.003, "id_15_digits": 0.005,
@@ -149,6 +156,8 @@ class Ledger:
         for row in named:
             columns[DIVISION][row] = world.living_home(residents[row]).community.name
         self._spoil_names(world, rng, residents, columns[NAME], allowed, counts)
+        cells = {part: columns[column] for part, column in _PARTS.items()}
+        write_cells(cells, draw_changes(world, rng, SYSTEM, residents, _PARTS, living=True), counts)
 
     def _spoil_ids(
         self, rng: np.random.Generator, residents: list[int], cells: list[Json], allowed: np.ndarray,
@@ -208,6 +217,8 @@ class Ledger:
         chosen = np.sort(rng.permutation(np.array(self.first))[: floored(len(self.first), 0.005, fewest=3)]).tolist()
         columns = self._columns(world, chosen, world.first_night)
         columns[PHONE] = [f"025-8{4000000 + resident % 1000000}" for resident in chosen]
+        for resident in chosen:
+            world.homes_told[SYSTEM].pop(resident, None)
         lines = _to_lines(columns)
         name = f"grid_{world.first_night:%Y%m%d}_补报.jsonl"
         deposit.put(night, SYSTEM, name, "\n".join([*lines, ""]).encode())
@@ -220,7 +231,9 @@ class Ledger:
         """Whom, which household and which dwelling the lines mean, and the cases that lie in them."""
         deposit.tell(night, SYSTEM, name, rows, world.truth_ids(residents))
         deposit.tell(night, SYSTEM, name, rows, world.household_truths(residents, living=True), "household")
-        deposit.tell(night, SYSTEM, name, rows, world.dwelling_truths(residents, living=True), "dwelling")
+        deposit.tell(
+            night, SYSTEM, name, rows, world.dwelling_truths(residents, living=True, system=SYSTEM), "dwelling"
+        )
         counts = deposit.counts
         counts["lives_elsewhere"] += world.lives_elsewhere(residents)
         counts["status_in_two_systems"] += len(self.on_welfare.intersection(residents))

@@ -14,6 +14,7 @@ from jobs.sample.addresses import draw_address_forms, draw_division_forms, vary_
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.events import Events
+from jobs.sample.hard.people import draw_changes, write_changes
 from jobs.sample.households import YEAR
 from jobs.sample.people import ID_SHARES, Cells, birth_texts, corrupt_people, sex_texts
 from jobs.sample.roster import Faults, Roster, break_lines, export_roster
@@ -28,6 +29,11 @@ HEADERS = (
     NUMBER, NAME, ID, SEX, BIRTH, PHONE, ADDRESS, DIVISION, DISEASE, DIAGNOSED, DOCTOR, GUARDIAN_NAME, GUARDIAN_ID,
     DEATH, UPDATED,
 ) = range(len(HEADERS))  # fmt: skip
+# What the mistakes of a hard town befall.
+_PARTS = {
+    "name": NAME, "id_number": ID, "birth_date": BIRTH, "phone": PHONE, "address": ADDRESS, "division": DIVISION,
+}  # fmt: skip
+_GUARDIAN_PARTS = {"name": GUARDIAN_NAME, "id_number": GUARDIAN_ID}
 # A disease, from which age on, and how many of those have it.
 DISEASES = {
     "高血压": (45, 0.16), "糖尿病": (45, 0.08), "冠心病": (55, 0.05), "脑卒中": (55, 0.03), "慢阻肺": (55, 0.03),
@@ -108,6 +114,10 @@ class Clinic:
         corrupt_people(world, rng, self.roster, rows, residents, Cells(NAME, ID, BIRTH, PHONE), shares, former=0.3)
         corrupt_yes_no(rng, self.roster, rows, DOCTOR, allowed)
         break_lines(rng, self.roster, rows, ADDRESS, 0.001, allowed)
+        changes = draw_changes(world, rng, SYSTEM, residents, _PARTS, living=True)
+        write_changes(self.roster, rows, _PARTS, changes)
+        changes = draw_changes(world, rng, SYSTEM, guardians, _GUARDIAN_PARTS)
+        write_changes(self.roster, rows, _GUARDIAN_PARTS, changes)
 
     def update(self, world: World, events: Events, night: date, deposit: Deposit, seed: int, number: int) -> list[int]:
         """Bring the files to a later night; returns whose were opened or changed."""
@@ -122,6 +132,7 @@ class Clinic:
             if home.district_address != roster.cell(resident, ADDRESS):
                 roster.write(resident, ADDRESS, home.district_address)
                 roster.write(resident, DIVISION, home.division_code)
+                world.homes_told[SYSTEM].pop(resident, None)
                 changed.add(resident)
         mistyped = roster.with_case("mistyped_id")
         for resident in mistyped[: max(1, len(mistyped) // 10)]:
@@ -163,7 +174,7 @@ class Clinic:
         deposit.tell(night, SYSTEM, name, page.numbers, world.truth_ids(page.subjects))
         guardians = world.truth_ids(map(self.guardians.__getitem__, page.subjects))
         deposit.tell(night, SYSTEM, name, page.numbers, guardians, role="guardian")
-        dwellings = world.dwelling_truths(page.subjects, living=True)
+        dwellings = world.dwelling_truths(page.subjects, living=True, system=SYSTEM)
         deposit.tell(night, SYSTEM, name, page.numbers, dwellings, "dwelling")
         told_of = set(page.subjects)
         self.roster.count_cases(deposit.counts, told_of)

@@ -17,6 +17,8 @@ from jobs.sample.addresses import draw_address_forms, draw_division_forms, vary_
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.dwellings import Dwelling, DwellingChanges, Estate, Tenancy, house_number
+from jobs.sample.hard.organisations import draw_title_changes
+from jobs.sample.hard.people import draw_casual_changes, draw_changes, write_changes
 from jobs.sample.health import corrupt_yes_no
 from jobs.sample.organisations import Organisations
 from jobs.sample.people import Cells, corrupt_people
@@ -39,6 +41,13 @@ OCCUPANCY_HEADERS = (
     ENTRY, IN_COMPOUND, BLOCK, UNIT, ROOM, TENANT, TENANT_ID, TENANT_PHONE, LANDLORD, LANDLORD_PHONE, LEASE_START,
     LEASE_END, RENT, MANAGER, MANAGER_CODE,
 ) = range(len(OCCUPANCY_HEADERS))  # fmt: skip
+
+# What the mistakes of a hard town befall.
+_OWNER_PARTS = {"name": OWNER, "id_number": OWNER_ID}
+_REGISTER_PARTS = _OWNER_PARTS | {"address": ADDRESS, "organisation_name": OWNER_NAME, "credit_code": OWNER_CODE}
+_TENANT_PARTS = {"name": TENANT, "id_number": TENANT_ID, "phone": TENANT_PHONE}
+_LANDLORD_PARTS = {"name": LANDLORD, "phone": LANDLORD_PHONE}
+_MANAGER_PARTS = {"organisation_name": MANAGER, "credit_code": MANAGER_CODE}
 
 _ID_SHARES = {
     "missing_id": 0.01, "mistyped_id_digit": 0.002, "id_15_digits": 0.003, "lower_case_x": 0.003, "spaced_id": 0.003,
@@ -78,6 +87,21 @@ class Housing:
         broken = {"quoted_newline": cases.pop("quoted_newline")}
         roster.spoil(cases, AREA, rows, lambda case, cell: f"{cell}㎡")
         roster.spoil(broken, ADDRESS, rows, lambda case, cell: two_lines(cell))
+        self._harden(world, organisations, rng, rows, entries, allowed)
+
+    def _harden(
+        self, world: World, organisations: Organisations, rng: np.random.Generator, rows: range,
+        entries: list[Dwelling], allowed: np.ndarray,
+    ) -> None:  # fmt: skip
+        """The mistakes of a hard town."""
+        owners = [entry.owner for entry in entries]
+        bodies = [entry.owner_organisation for entry in entries]
+        changes = [
+            *draw_changes(world, rng, SYSTEM, owners, _OWNER_PARTS),
+            *draw_casual_changes(world, rng, SYSTEM, [entry.home for entry in entries], allowed),
+            *draw_title_changes(world, rng, SYSTEM, organisations, bodies, allowed),
+        ]
+        write_changes(self.roster, rows, _REGISTER_PARTS, changes)
 
     def update(
         self, world: World, organisations: Organisations, estate: Estate, changes: DwellingChanges, deposit: Deposit,
@@ -146,6 +170,18 @@ class Occupancy:
             cells.append(self._cells(world, organisations, place, lease))
         self.roster.append_rows(range(len(cells)), cells)
         self._corrupt(world, rng)
+        self._harden(world, organisations, rng)
+
+    def _harden(self, world: World, organisations: Organisations, rng: np.random.Generator) -> None:
+        """The mistakes of a hard town."""
+        rows, allowed = range(len(self.flats)), np.ones(len(self.flats), dtype=bool)
+        allowed[list(self._safe())] = False
+        tenants = draw_changes(world, rng, SYSTEM, self.tenants, _TENANT_PARTS)
+        landlords = draw_changes(world, rng, SYSTEM, self.landlords, _LANDLORD_PARTS)
+        managers = draw_title_changes(world, rng, SYSTEM, organisations, self.managers, allowed)
+        write_changes(self.roster, rows, _TENANT_PARTS, tenants)
+        write_changes(self.roster, rows, _LANDLORD_PARTS, landlords)
+        write_changes(self.roster, rows, _MANAGER_PARTS, managers)
 
     def _cells(self, world: World, organisations: Organisations, place: int, lease: Tenancy | None) -> list[str]:
         """One row of the list."""

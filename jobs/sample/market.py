@@ -13,6 +13,7 @@ from jobs.sample import corruption
 from jobs.sample.addresses import draw_division_forms, vary_divisions
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
+from jobs.sample.hard.people import draw_changes, write_changes
 from jobs.sample.organisations import PUBLIC_BODIES, Changes, Organisation, Organisations
 from jobs.sample.people import PHONE_SHARES, Cells, corrupt_id_text, corrupt_people
 from jobs.sample.roster import Faults, Roster, break_lines, export_roster
@@ -28,6 +29,9 @@ HEADERS = (
     NUMBER, NAME, FORMER_NAME, CREDIT_CODE, SIGNBOARD, REPRESENTATIVE, REPRESENTATIVE_ID, REPRESENTATIVE_PHONE, CAPITAL,
     ESTABLISHED, STATUS, CLOSED, ADDRESS, DIVISION, INDUSTRY, PHONE,
 ) = range(len(HEADERS))  # fmt: skip
+
+# What the mistakes of a hard town befall.
+_PARTS = {"name": REPRESENTATIVE, "id_number": REPRESENTATIVE_ID, "phone": REPRESENTATIVE_PHONE}
 
 _ID_SHARES = {"representative_without_id": 0.04, "mistyped_id_digit": 0.005, "lower_case_x": 0.005, "spaced_id": 0.005}
 _CODE_SHARES = {
@@ -70,6 +74,7 @@ class Enterprises:
         )  # fmt: skip
         allowed = np.array(people, dtype=np.int64) >= len(CANARIES)
         self._corrupt_numbers(rng, rows, allowed)
+        write_changes(roster, rows, _PARTS, draw_changes(world, rng, SYSTEM, people, _PARTS))
         vary_divisions(roster, rows, DIVISION, homes, draw_division_forms(rng, allowed))
         break_lines(rng, roster, rows, ADDRESS, 0.002, allowed, "（一照多址）")
 

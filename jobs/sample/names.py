@@ -21,8 +21,8 @@ _SURNAMES: dict[str, float] = {
     "单": 0.1, "查": 0.1, "仇": 0.1, "解": 0.1, "欧阳": 0.1, "上官": 0.03, "司马": 0.03, "诸葛": 0.04, "夏侯": 0.02,
 }  # fmt: skip
 
-_MALE_CHARACTERS = "伟强磊军洋勇杰涛明超刚平辉鹏华飞鑫波斌宇浩凯健俊帆帅旭宁龙林阳峰文东海国志建庆春生德光荣成永福"
-_FEMALE_CHARACTERS = "芳娜敏静丽娟艳霞秀英玲萍红梅燕婷雪莹倩洁琳慧颖佳怡欣悦蕾薇雅诗涵桂兰珍凤云素月淑巧琴华爱香"
+MALE_CHARACTERS = "伟强磊军洋勇杰涛明超刚平辉鹏华飞鑫波斌宇浩凯健俊帆帅旭宁龙林阳峰文东海国志建庆春生德光荣成永福"
+FEMALE_CHARACTERS = "芳娜敏静丽娟艳霞秀英玲萍红梅燕婷雪莹倩洁琳慧颖佳怡欣悦蕾薇雅诗涵桂兰珍凤云素月淑巧琴华爱香"
 
 # Whole given names in fashion, by sex and by the year before which one was born.
 _FASHIONS: tuple[tuple[int, str, str], ...] = (
@@ -62,7 +62,7 @@ def draw_given_names(rng: np.random.Generator, sexes: np.ndarray, birth_years: n
     count = len(sexes)
     given = np.empty(count, dtype="U4")
     single = rng.random(count) < 0.15
-    for sex, characters in ((1, _MALE_CHARACTERS), (2, _FEMALE_CHARACTERS)):
+    for sex, characters in ((1, MALE_CHARACTERS), (2, FEMALE_CHARACTERS)):
         pool = np.array(list(characters))
         own = sexes == sex
         first, second = rng.choice(pool, size=(2, count))

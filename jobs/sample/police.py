@@ -12,6 +12,7 @@ from jobs.sample import corruption, names
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.events import Events
+from jobs.sample.hard.people import draw_changes, write_changes
 from jobs.sample.people import SEX_LABELS, Cells, birth_texts, corrupt_people, sex_texts
 from jobs.sample.roster import Faults, Roster, export_roster, two_lines
 from jobs.sample.world import POLICE, RELATIONS, World, floored, pick
@@ -25,6 +26,12 @@ HEADERS = (
     NUMBER, NAME, FORMER_NAME, ID, SEX, ETHNIC, BIRTH, MARITAL, EDUCATION, ADDRESS, DIVISION, PHONE, DEATH, HOUSEHOLD,
     RELATION,
 ) = range(len(HEADERS))  # fmt: skip
+
+# What the mistakes of a hard town befall.
+_PARTS = {
+    "name": NAME, "former_name": FORMER_NAME, "id_number": ID, "birth_date": BIRTH, "phone": PHONE, "address": ADDRESS,
+    "division": DIVISION, "household": HOUSEHOLD,
+}  # fmt: skip
 
 _ID_SHARES = {
     "missing_id": 0.003, "mistyped_id_digit": 0.0015, "mistyped_id_swap": 0.001, "id_15_digits": 0.003,
@@ -109,6 +116,7 @@ class Register:
         roster.spoil(broken, ADDRESS, rows, lambda case, cell: two_lines(cell))
         for form, own in forms.items():
             roster.corrupt(form, ADDRESS, own, [homes[row].address(form) for row in own])
+        write_changes(roster, rows, _PARTS, draw_changes(world, rng, SYSTEM, roster.subjects, _PARTS))
 
     def update(self, world: World, events: Events, deposit: Deposit, seed: int, number: int) -> None:
         """Bring the register to a later night: strike off, correct, write in what happened."""
@@ -128,6 +136,7 @@ class Register:
             home = world.home(resident)
             roster.write(resident, ADDRESS, home.full_address)
             roster.write(resident, DIVISION, home.division_code)
+            world.homes_told[SYSTEM].pop(resident, None)
         for resident in roster.known(events.renamed):
             roster.write(resident, NAME, world.name[resident])
             roster.write(resident, FORMER_NAME, world.former_name[resident])
@@ -157,7 +166,7 @@ class Register:
         deposit.tell(night, SYSTEM, name, page.numbers, world.truth_ids(page.subjects))
         households = world.household_truths(page.subjects, living=False)
         deposit.tell(night, SYSTEM, name, page.numbers, households, "household")
-        dwellings = world.dwelling_truths(page.subjects, living=False)
+        dwellings = world.dwelling_truths(page.subjects, living=False, system=SYSTEM)
         deposit.tell(night, SYSTEM, name, page.numbers, dwellings, "dwelling")
         self.roster.count_cases(deposit.counts)
         deposit.counts.update({

@@ -90,6 +90,14 @@ class Roster:
             self.columns[column][row] = cell
             marked.add(self.subjects[row])
 
+    def overwrite(self, case: str, column: int, rows: Sequence[int], cells: Iterable[str]) -> None:
+        """Write corrupted cells over those of other cases, which are forgotten."""
+        subjects = {self.subjects[row] for row in rows}
+        for (_, corrupted_column), marked in self.corrupted.items():
+            if corrupted_column == column:
+                marked -= subjects
+        self.corrupt(case, column, rows, cells)
+
     def spoil(
         self, drawn: Mapping[str, list[int]], column: int, rows: range, change: Callable[[str, str], str]
     ) -> None:

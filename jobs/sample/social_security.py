@@ -15,6 +15,8 @@ from jobs.sample import corruption, ids, names
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit
 from jobs.sample.events import Events
+from jobs.sample.hard.organisations import draw_title_changes
+from jobs.sample.hard.people import draw_changes, write_changes
 from jobs.sample.households import YEAR
 from jobs.sample.organisations import PUBLIC_BODIES, Organisations
 from jobs.sample.people import Cells, birth_texts, corrupt_people, sex_texts
@@ -30,6 +32,9 @@ HEADERS = (
     NUMBER, NAME, ID, SEX, BIRTH, PHONE, EMPLOYER, CREDIT_CODE, INSURANCE, BASE, INSURED, BENEFIT, BENEFIT_START,
     BENEFIT_END, AMOUNT, DEATH,
 ) = range(len(HEADERS))  # fmt: skip
+# What the mistakes of a hard town befall.
+_PARTS = {"name": NAME, "id_number": ID, "birth_date": BIRTH, "phone": PHONE}
+_TITLE_PARTS = {"organisation_name": EMPLOYER, "credit_code": CREDIT_CODE}
 UNEMPLOYED, INJURED = "失业金领取", "工伤"
 # How the program shows what it cannot store, in turn: a question mark, or the pinyin.
 _PINYIN = {"㛃": "JIE", "䶮": "YAN", "𬭎": "HONG"}
@@ -110,12 +115,15 @@ class Insured:
         roster = self.roster
         cells = Cells(NAME, ID, BIRTH, PHONE)
         corrupt_people(world, rng, roster, rows, residents, cells, dots=_DOTS, former=0.15)
+        write_changes(roster, rows, _PARTS, draw_changes(world, rng, SYSTEM, residents, _PARTS))
         self._write_storable_names(rows)
         allowed = np.array(residents, dtype=np.int64) >= len(CANARIES)
         works = allowed & (np.array(employers, dtype=np.int64) != NOBODY)
         self._write_variant_employers(organisations, rows, employers, works)
         codes = corruption.draw_cases(rng, len(rows), _CODE_SHARES, works)
         roster.spoil(codes, CREDIT_CODE, rows, corrupt_credit_code)
+        titles = draw_title_changes(world, rng, SYSTEM, organisations, employers, allowed)
+        write_changes(roster, rows, _TITLE_PARTS, titles)
         break_lines(rng, roster, rows, INSURANCE, 0.0005, allowed, "（含补缴）")
 
     def _write_variant_employers(

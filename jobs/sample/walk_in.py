@@ -12,6 +12,7 @@ import numpy as np
 from jobs.sample import corruption, names, places
 from jobs.sample.canaries import CANARIES
 from jobs.sample.deposit import Deposit, Value, open_sheet
+from jobs.sample.hard.people import draw_changes, write_cells
 from jobs.sample.people import birth_texts
 from jobs.sample.world import World, pick
 
@@ -31,6 +32,9 @@ _MATTERS = (
     "公租房",
     "调解邻里纠纷",
 )
+
+# What the mistakes of a hard town befall.
+_PARTS = {"name": NAME, "id_number": ID, "birth_date": BIRTH, "phone": PHONE, "address": ADDRESS}
 
 _ID_SHARES = {
     "missing_id": 0.08, "mistyped_id_digit": 0.02, "mistyped_id_swap": 0.02, "id_15_digits": 0.02, "lower_case_x": 0.02,
@@ -67,7 +71,7 @@ def export_walk_in(world: World, night: date, deposit: Deposit, seed: int, numbe
 
 def _tell(world: World, night: date, name: str, rows: list[int], visitors: list[int], deposit: Deposit) -> None:
     deposit.tell(night, SYSTEM, name, rows, world.truth_ids(visitors))
-    deposit.tell(night, SYSTEM, name, rows, world.dwelling_truths(visitors, living=True), "dwelling")
+    deposit.tell(night, SYSTEM, name, rows, world.dwelling_truths(visitors, living=True, system=SYSTEM), "dwelling")
 
 
 def _write_register(
@@ -135,6 +139,8 @@ def _spoil_visits(
     corruption.spoil(columns[PHONE], drawn, lambda case, phone: corruption.typed_phone(rng, case, str(phone)), counts)
     drawn = corruption.draw_cases(rng, count, {"missing_key": 0.01}, allowed)
     corruption.spoil(columns[NUMBER], drawn, lambda case, number: None, counts)
+    cells = {part: columns[column] for part, column in _PARTS.items()}
+    write_cells(cells, draw_changes(world, rng, SYSTEM, visitors, _PARTS, living=True), counts)
 
 
 def _typed_name(world: World, rng: np.random.Generator, visitor: int, counts: Counter[str]) -> str:

@@ -4,8 +4,9 @@ Reads: nothing. Writes: nothing. Refuses: fewer residents than a town needs to h
 One resident is one place in every list and array below; that place is the true id.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from jobs.sample import ids, names, places
 from jobs.sample.canaries import CANARIES
+from jobs.sample.hard.hardship import Hardship
 from jobs.sample.households import (
     CHILD,
     DAUGHTER,
@@ -85,6 +87,9 @@ class World:
     taken_stems: set[int]
     taken_phones: set[int]
     cases: dict[str, int]  # nasty cases that lie in the people, not in their records
+    hard: Hardship | None = None  # of a hard town
+    # By system, for residents whose row names another dwelling than theirs, or none: that dwelling.
+    homes_told: defaultdict[str, dict[int, places.Home | None]] = field(default_factory=lambda: defaultdict(dict))
 
     def __len__(self) -> int:
         return len(self.name)
@@ -162,9 +167,14 @@ class World:
         """As registered or as they live."""
         return [f"H{household:06d}" for household in self._households(residents, living)]
 
-    def dwelling_truths(self, residents: Sequence[int], living: bool) -> list[str]:
-        """As registered or as they live."""
-        return [self.homes[household].truth_id for household in self._households(residents, living)]
+    def dwelling_truths(self, residents: Sequence[int], living: bool, system: str = "") -> list[str | None]:
+        """As registered or as they live, or as the system's rows have it; None: the row names no dwelling."""
+        truths: list[str | None] = []
+        told = self.homes_told[system]
+        for resident, household in zip(residents, self._households(residents, living), strict=True):
+            home = told.get(resident, self.homes[household])
+            truths.append(home.truth_id if home else None)
+        return truths
 
 
 def build_world(residents: int, seed: int, first_night: date) -> World:

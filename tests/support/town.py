@@ -198,11 +198,11 @@ def work_until_audit(town: Town, night: date) -> None:
         work()
 
 
-def build_town(base: Path, residents: int, seed: int, nights: int) -> Town:
-    """A sample town below `base`, and a workspace in which all its nights have been run."""
+def build_town(base: Path, residents: int, seed: int, nights: int, *options: str) -> Town:
+    """A sample town below `base`, and a workspace in which all its nights have been run; `options` are of `jiceng sample`."""
     built = Town(base / "workspace", base / "samples")
     sizes = ("--residents", str(residents), "--seed", str(seed), "--nights", str(nights))
-    assert jiceng("sample", *sizes, "--out", built.samples).code == 0
+    assert jiceng("sample", *sizes, *options, "--out", built.samples).code == 0
     assert jiceng("init", "--home", built.home).code == 0
     for night in sorted(path for path in built.samples.iterdir() if path.is_dir()):
         shutil.copytree(night, built.workspace.inbox, dirs_exist_ok=True)
