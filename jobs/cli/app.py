@@ -8,10 +8,11 @@ import typer
 from rich.console import Console
 
 from jobs.cli.links_commands import links_app
-from jobs.cli.options import Formatted, Home
+from jobs.cli.options import Because, Formatted, Home, ShowPersonal
 from jobs.cli.release_commands import release_app
 from jobs.common.base.errors import UserError
 from jobs.common.base.workspace import Workspace, default_home, init_workspace, open_workspace
+from jobs.common.run.access import asked_reason
 from jobs.common.run.conf import current_conf
 from jobs.common.run.runs import parse_night
 from jobs.common.run.stage import guarded
@@ -101,17 +102,57 @@ def books(
 def explain(
     kind: Annotated[str, typer.Argument(help="A table, such as resident, relation or appeal.")],
     id: Annotated[str, typer.Argument(help="entity_id, relation/id/id, or system/number of a fact.")],
+    other: Annotated[
+        str | None,
+        typer.Argument(
+            help="Another record or entity: why the two are one, or are not. Also a mention_id or system/key."
+        ),
+    ] = None,
     field: Annotated[str | None, typer.Option(help="Only this field.")] = None,
     show_personal: Annotated[bool, typer.Option("--show-personal", help="Values of level 3 and 4 in clear.")] = False,
     home: Home = None,
     format: Formatted = Format.table,
 ) -> None:
-    """Why a released cell has its value: file, sheet and row it came from, the rule, and the values that lost."""
+    """Why a released cell has its value: file, sheet and row it came from, the rule, and the values that lost.
+
+    With two: why these records are one entity, step by step, or what was decided on them.
+
+    Example: jiceng explain resident police/P1 grid/G7
+    """
     from jobs.read import explain as why
+    from jobs.read import why_linked
     from jobs.read.status import place_in_one
 
+    if other is not None:
+        if field is not None:
+            raise UserError("--field is for one row; of two records all that they say is compared")
+        steps = why_linked.explain_pair(open_workspace(home), kind, id, other, show_personal)
+        print_rows(steps, format, why_linked.COLUMNS)
+        return
     rows = why.explain(open_workspace(home), kind, id, field, show_personal)
     print_rows(place_in_one(rows), format, why.COLUMNS, ["field", "value", "state", "from", "rule"])
+
+
+@app.command()
+def find(
+    show_personal: ShowPersonal = False, because: Because = None, home: Home = None, format: Formatted = Format.table
+) -> None:
+    """Residents of whom a record has a name, an id number or a phone, which is read from standard input.
+
+    Values of level 3 and 4 are masked. With --show-personal and a reason they are shown, and `ops.access` keeps who asked.
+
+    Example: jiceng find < who.txt
+    """
+    from jobs.read import find as search
+
+    reason = asked_reason(show_personal, because)
+    workspace = open_workspace(home)
+    if sys.stdin.isatty():
+        messages.print("name, id number or phone:")
+    found = search.find(workspace, search.decode_text(sys.stdin.buffer.readline()), reason)
+    print_rows(found.rows, format, search.COLUMNS)
+    if found.left_out:
+        messages.print(f"{found.left_out:,} more are left out; ask for an id number or a phone")
 
 
 @app.command()

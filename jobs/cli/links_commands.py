@@ -18,6 +18,10 @@ Who = Annotated[str | None, typer.Option(help="Who decides (default: the user of
 
 @links_app.command("review")
 def links_review(
+    records: Annotated[
+        list[str] | None,
+        typer.Argument(help="Two records instead: each a mention_id, system/key or entity_id.", show_default=False),
+    ] = None,
     kind: Annotated[str | None, typer.Option(help="Only this kind, e.g. resident.")] = None,
     output: Annotated[
         Path | None, typer.Option(help="Write a workbook (.xlsx) to decide in. Only you may read it.")
@@ -33,21 +37,25 @@ def links_review(
 ) -> None:
     """Pairs of records worth a look, what matters most first: both sides, what agrees and what does not.
 
-    Values of level 3 and 4 are masked. With --show-personal and a reason they are shown, and `ops.access` keeps who asked.
+    Named records are shown whatever they are, also two of one entity that should be two. Values of level 3 and 4 are masked. With
+    --show-personal and a reason they are shown, and `ops.access` keeps who asked.
 
     Example: jiceng links review --output pairs.xlsx --show-personal --because "review of January"
     """
     from jobs.read import review as pairs
 
-    reason = asked_reason(show_personal, because)
+    if records and len(records) != 2:
+        raise UserError("name two records, or none to see what is worth a look")
+    pair = (records[0], records[1]) if records else None
+    asked = pairs.Asked(kind, limit, pair, asked_reason(show_personal, because))
     if force and output is None:
         raise UserError("--force is for files; name one with --output")
     workspace = open_workspace(home)
     if output is None:
-        found = pairs.review(workspace, kind, limit, reason)
+        found = pairs.review(workspace, asked)
         print_rows(found.rows, format, pairs.COLUMNS, pairs.SHOWN)
     else:
-        found = pairs.review_to_file(workspace, kind, limit, reason, output, force)
+        found = pairs.review_to_file(workspace, asked, output, force)
         messages.print(
             f"{output}: {len(found.rows):,} pairs; fill in 决定 and 为什么, then `jiceng links decide {output.name}`"
         )

@@ -13,11 +13,13 @@ from jobs.common.lake.engine import run_concurrently, session
 from jobs.common.lake.versions import union_all
 from jobs.common.model.links import Judgement
 from jobs.match.clusters import NOTHING_JUDGED, Edges, Judged, accepted_edges, find_roots, join_edges
+from jobs.match.cut_ids import part_ids
 from jobs.match.match_run import MatchRun
 from jobs.match.matcher import Known, Matcher
 from jobs.match.matchers import MATCHERS, builds_on
 from jobs.match.mentions import IDENTITY, KINDS
 from jobs.match.pairs import DECISION
+from jobs.match.residents import KIND as RESIDENT
 
 
 def decide_all(run: MatchRun, mentions: DataFrame) -> tuple[DataFrame, DataFrame]:
@@ -40,6 +42,9 @@ def decide_all(run: MatchRun, mentions: DataFrame) -> tuple[DataFrame, DataFrame
         settled |= {work.kind: work.all_roots() for work in done}
         works += done
     decisions = [frame for work in works for frame in work.decisions.values()]
+    parted = part_ids(run, mentions, settled[RESIDENT], judged.get(RESIDENT, NOTHING_JUDGED))
+    if parted is not None:
+        decisions.append(parted.select(*DECISION))
     return union_all(decisions), union_all(list(settled.values()))
 
 

@@ -57,7 +57,7 @@ def compare_sides(lake: Lake, conf: Conf, pairs: Sequence[Found]) -> list[Compar
     for found in pairs:
         both = zip(found.pair, found.entities, strict=True)
         one, other = (_side(own, entity, of_entity[entity], said, since) for own, entity in both)
-        agree, differ = _agreement(one.values, other.values)
+        agree, differ = agreement(one.values, other.values)
         compared.append(Compared(found, one, other, agree, differ))
     return compared
 
@@ -69,13 +69,16 @@ def _read_values(lake: Lake, conf: Conf, mentions: Sequence[Mapping[str, Any]]) 
         by_kind[mention["kind"]].append(mention)
     said: dict[str, dict[str, str]] = {}
     for kind, own in by_kind.items():
-        said |= _values_of_kind(lake, conf.records[kind], own)
+        said |= values_of_records(lake, conf.records[kind], own)
     return said
 
 
-def _values_of_kind(lake: Lake, record: Record, mentions: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+def values_of_records(
+    lake: Lake, record: Record, mentions: Sequence[Mapping[str, Any]], version: int | None = None
+) -> dict[str, dict[str, str]]:
+    """What the record of each mention says: values as text, by mention and field; of the table's last version by default."""
     where = {"source_key": sorted({mention["source_key"] for mention in mentions}), "valid_to": None}
-    rows = lake.rows(f"harmonised.{record.name}", where).to_pylist()
+    rows = lake.arrow(f"harmonised.{record.name}", version, where).to_pylist()
     by_key = {record_key(row): row for row in rows}
     names = [field.name for field in record.fields]
     found = {}
@@ -115,7 +118,7 @@ def _side(
     return Side(entity, systems, values, since.get(own))
 
 
-def _agreement(one: Values, other: Values) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def agreement(one: Values, other: Values) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Fields of which both say something: those with a value in common, and the others."""
     both = [name for name in one if name in other]
     agree = tuple(name for name in both if set(one[name]) & set(other[name]))

@@ -10,6 +10,7 @@ from enum import StrEnum
 from itertools import chain, combinations
 from typing import Any
 
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.intake.judgements import Pair, all_judgements, entities_of, newest_of_pairs, pair_of
@@ -31,8 +32,10 @@ class Why(StrEnum):
     OPEN = "open"
     MISTYPED = "id_mistyped"
     SAME_NAME = "same_name_and_birth_date"
+    SEVERAL = "several_in_one"
     VETOED = "vetoed"
     OTHER_ID = "other_id_number"
+    ASKED = "asked"
 
 
 ORDER = list(Why)
@@ -40,8 +43,10 @@ TOLD = {
     Why.OPEN: ("匹配规则未能判定", "a matcher left it open"),
     Why.MISTYPED: ("证件号错一位或两位颠倒", "an id number with one digit wrong or two swapped"),
     Why.SAME_NAME: ("姓名、出生日期相同", "same name and birth date"),
+    Why.SEVERAL: ("同一居民的记录出生日期或证件号不同", "records of one resident with two birth dates or id numbers"),
     Why.VETOED: ("匹配规则已否定", "a matcher rejected it"),
     Why.OTHER_ID: ("姓名、出生日期相同，证件号不同", "same name and birth date, two valid id numbers"),
+    Why.ASKED: ("指定的两条记录", "two records that somebody named"),
 }
 
 
@@ -57,9 +62,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Found:
-    """A pair of records of two entities on which nobody has decided.
+    """A pair of records on which nobody has decided, of two entities or, if these may be two, of one.
 
-    `entities` are in the order of the pair; `records` counts those of both: so many one decision is about.
+    `entities` are in the order of the pair; `records` counts theirs: so many one decision is about.
     """
 
     kind: str
@@ -84,20 +89,27 @@ def find_pairs(lake: Lake, kind: str | None = None) -> Review:
     crowds = 0
     if kind in (None, RESIDENT):
         namesakes, crowds = _find_namesakes(lake)
-        candidates += [*namesakes, *_find_mistyped(lake)]
+        candidates += [*namesakes, *_find_mistyped(lake), *_find_several(lake)]
     entities = entities_of(lake, chain.from_iterable(candidate.pair for candidate in candidates))
-    apart = [each for each in candidates if _is_of_two(each, entities)]
-    judged = _judged_entities(lake)
-    chosen = _one_for_each_two(apart, entities, judged)
+    open_ones = [each for each in candidates if _is_open(each, entities)]
+    chosen = _one_for_each_two(open_ones, entities, _judged_entities(lake))
     sizes = _count_records(lake, chain.from_iterable(chosen))
     found = [_found(candidate, entities, sizes) for candidate in chosen.values()]
     return Review(sorted(found, key=_at_stake), crowds)
 
 
-def _is_of_two(candidate: Candidate, entities: Mapping[str, str]) -> bool:
-    """Whether both records are current, and of two entities."""
+def ask_about(lake: Lake, kind: str, pair: Pair) -> Found:
+    """Two records that somebody named, whatever is known of them."""
+    entities = entities_of(lake, pair)
+    return _found(Candidate(kind, Why.ASKED, pair), entities, _count_records(lake, entities.values()))
+
+
+def _is_open(candidate: Candidate, entities: Mapping[str, str]) -> bool:
+    """Whether both records are current and of two entities; of one, if the question is whether these are two."""
     one, other = map(entities.get, candidate.pair)
-    return one is not None and other is not None and one != other
+    if one is None or other is None:
+        return False
+    return (one == other) == (candidate.why is Why.SEVERAL)
 
 
 def _one_for_each_two(
@@ -114,7 +126,9 @@ def _one_for_each_two(
 
 
 def _judged_entities(lake: Lake) -> set[Pair]:
-    """Any two entities on which a judgement stands: of two of their records, also an unsure one."""
+    """Any two entities on which a judgement stands, of two of their records, also an unsure one; an entity with itself if people
+    said so of its records.
+    """
     newest = newest_of_pairs(all_judgements(lake))
     standing = [pair for pair, row in newest.items() if row["state"] == JudgementState.STANDING]
     entities = entities_of(lake, chain.from_iterable(standing))
@@ -131,7 +145,7 @@ def _count_records(lake: Lake, entities: Iterable[str]) -> Counter[str]:
 def _found(candidate: Candidate, entities: Mapping[str, str], sizes: Mapping[str, int]) -> Found:
     one, other = candidate.pair
     both = entities[one], entities[other]
-    records = sizes[both[0]] + sizes[both[1]]
+    records = sum(sizes[entity] for entity in set(both))
     return Found(candidate.kind, candidate.why, candidate.reason, candidate.pair, both, records)
 
 
@@ -169,10 +183,7 @@ def _find_namesakes(lake: Lake) -> tuple[list[Candidate], int]:
 def _named_residents(lake: Lake) -> list[dict[str, Any]]:
     """`name`, `birth_date`, `entity_id`, its least `mention_id` and `id_number`, if several entities have name and birth date."""
     is_named = F.col("name").isNotNull() & F.col("birth_date").isNotNull()
-    records = current(lake.read("harmonised.resident")).where(is_named)
-    records = records.select(*RECORD_KEY, "name", "birth_date", "id_number")
-    mentions = lake.read("links.mention").where(F.col("kind") == RESIDENT)
-    joined = records.join(mentions.select(*RECORD_KEY, "mention_id", "entity_id"), RECORD_KEY)
+    joined = _read_residents(lake).where(is_named)
     least = [F.min(name).alias(name) for name in ("mention_id", "id_number")]
     held = joined.groupBy("name", "birth_date", "entity_id").agg(*least)
     shared = held.groupBy("name", "birth_date").agg(F.count(F.lit(1)).alias("entities")).where("entities > 1")
@@ -180,10 +191,47 @@ def _named_residents(lake: Lake) -> list[dict[str, Any]]:
     return found
 
 
+def _read_residents(lake: Lake) -> DataFrame:
+    """Current records of residents with `mention_id` and `entity_id`."""
+    records = current(lake.read("harmonised.resident")).select(*RECORD_KEY, "name", "birth_date", "id_number")
+    mentions = lake.read("links.mention").where(F.col("kind") == RESIDENT)
+    return records.join(mentions.select(*RECORD_KEY, "mention_id", "entity_id"), RECORD_KEY)
+
+
 def _namesakes(one: Mapping[str, Any], other: Mapping[str, Any]) -> Candidate:
     ids = {one["id_number"], other["id_number"]} - {None}
     why = Why.OTHER_ID if len(ids) > 1 else Why.SAME_NAME
     return Candidate(RESIDENT, why, pair_of(one["mention_id"], other["mention_id"]))
+
+
+def _find_several(lake: Lake) -> Iterator[Candidate]:
+    """Two records of one resident with two id numbers or, if these agree, two birth dates."""
+    if lake.is_empty("links.mention") or lake.is_empty("harmonised.resident"):
+        return
+    ends = []
+    for name in ("id_number", "birth_date"):
+        # The value first, so that the least and the greatest text are of the least and the greatest value.
+        text = F.when(F.col(name).isNotNull(), F.concat(F.col(name).cast("string"), F.lit("|"), "mention_id"))
+        ends += [F.min(text).alias(f"least_{name}"), F.max(text).alias(f"greatest_{name}")]
+    held = _read_residents(lake).groupBy("entity_id").agg(*ends)
+    differs = [_value(f"least_{name}") != _value(f"greatest_{name}") for name in ("id_number", "birth_date")]
+    for row in (
+        held.where(F.coalesce(differs[0], F.lit(False)) | F.coalesce(differs[1], F.lit(False))).toArrow().to_pylist()
+    ):
+        yield _several(row)
+
+
+def _value(column: str) -> Column:
+    return F.substring_index(column, "|", 1)
+
+
+def _several(row: Mapping[str, Any]) -> Candidate:
+    """The two records that differ in their id number, else in their birth date."""
+    for name in ("id_number", "birth_date"):
+        least, greatest = (str(row[f"{end}_{name}"]).split("|") for end in ("least", "greatest"))
+        if least[0] != greatest[0]:
+            break
+    return Candidate(RESIDENT, Why.SEVERAL, pair_of(least[-1], greatest[-1]))
 
 
 def _find_mistyped(lake: Lake) -> Iterator[Candidate]:

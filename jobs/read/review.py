@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.common.base.errors import UserError
 from jobs.common.base.workspace import Workspace
-from jobs.common.model.shapes import ENTITY
+from jobs.common.intake.judgements import pair_of
+from jobs.common.lake.tables import Lake
 from jobs.common.run.access import Access, record_access
 from jobs.common.run.conf import Conf, current_conf
 from jobs.common.run.stage import open_lake
+from jobs.read.named_records import Links, find_two_records, record_of_kind
 from jobs.read.pair_sides import Compared, compare_sides, label_fields, side_lines
 from jobs.read.pair_workbook import check_workbook, write_workbook
-from jobs.read.pairs import TOLD, find_pairs
+from jobs.read.pairs import RESIDENT, TOLD, Found, ask_about, find_pairs
 
 COLUMNS = [
     "kind",
@@ -49,53 +50,65 @@ class Reviewed:
     notes: list[str]
 
 
-def review(workspace: Workspace, kind: str | None, limit: int | None, because: str | None) -> Reviewed:
+@dataclass(frozen=True)
+class Asked:
+    """What somebody wants to look at: a kind, so many pairs, two records; values in clear for a reason."""
+
+    kind: str | None = None
+    limit: int | None = None
+    records: tuple[str, str] | None = None
+    because: str | None = None
+
+
+def review(workspace: Workspace, asked: Asked) -> Reviewed:
     """Rows for the terminal: values are masked unless there is a reason to show them, which is recorded first."""
-    pairs, notes = _compare(workspace, kind, limit or MOST_ON_SCREEN, because, "links review")
-    conf = current_conf(workspace)
-    return Reviewed([_row(pair, conf, because is not None) for pair in pairs], notes)
+    return _review(workspace, asked, MOST_ON_SCREEN, "; ")
 
 
-def review_to_file(
-    workspace: Workspace, kind: str | None, limit: int | None, because: str | None, path: Path, force: bool
-) -> Reviewed:
+def review_to_file(workspace: Workspace, asked: Asked, path: Path, force: bool) -> Reviewed:
     """As `review`, into a workbook."""
     check_workbook(path, force)
-    pairs, notes = _compare(workspace, kind, limit or MOST_IN_WORKBOOK, because, "links review --output")
-    conf = current_conf(workspace)
-    rows = [_row(pair, conf, because is not None, "\n") for pair in pairs]
-    write_workbook(path, rows)
-    return Reviewed(rows, notes)
+    found = _review(workspace, asked, MOST_IN_WORKBOOK, "\n")
+    write_workbook(path, found.rows)
+    return found
 
 
-def _compare(
-    workspace: Workspace, kind: str | None, limit: int, because: str | None, what: str
-) -> tuple[Sequence[Compared], list[str]]:
-    """The first pairs with both sides, and notes on what is not shown."""
+def _review(workspace: Workspace, asked: Asked, most: int, between: str) -> Reviewed:
+    """Rows of the pairs; the fields of a side are parted by `between`."""
     conf = current_conf(workspace)
-    _check_kind(conf, kind)
     lake = open_lake(workspace, conf)
-    found = find_pairs(lake, kind)
+    chosen, notes = _choose(lake, conf, asked, asked.limit or most)
+    if asked.because is not None and chosen:
+        record_access(lake, _access(conf, chosen, asked.because))
+    compared = compare_sides(lake, conf, chosen)
+    return Reviewed([_row(pair, conf, asked.because is not None, between) for pair in compared], notes)
+
+
+def _choose(lake: Lake, conf: Conf, asked: Asked, limit: int) -> tuple[Sequence[Found], list[str]]:
+    """The pairs to show, and notes on what is not shown."""
+    if asked.records is not None:
+        record = record_of_kind(conf, asked.kind or RESIDENT)
+        one, other = find_two_records(Links(lake, record), *asked.records)
+        return [ask_about(lake, record.name, pair_of(one["mention_id"], other["mention_id"]))], []
+    if asked.kind is not None:
+        record_of_kind(conf, asked.kind)
+    found = find_pairs(lake, asked.kind)
     chosen = found.pairs[:limit]
-    if because is not None and chosen:
-        kinds = sorted({pair.kind for pair in chosen})
-        columns = {field.name for name in kinds for field in conf.records[name].fields}
-        tables = [f"harmonised.{name}" for name in kinds]
-        record_access(lake, Access(what, tables, sorted(columns), because))
     notes = [f"{len(found.pairs):,} pairs are worth a look; shown are {len(chosen):,}"]
     if found.crowds:
         notes.append(f"{found.crowds:,} names and birth dates are of too many residents and left out")
     notes.append("names that sound alike are not compared: there is no table of sounds")
-    return compare_sides(lake, conf, chosen), notes
+    return chosen, notes
 
 
-def _check_kind(conf: Conf, kind: str | None) -> None:
-    kinds = [record.name for record in conf.records.values() if record.shape == ENTITY]
-    if kind is not None and kind not in kinds:
-        raise UserError(f"{kind!r} is no kind; there are {', '.join(kinds)}")
+def _access(conf: Conf, chosen: Sequence[Found], because: str) -> Access:
+    """What is shown of the pairs."""
+    kinds = sorted({found.kind for found in chosen})
+    columns = sorted({field.name for kind in kinds for field in conf.records[kind].fields})
+    return Access("links review", [f"harmonised.{kind}" for kind in kinds], columns, because)
 
 
-def _row(pair: Compared, conf: Conf, is_shown: bool, between: str = "; ") -> dict[str, Any]:
+def _row(pair: Compared, conf: Conf, is_shown: bool, between: str) -> dict[str, Any]:
     """A pair as columns of text.
 
     Args:

@@ -8,6 +8,7 @@ register   key   name    id number           birth date   phone
            P5    陈一平  ·                   1960-01-02   13900000005
            P6    陈一平  ·                   1960-01-02   13900000006     the same person with another phone
 desk       D1    王小明                                   13900000001     names P1 and P2: a pair with each for review
+           D4    李大海  that of P4           1970-07-08   ·               one with P4 by the id number, with another birth date
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from jobs.common.intake.judgements import pair_of
 from tests.support.hand_office import mention_of
 from tests.support.office import Office, open_office
 
+FIRST, SECOND = "2026-01-01", "2026-01-02"
 PERSONAL = ("王小明", "李大海", "陈一平", "13900000001", "13900000005")
 
 
@@ -37,7 +39,7 @@ REGISTER = (
     "P5,陈一平,,1960-01-02,13900000005",
     "P6,陈一平,,1960-01-02,13900000006",
 )
-DESK = ("D1,王小明,,,13900000001",)
+DESK = ("D1,王小明,,,13900000001", f"D4,李大海,{ID_4},1970-07-08,")
 HEADER = "编号,姓名,身份证号,出生日期,电话"
 _COLUMNS = (
     ("key", "编号", 3, "", ", required: true, primaryKey: true"),
@@ -78,20 +80,20 @@ schema:
 def open_pairs(home: Path) -> Office:
     """The office with both systems declared."""
     office = open_office(home)
-    for system in ("police", "desk"):
+    for system in ("register", "desk"):
         office.declare(system, contract_of(system))
     return office
 
 
 def hand_in(office: Office, night: str, register: Sequence[str] = REGISTER, desk: Sequence[str] = DESK) -> None:
-    for system, lines in (("police", register), ("desk", desk)):
+    for system, lines in (("register", register), ("desk", desk)):
         text = "\n".join([HEADER, *lines]) + "\n"
         office.hand_in(f"{system}/people_{night.replace('-', '')}.csv", text)
 
 
 def mention(key: str) -> str:
     """The mention of a resident by the key of its row."""
-    system = "desk" if key.startswith("D") else "police"
+    system = "desk" if key.startswith("D") else "register"
     return mention_of("resident", system, "people", key, "person")
 
 
