@@ -6,13 +6,14 @@ from datetime import date
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TABLES = ("run", "release", "decision")  # of ops; within a run the pages move on stage by stage
+# Within a run the pages move on stage by stage.
+TABLES = ("ops/run", "ops/release", "ops/decision", "links/judgement")
 
 
 def state_of(home: Path) -> str:
-    """Differs when a stage has ended, a run has opened, closed or died, a release or decision was made, a file has come to the
-    inbox, configuration was edited, or a day has begun."""
-    logs = [home / "lake/ops" / name / "_delta_log" for name in TABLES]
+    """Differs when a stage has ended, a run has opened, closed or died, a release or decision was made, a pair was judged, a
+    file has come to the inbox, configuration was edited, or a day has begun."""
+    logs = [home / "lake" / name / "_delta_log" for name in TABLES]
     inbox = [home / "inbox", *_folders(home / "inbox")]
     runs = sorted(_folders(home / "runs"), key=lambda run: (run.name[:10], len(run.name), run.name))
     conf = [top / name for top in (REPOSITORY, home) for name in ("conf", "expectations")]

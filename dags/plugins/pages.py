@@ -1,4 +1,4 @@
-"""The pages *tonight*, *quality*, *sources* and *releases* in Airflow's navigation: wiring, and who may see and do what.
+"""The pages *tonight*, *quality*, *sources*, *identity* and *releases* in Airflow's navigation: wiring, and who may do what.
 
 Airflow does not protect a plugin's app, so every route here asks for its session: who may see the DAG `nightly` may look, who may
 edit it may roll back. The jobs' environment draws the pages: `python -m jobs.portal`."""
@@ -19,7 +19,8 @@ from jiceng_state import state_of
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOME = REPOSITORY / os.environ.get("JICENG_HOME", ".jiceng")
 PYTHON = os.environ.get("JICENG_PYTHON", str(REPOSITORY / ".venv/bin/python"))
-PAGES = {"tonight": "昨夜 Tonight", "quality": "质量 Quality", "sources": "来源 Sources", "releases": "发布 Releases"}
+PAGES = {"tonight": "昨夜 Tonight", "quality": "质量 Quality", "sources": "来源 Sources", "identity": "身份 Identity",
+         "releases": "发布 Releases"}  # fmt: skip
 VIEWS = [{"name": title, "href": f"jiceng/{page}", "url_route": f"jiceng-{page}", "category": "基层 Jiceng"}
          for page, title in PAGES.items()]  # fmt: skip
 ALSO = ("changes", "difference", "confirm")

@@ -11,6 +11,7 @@ from jobs.common.base.errors import UserError
 from jobs.common.base.workspace import open_workspace
 from jobs.common.run.stage import guarded
 from jobs.portal.frame import View, open_view, render
+from jobs.portal.pages.identity import identity_page
 from jobs.portal.pages.quality import quality_page
 from jobs.portal.pages.releases import Decision, confirm_page, difference_page, releases_page, rolled_back_page
 from jobs.portal.pages.sources import sources_page
@@ -21,6 +22,7 @@ PAGES = {
     "changes": lambda view, given: changes_part(view),
     "quality": lambda view, given: quality_page(view),
     "sources": lambda view, given: sources_page(view),
+    "identity": lambda view, given: identity_page(view),
     "releases": lambda view, given: releases_page(view),
     "difference": lambda view, given: difference_page(view, given.old, given.new),
     "confirm": lambda view, given: confirm_page(view, given.release),

@@ -23,6 +23,7 @@ TITLES = {
     "tonight": ("昨夜", "Tonight"),
     "quality": ("质量", "Quality"),
     "sources": ("来源", "Sources"),
+    "identity": ("身份", "Identity"),
     "releases": ("发布", "Releases"),
 }
 # The one script: what takes the engine comes after the page, which then takes its place; asked again while others are drawn.

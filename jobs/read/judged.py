@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs.common.base.workspace import Workspace
 from jobs.common.intake.judgements import all_judgements, entities_of, newest_of_pairs, pair_of
-from jobs.common.model.links import JudgementState
+from jobs.common.model.links import Judgement, JudgementState
 from jobs.common.run.runs import all_runs, run_order
 from jobs.common.run.stage import open_lake
 
@@ -56,7 +56,7 @@ def _effect(row: Mapping[str, Any], ends: Mapping[str, str | None], speaks: bool
         return "replaced"
     if is_waiting:
         return "next run"
-    if row["state"] == JudgementState.REVOKED:
+    if row["state"] == JudgementState.REVOKED or row["decision"] == Judgement.UNSURE:
         return "none"
     if None in ends.values():
         return "absent"

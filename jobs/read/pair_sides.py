@@ -49,7 +49,7 @@ def compare_sides(lake: Lake, conf: Conf, pairs: Sequence[Found]) -> list[Compar
     entities = sorted({entity for found in pairs for entity in found.entities})
     mentions = lake.rows("links.mention", {"entity_id": entities}).to_pylist()
     said = _read_values(lake, conf, mentions)
-    since = _first_nights(lake, chain.from_iterable(found.pair for found in pairs))
+    since = first_nights(lake, chain.from_iterable(found.pair for found in pairs))
     of_entity: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for mention in mentions:
         of_entity[mention["entity_id"]].append(mention)
@@ -89,7 +89,7 @@ def values_of_records(
     return found
 
 
-def _first_nights(lake: Lake, mentions: Iterable[str]) -> dict[str, date]:
+def first_nights(lake: Lake, mentions: Iterable[str]) -> dict[str, date]:
     """The night in which each of these mentions came first."""
     where = {"mention_id": sorted(set(mentions))}
     first: dict[str, date] = {}

@@ -90,12 +90,22 @@ def find_pairs(lake: Lake, kind: str | None = None) -> Review:
     if kind in (None, RESIDENT):
         namesakes, crowds = _find_namesakes(lake)
         candidates += [*namesakes, *_find_mistyped(lake), *_find_several(lake)]
+    return Review(_choose_open(lake, candidates), crowds)
+
+
+def find_open(lake: Lake) -> list[Found]:
+    """The pairs of all kinds that a matcher left open."""
+    return _choose_open(lake, [each for each in _decided_by_matchers(lake, None) if each.why is Why.OPEN])
+
+
+def _choose_open(lake: Lake, candidates: Sequence[Candidate]) -> list[Found]:
+    """One pair for any two entities on which nobody has decided, in the order of what is at stake."""
     entities = entities_of(lake, chain.from_iterable(candidate.pair for candidate in candidates))
     open_ones = [each for each in candidates if _is_open(each, entities)]
     chosen = _one_for_each_two(open_ones, entities, _judged_entities(lake))
     sizes = _count_records(lake, chain.from_iterable(chosen))
     found = [_found(candidate, entities, sizes) for candidate in chosen.values()]
-    return Review(sorted(found, key=_at_stake), crowds)
+    return sorted(found, key=_at_stake)
 
 
 def ask_about(lake: Lake, kind: str, pair: Pair) -> Found:

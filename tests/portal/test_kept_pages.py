@@ -207,6 +207,7 @@ MOVES: dict[str, Callable[[Path], None]] = {
     "a run opens or closes": write("lake/ops/run/_delta_log/00000000000000000001.json"),
     "the first release": write("lake/ops/release/_delta_log/00000000000000000000.json"),
     "a person decides": write("lake/ops/decision/_delta_log/00000000000000000000.json"),
+    "a pair is judged": write("lake/links/judgement/_delta_log/00000000000000000000.json"),
     "a stage ends": write("runs/2026-01-09.1/stages/land.police.json"),
     "a stage ends anew": write("runs/2026-01-09.1/stages/extract.json", '{"seconds": 1}'),
     "the tenth run of the night": write("runs/2026-01-09.10/stages/extract.json"),

@@ -11,8 +11,11 @@ import pytest
 import jobs
 from jobs.common.base.errors import UserError
 from jobs.common.base.workspace import Workspace
+from jobs.common.intake.judgements import Decided, record_judgements
+from jobs.common.model.links import Judgement
 from jobs.common.releases.releases import find_release
 from jobs.common.releases.rollback import hold
+from jobs.common.run.runs import all_runs
 from jobs.portal.__main__ import PAGES, show
 from jobs.portal.frame import TITLES, View, open_view
 from jobs.portal.pages.quality import judge
@@ -75,6 +78,28 @@ def test_what_changed_is_what_the_difference_of_the_two_releases_says(town: Town
     assert told
     assert told.groups()[:2] == (str(len(after - before) or "·"), str(len(before - after) or "·"))
     assert "2026-01-02.1 → 2026-01-03.1" in text_of(pages["changes"])
+
+
+def test_identity_counts_residents_events_and_what_waits(town: Town, pages: dict[str, str]) -> None:
+    told = text_of(pages["identity"])
+    residents = town.rows("refined.resident")
+    lone = [row for row in residents if row["mention_count"] == 1]
+    bare = [row for row in lone if row["id_number"] is None]
+    assert f"{len(residents):,} 已发布的居民 residents released {len(lone):,} 只有一条记录" in told
+    assert f"{len(bare):,} 只有一条记录且没有证件号 fragments" in told
+    births = [row for row in town.rows("links.identity_event", night=town.nights[-1]) if row["event"] == "birth"]
+    of_dwellings = sum(row["kind"] == "dwelling" for row in births)
+    assert re.search(rf"Events of the last night .* 房屋 dwelling {of_dwellings or '·'} ", told)
+    assert "Pairs that wait for people, by age" in told
+
+
+def test_identity_tells_what_people_decided(copied: Town) -> None:
+    one, other = sorted(row["mention_id"] for row in copied.rows("links.mention", kind="resident")[:2])
+    decided = Decided("resident", (one, other), Judgement.DIFFERENT, MARKUP, MARKUP)
+    record_judgements(copied.lake, [decided], all_runs(copied.lake)[-1])
+    page = draw("identity", open_view(copied.workspace))
+    assert f"different 待下次运行 next run {one[:8]} {other[:8]}" in text_of(page)
+    assert "script" not in page.partition("</style>")[2]
 
 
 def test_quality_shows_each_rule_with_its_reason_and_every_night(town: Town, pages: dict[str, str]) -> None:

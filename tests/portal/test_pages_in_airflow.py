@@ -30,7 +30,7 @@ from tests.support.town import Town
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("pages in Airflow")]
 pytest_plugins = ["tests.support.airflow_pages"]
-PAGES = ("tonight", "quality", "sources", "releases")
+PAGES = ("tonight", "quality", "sources", "identity", "releases")
 ROLLBACK = {"release": "2026-01-01.1", "seen": "2026-01-02.1", "because": "半份导出 <b>half</b>", "confirmed": "yes"}
 
 

@@ -26,7 +26,7 @@ from tests.support.town import Town
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("pages in Airflow")]
 pytest_plugins = ["tests.support.airflow_pages"]
 USER = "olga"
-TITLES = {"Tonight": "昨夜", "Quality": "质量", "Sources": "来源", "Releases": "发布"}
+TITLES = {"Tonight": "昨夜", "Quality": "质量", "Sources": "来源", "Identity": "身份", "Releases": "发布"}
 
 
 @pytest.fixture(scope="module")

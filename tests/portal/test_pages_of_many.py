@@ -19,7 +19,7 @@ NIGHTS = [date(2026, 1, 1) + timedelta(days=number) for number in range(30)]
 LAST = NIGHTS[-1]
 FILES, SYSTEMS = 10_000, 300
 REFUSED = FILES - len(range(0, FILES, 3))
-PAGES = ("tonight", "quality", "sources", "releases")
+PAGES = ("tonight", "quality", "sources", "identity", "releases")
 
 
 def told_of_file(number: int, reasons: list[str]) -> dict[str, Any]:
