@@ -70,6 +70,7 @@ def identity_page(view: View) -> str:
         events={(kind, event): count for (night, kind, event), count in events.items() if night == nights[-1]},
         names=EVENTS,
         chart=_draw(events, nights),
+        drawn=_DRAWN,
         ages=AGES,
         queue=_queue(view.lake, nights[-1]),
         decided=decided[:SHOWN],
