@@ -145,11 +145,9 @@ def count_residents(context: Context) -> Counts:
     lake = context.lake
     if KIND not in context.conf.records or lake.is_empty("links.mention") or lake.is_empty(f"harmonised.{KIND}"):
         return Counts(0, 0, 0, 0, 0, 0, 0, 0, is_one_system=True)
-    register = read_office(context.conf).register
     mentions = lake.read("links.mention").where(F.col("kind") == KIND).select(*RECORD_KEY, "entity_id")
     records = current(lake.read(f"harmonised.{KIND}")).select(*RECORD_KEY, "id_number", "birth_date")
-    is_of_register = F.concat_ws(".", "system", "object") == F.lit(register)
-    found = _of_residents(mentions.join(records, RECORD_KEY), is_of_register)
+    found = _of_residents(mentions.join(records, RECORD_KEY), read_office(context.conf).is_of_register())
     [row] = found.agg(*_totals()).toArrow().to_pylist()
     is_one_system = row.pop("first_system") == row.pop("last_system")
     return Counts(**{name: value or 0 for name, value in row.items()}, is_one_system=is_one_system)

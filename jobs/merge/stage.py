@@ -6,6 +6,7 @@ Reads: `links.*`, `harmonised.*`, conf. Writes: `candidate.*`. Refuses nothing; 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -15,10 +16,11 @@ from jobs.common.model.records import Record
 from jobs.common.model.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
 from jobs.common.model.shapes import FACT, RELATION
 from jobs.common.run.authority import Authority, load_authority
+from jobs.common.run.office import read_office
 from jobs.common.run.stage import Context
 from jobs.common.run.workload import spare_memory_if_large
 from jobs.merge import scope
-from jobs.merge.derived import derive_entity, derive_fact
+from jobs.merge.derived import derive_entity, derive_fact, entity_aggregates
 from jobs.merge.derived.neighbours import Neighbours
 from jobs.merge.facts import deduplicate, identify
 from jobs.merge.relations import add_kin, choose_households, choose_relations, detail_pairs, find_heads
@@ -54,12 +56,14 @@ def run(context: Context) -> None:
     work = None
     if is_anybody_mentioned(context):
         heads = write_relations(context, authorities)
-        work = find_work(context, heads, None if known is None else copied ^ set(known["copied"]))
+        # Of a new year everybody's age is another.
+        is_same_year = known is not None and known["year"] == context.run.night.year
+        work = find_work(context, heads, copied ^ set(known["copied"]) if known and is_same_year else None)
     # One after the other: each holds its records in memory, and keeps the processors busy by itself.
     for record in model.values():
         if record.shape != RELATION:
             merge_record(context, record, work, authorities[record.name])
-    state.keep(copied=sorted(copied))
+    state.keep(copied=sorted(copied), year=context.run.night.year)
 
 
 def is_anybody_mentioned(context: Context) -> bool:
@@ -119,15 +123,16 @@ def find_work(context: Context, heads: DataFrame, copied: set[str] | None) -> Wo
     lake, run_id = context.lake, context.run.run_id
     mentions = lake.read("links.mention")
     dwellings = mentions.where(F.col("kind") == "dwelling")
+    beside = partial(Neighbours, office=read_office(context.conf), year=context.run.night.year)
     if copied is None:
         context.log("merge", "working out all entities")
-        return Work(mentions, Neighbours(dwellings, heads), None)
+        return Work(mentions, beside(dwellings, heads), None)
     households = scope.other_households(lake.read("candidate.household"), heads)
     touched = lake.scratch(run_id, "merge-touched", scope.touched_entities(context, copied, households))
     own = lake.scratch(run_id, "merge-mentions", mentions.join(touched, ["kind", "entity_id"], "left_semi"))
     context.log("merge", "working out entities that may have changed", entities=touched.count())
-    beside = dwellings.join(own.select(*SOURCE_ROW).distinct(), SOURCE_ROW, "left_semi")
-    return Work(own, Neighbours(lake.scratch(run_id, "merge-dwellings", beside), heads), touched)
+    near = dwellings.join(own.select(*SOURCE_ROW).distinct(), SOURCE_ROW, "left_semi")
+    return Work(own, beside(lake.scratch(run_id, "merge-dwellings", near), heads), touched)
 
 
 def choose_in_parts(context: Context, record: Record, work: Work, authority: Authority) -> DataFrame:
@@ -156,7 +161,8 @@ def choose_entities(context: Context, record: Record, work: Work, authority: Aut
     lake = context.lake
     records = current(lake.read(f"harmonised.{record.name}"))
     mentioned = mentioned_records(records, work.mentions, lake.read("links.edge"), record.name)
-    return derive_entity(record, choose_fields(mentioned, record, authority), work.neighbours)
+    more = entity_aggregates(record, work.neighbours, authority)
+    return derive_entity(record, choose_fields(mentioned, record, authority, *more), work.neighbours)
 
 
 def pass_through(context: Context, record: Record, authority: Authority) -> DataFrame:

@@ -13,7 +13,7 @@ from jobs.common.model.shapes import DWELLING
 from jobs.common.run.authority import Authority
 
 _RANK, _AGE, _MENTION = 4, 7, 32  # characters of each part of a place
-_PLACE = _RANK + _AGE + _MENTION
+PLACE_LENGTH = _RANK + _AGE + _MENTION
 _STANDS_BEHIND = 1000  # more than there are systems
 
 
@@ -72,13 +72,13 @@ def choose_values(
         row = F.when(F.col(row_of).isNotNull(), source_row())
         chosen.append(least(row, row_of).alias(f"row_of_{row_of}"))
         types[f"row_of_{row_of}"] = "string"
-    values = {name: F.substr(F.col(name), F.lit(_PLACE + 1)).cast(type) for name, type in types.items()}
+    values = {name: F.substr(F.col(name), F.lit(PLACE_LENGTH + 1)).cast(type) for name, type in types.items()}
     return placed.groupBy(*key).agg(*chosen, *more).withColumns(values)
 
 
-def choose_fields(mentioned: DataFrame, record: Record, authority: Authority) -> DataFrame:
-    """One row per entity: each field from the mention that wins it, `mention_count`, and where the model derives the
-    dwelling of the address `row_of_address`.
+def choose_fields(mentioned: DataFrame, record: Record, authority: Authority, *more: Column) -> DataFrame:
+    """One row per entity: each field from the mention that wins it, `mention_count`, `more`, and where the model derives
+    the dwelling of the address `row_of_address`.
 
     A field that no system records is read from one that implies it: birth date and sex from the id number.
 
@@ -86,10 +86,11 @@ def choose_fields(mentioned: DataFrame, record: Record, authority: Authority) ->
         mentioned: from `mentioned_records`.
         record: the record of the kind.
         authority: its order of systems.
+        more: further aggregates of an entity's records.
     """
     count = F.count(F.lit(1)).alias("mention_count")
     row_of = "address" if record.derives(DWELLING) else None
-    values = choose_values(mentioned, ["entity_id"], record.fields, authority, count, row_of=row_of)
+    values = choose_values(mentioned, ["entity_id"], record.fields, authority, count, *more, row_of=row_of)
     implied = {
         other.field: F.coalesce(F.col(other.field), other.read(F.col(name))) for name, other in record.implied_fields()
     }

@@ -166,7 +166,7 @@ def test_nobody_is_judged_where_nobody_is_released(workspace: Workspace) -> None
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("register: police.populations", "No contract declares the export `police.populations`. Did you mean"),
+        ("register: police.populations", "No contract declares `police.populations`. Did you mean"),
         ("register: police", "register"),
         ("population: many", "population"),
         ("population: 0", "population"),

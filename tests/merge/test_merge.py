@@ -370,6 +370,24 @@ class Desk:
             default=None,
         )
 
+    def told_of(self, chosen: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """What a resident is said to be, by what conf/office.yml of the repository names; the nights are of 2026."""
+        in_register = [row for row in rows if (row["system"], row["role"]) == ("police", "person")]
+        at_home = [row for row in rows if (row["system"], row["role"]) in (("grid", "person"), ("housing", "tenant"))]
+        newest = max(in_register, key=lambda row: row["valid_from"], default={"address": None})
+        age = chosen["birth_date"] and 2026 - chosen["birth_date"].year
+        bands = {5: "00-05", 14: "06-14", 17: "15-17", 59: "18-59", 79: "60-79", 150: "80+"}
+        return {
+            "is_registered": bool(in_register),
+            "lives_here": bool(at_home),
+            "registered_address": newest["address"],
+            "is_deceased": chosen["death_date"] is not None,
+            "birth_year": chosen["birth_date"] and chosen["birth_date"].year,
+            "age_band": age and next(band for last, band in bands.items() if age <= last),
+            "system_count": len({row["system"] for row in rows}),
+            "last_seen": max(row["valid_from"] for row in rows),
+        }
+
 
 @pytest.fixture(scope="module")
 def desk(town: Town) -> Desk:
@@ -402,6 +420,8 @@ def test_every_cell_of_the_town_is_the_one_that_has_the_say(town: Town, desk: De
             values["dwelling_id"] = place and desk.entity[place]
         if kind == "household":
             values["member_count"] = len(members[entity_id])
+        if kind == "resident":
+            values |= desk.told_of(values, rows)
         expected[entity_id] = values
     given = {row["entity_id"]: row for row in town.rows(f"refined.{kind}")}
     if kind == "household":
@@ -412,6 +432,8 @@ def test_every_cell_of_the_town_is_the_one_that_has_the_say(town: Town, desk: De
         assert sum(head is not None for head in heads.values()) > len(heads) / 2
     assert given == expected
     if kind == "resident":
+        assert len({row["age_band"] for row in given.values()}) == 7, "each band, and nobody knows of some"
+        assert {(row["is_registered"], row["lives_here"]) for row in given.values()} > {(True, True), (True, False)}
         assert winners["phone"] >= {"grid", "police", "walk_in", "health"}
         assert winners["name"] >= {"police", "grid", "housing"}
     candidates = {row["entity_id"]: row for row in town.rows(f"candidate.{kind}")}

@@ -282,14 +282,18 @@ def rows_of(lake: Lake, name: str) -> list[dict[str, Any]]:
 def test_a_small_office(workspace: Workspace, conf: Conf, lake: Lake) -> None:
     fill(lake)
     merge.run(context_of(workspace, conf, lake))
+    alike = {"is_deceased": False, "last_seen": day("2026-01-01")}
+    home, away = {"is_registered": True, "registered_address": "板仓街1号"}, {"is_registered": False}
     assert rows_of(lake, "resident") == [
         {"entity_id": HUSBAND, "name": "王刚", "sex_code": "1", "phone": "13900000001", "address": "板仓街2号",
-         "dwelling_id": "D2", "mention_count": 4},
-        {"entity_id": WIFE, "name": "李梅", "address": "板仓街1号", "dwelling_id": "D1", "mention_count": 5},
+         "dwelling_id": "D2", "mention_count": 4, "lives_here": True, "system_count": 4, **home, **alike},
+        {"entity_id": WIFE, "name": "李梅", "address": "板仓街1号", "dwelling_id": "D1", "mention_count": 5,
+         "lives_here": False, "system_count": 3, **home, **alike},
         {"entity_id": CHILD, "name": "王小", "address": "板仓街1号", "has_family_doctor": True, "dwelling_id": "D1",
-         "mention_count": 1},
-        {"entity_id": LODGER, "name": "赵客", "address": "板仓街2号", "dwelling_id": "D2", "mention_count": 2},
-        {"entity_id": BOSS, "name": "孙总", "mention_count": 2},
+         "mention_count": 1, "lives_here": False, "system_count": 1, **away, **alike},
+        {"entity_id": LODGER, "name": "赵客", "address": "板仓街2号", "dwelling_id": "D2", "mention_count": 2,
+         "lives_here": True, "system_count": 2, **away, **alike},
+        {"entity_id": BOSS, "name": "孙总", "mention_count": 2, "lives_here": False, "system_count": 2, **away, **alike},
     ]  # fmt: skip
     # He is registered with his wife, and a member of that household only; the lodger is alone in the other one.
     assert rows_of(lake, "household") == [

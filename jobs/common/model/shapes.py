@@ -25,7 +25,14 @@ DWELLING, _ADDRESS = "dwelling_id", "address"
 # A derived column that every fact with `deduplicate_by` may have: how many systems record the same.
 SYSTEM_COUNT = "system_count"
 # Derived columns of one record alone, which `jobs/merge/derived/<record>.py` works out.
-DERIVED = {"appeal": ("days_to_reply", "is_repeated_text"), "household": ("head_id", "member_count")}
+DERIVED = {
+    "appeal": ("days_to_reply", "is_repeated_text"),
+    "household": ("head_id", "member_count"),
+    "resident": (
+        *("is_registered", "lives_here", "registered_address", "is_deceased", "birth_year", "age_band"),
+        *(SYSTEM_COUNT, "last_seen"),
+    ),
+}
 # Before records said by what they are deduplicated, whatever counted its systems was by these.
 _FORMER_DEDUPLICATION = ("resident_id", "status_code", "start_date")
 

@@ -25,6 +25,8 @@ def _nights(least: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": least, "maximum": 1_000_000}
 
 
+# system.object, or system.object@role
+_EXPORT = {"type": "string", "pattern": r"\A[a-z0-9_]+\.[a-z0-9_]+(@[a-z0-9_]+)?\Z"}
 _SENTENCES = {"type": "object", "additionalProperties": _block({"zh": _TEXT, "en": _TEXT}, {"mend": _TEXT})}
 
 SCHEMAS: dict[str, dict[str, Any]] = {
@@ -49,7 +51,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "type": ["object", "null"],
         "properties": {
             "population": {"type": "integer", "minimum": 1, "maximum": 100_000_000},
-            "register": {"type": "string", "pattern": r"\A[a-z0-9_]+\.[a-z0-9_]+\Z"},
+            "register": _EXPORT,
+            "residence": {"type": "array", "items": _EXPORT, "uniqueItems": True},
         },
         "additionalProperties": False,
     },

@@ -3,15 +3,17 @@
 `jobs.common.model.shapes` names the columns, so that a model can be judged without this code.
 """
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 
 from jobs.common.model.records import Record
 from jobs.common.model.shapes import DWELLING
-from jobs.merge.derived import appeal, household
+from jobs.common.run.authority import Authority
+from jobs.merge.derived import appeal, household, resident
 from jobs.merge.derived.neighbours import Neighbours, add_dwelling
 
 FACTS = {"appeal": appeal.derive}
-ENTITIES = {"household": household.derive}
+ENTITIES = {"household": household.derive, "resident": resident.derive}
+AGGREGATES = {"resident": resident.aggregates}
 
 
 def derive_fact(record: Record, rows: DataFrame) -> DataFrame:
@@ -19,8 +21,14 @@ def derive_fact(record: Record, rows: DataFrame) -> DataFrame:
     return FACTS[record.name](rows) if record.name in FACTS else rows
 
 
+def entity_aggregates(record: Record, neighbours: Neighbours, authority: Authority) -> list[Column]:
+    """What the module of an entity makes of all of its records, beside the fields; nothing if it has none."""
+    make = AGGREGATES.get(record.name)
+    return make(record, neighbours, authority) if make else []
+
+
 def derive_entity(record: Record, rows: DataFrame, neighbours: Neighbours) -> DataFrame:
     """Adds the dwelling of the address if the record declares it, and what its own module derives; keeps every row."""
     if record.derives(DWELLING):
         rows = add_dwelling(rows, neighbours.dwellings)
-    return ENTITIES[record.name](rows, neighbours) if record.name in ENTITIES else rows
+    return ENTITIES[record.name](rows, record, neighbours) if record.name in ENTITIES else rows

@@ -6,14 +6,20 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.intake.keyed_rows import mention_id_of
+from jobs.common.run.office import Office
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """`dwellings`: mentions of dwellings. `heads`: `to_id`, `head_id`, `member_count`, unique by household."""
+    """`dwellings`: mentions of dwellings. `heads`: `to_id`, `head_id`, `member_count`, unique by household.
+
+    `office` names exports, and `year` is the one of the night.
+    """
 
     dwellings: DataFrame
     heads: DataFrame
+    office: Office
+    year: int
 
 
 def add_dwelling(chosen: DataFrame, dwellings: DataFrame) -> DataFrame:
