@@ -8,8 +8,7 @@ from pyspark.sql import functions as F
 
 from jobs.common.intake.keyed_rows import RECORD_KEY, mention_id
 from jobs.common.model.records import Record
-from jobs.common.run.authority import Authority
-from jobs.merge.survivorship import place_text
+from jobs.common.run.authority import Authority, place_text
 
 
 def identify(records: DataFrame, mentions: DataFrame, record: Record) -> DataFrame:

@@ -9,8 +9,8 @@ from jobs.common.contracts.sources import DEFAULT_ROLE
 from jobs.common.model.records import ENDS, Record
 from jobs.common.model.relations import HEAD, SOURCE_ROW, derive_kin
 from jobs.common.model.shapes import MEMBER
-from jobs.common.run.authority import Authority
-from jobs.merge.survivorship import choose_values, place_text
+from jobs.common.run.authority import Authority, place_text
+from jobs.merge.survivorship import choose_values
 
 # A pair of which no row says more is older than any of which one does.
 LONG_AGO = "1900-01-01"

@@ -5,37 +5,11 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.contracts.sources import OWN_ROLES
 from jobs.common.intake.keyed_rows import RECORD_KEY, source_row
 from jobs.common.model.links import Decision, EdgeReason
 from jobs.common.model.records import ModelField, Record
 from jobs.common.model.shapes import DWELLING
-from jobs.common.run.authority import Authority
-
-_RANK, _AGE, _MENTION = 4, 7, 32  # characters of each part of a place
-PLACE_LENGTH = _RANK + _AGE + _MENTION
-_STANDS_BEHIND = 1000  # more than there are systems
-
-
-def rank_mention(order: Sequence[str]) -> Column:
-    """Place of a mention for one field; smaller wins. A mention in another role than the row's own comes after all others."""
-    place = F.lit(len(order))
-    for index, system in reversed(list(enumerate(order))):
-        place = F.when(F.col("system") == system, F.lit(index)).otherwise(place)
-    return place + F.when(F.col("role").isin(*OWN_ROLES), F.lit(0)).otherwise(F.lit(_STANDS_BEHIND))
-
-
-def choice_order(order: Sequence[str]) -> list[Column]:
-    """The total order by which one value of a field is chosen: authority, newest version, least mention."""
-    age = F.datediff(F.lit("9999-12-31").cast("date"), F.col("valid_from"))
-    return [rank_mention(order), age, F.col("mention_id")]
-
-
-def place_text(order: Sequence[str]) -> Column:
-    """`choice_order` as one text of a fixed length, whose least stands first; null without a mention or version."""
-    rank, age, mention = choice_order(order)
-    parts = [F.lpad(part.cast("string"), length, "0") for part, length in ((rank, _RANK), (age, _AGE))]
-    return F.concat(*parts, mention)
+from jobs.common.run.authority import PLACE_LENGTH, Authority, place_text
 
 
 def choose_values(

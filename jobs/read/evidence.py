@@ -24,11 +24,11 @@ from jobs.common.model.records import ModelField, Record
 from jobs.common.model.relations import SOURCE_ROW, count_ends, list_pairs, list_statements
 from jobs.common.model.shapes import MEMBER
 from jobs.common.releases.releases import Release
-from jobs.common.run.authority import Authority, load_authority
+from jobs.common.run.authority import Authority, choice_order, load_authority
 from jobs.common.run.conf import Conf
 from jobs.merge.facts import identify
 from jobs.merge.relations import LONG_AGO, detail_pairs
-from jobs.merge.survivorship import choice_order, mentioned_records
+from jobs.merge.survivorship import mentioned_records
 
 _POSITION = ("system", "object", "role", "file_id", "sheet", "row_number", "valid_from")
 # Fields that follow from the row that another field was taken from.

@@ -52,7 +52,9 @@ CLEAN: dict[str, dict[str, Any]] = {
         "entity_id": R0, "name": "张三", "id_number": "11010519491231002X", "sex_code": "2",
         "birth_date": date(1949, 12, 31), "phone": "13900000001", "address": "路1号", "division_code": "320102000000",
         "former_name": None, "ethnic_code": "01", "marital_code": "20", "education_code": "61", "death_date": None,
-        "has_family_doctor": True, "dwelling_id": D0, "mention_count": 1,
+        "has_family_doctor": True, "dwelling_id": D0, "is_registered": True, "lives_here": True,
+        "registered_address": "路1号", "is_deceased": False, "birth_year": 1949, "age_band": "60-79", "system_count": 1,
+        "last_seen": date(2026, 1, 1), "mention_count": 1,
     },
     "household": {
         "entity_id": H0, "number": "7", "address": "路1号", "division_code": "320102000000", "dwelling_id": D0,
@@ -83,6 +85,10 @@ CLEAN: dict[str, dict[str, Any]] = {
     },
     "code": {"list": "sex", "code": "1", "zh": "男", "en": None},
     "division": {"code": "320000000000", "name": "江苏省", "level": 1, "parent": None, "path": "江苏省"},
+    "conflict": {
+        "kind": "resident", "entity_id": R0, "field": "name", "systems": "grid, police", "system": "police",
+        "rule": "authority", "since": date(2026, 1, 1),
+    },
 }  # fmt: skip
 # What a second row has in the place of a clean value that is its own; nothing else may repeat the first.
 SECOND: dict[str, dict[str, Any]] = {
@@ -97,6 +103,7 @@ SECOND: dict[str, dict[str, Any]] = {
     "appeal": {"number": "2", "replied_at": None, "days_to_reply": None, "likes": None, "label": None},
     "code": {"code": "2"},
     "division": {"code": "320100000000", "name": "南京市", "level": 2, "parent": "320000000000", "path": "江苏省/南京市"},
+    "conflict": {"field": "sex_code", "rule": "newest"},
 }  # fmt: skip
 # What a third one has, before it is spoilt.
 THIRD: dict[str, dict[str, Any]] = {
@@ -109,6 +116,7 @@ THIRD: dict[str, dict[str, Any]] = {
     "appeal": {"number": "3"},
     "code": {"list": "marital"},
     "division": {"code": "320102000000", "parent": "320100000000"},
+    "conflict": {"field": "birth_date"},
 }
 # Rule -> how the third row differs from a clean one of its own.
 UNIQUE, SET, REGEX = (
@@ -216,6 +224,11 @@ BAD: dict[str, dict[str, dict[str, Any]]] = {
         f"{BETWEEN}(level)": {"level": 0},
         f"{FILLED}(path)": {"path": None},
         f"{SET}(parent_exists)": {"parent": "320199000000"},
+    },
+    "conflict": {
+        f"{TOGETHER}(kind, entity_id, field)": {"field": "name"},
+        f"{SET}(rule)": {"rule": "guessed"},
+        f"{FILLED}(since)": {"since": None},
     },
 }  # fmt: skip
 

@@ -1,20 +1,27 @@
-"""Which system has the say about a field: the orders of `conf/authority.yml`.
+"""Which system has the say about a field: the orders of `conf/authority.yml`, and the place of a row in such an order.
 
 Reads: `conf/authority.yml`. Refuses: a record, key, field or system that is not known, and a system named twice in an order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
 from jobs.common.base.errors import UserError
 from jobs.common.base.suggestions import list_words
+from jobs.common.contracts.sources import OWN_ROLES
 from jobs.common.model.records import Record
 from jobs.common.model.shapes import FACT
 from jobs.common.run.conf import Conf
 
 _FILE = "conf/authority.yml"
+RANK, AGE, _MENTION = 4, 7, 32  # characters of each part of a place
+PLACE_LENGTH = RANK + AGE + _MENTION
+STANDS_BEHIND = 1000  # more than there are systems
 
 
 @dataclass(frozen=True)
@@ -56,3 +63,24 @@ def _check_orders(conf: Conf, record: Record, orders: Mapping[str, Any]) -> None
     if unknown := named - {*conf.sources, *conf.refused_contracts}:
         there = ", ".join(sorted(conf.sources))
         raise UserError(f"{_FILE}: no contract declares {list_words(unknown)}; there are {there}")
+
+
+def rank_mention(order: Sequence[str]) -> Column:
+    """Place of a mention for one field; smaller wins. A mention in another role than the row's own comes after all others."""
+    place = F.lit(len(order))
+    for index, system in reversed(list(enumerate(order))):
+        place = F.when(F.col("system") == system, F.lit(index)).otherwise(place)
+    return place + F.when(F.col("role").isin(*OWN_ROLES), F.lit(0)).otherwise(F.lit(STANDS_BEHIND))
+
+
+def choice_order(order: Sequence[str]) -> list[Column]:
+    """The total order by which one value of a field is chosen: authority, newest version, least mention."""
+    age = F.datediff(F.lit("9999-12-31").cast("date"), F.col("valid_from"))
+    return [rank_mention(order), age, F.col("mention_id")]
+
+
+def place_text(order: Sequence[str]) -> Column:
+    """`choice_order` as one text of a fixed length, whose least stands first; null without a mention or version."""
+    rank, age, mention = choice_order(order)
+    parts = [F.lpad(part.cast("string"), length, "0") for part, length in ((rank, RANK), (age, AGE))]
+    return F.concat(*parts, mention)

@@ -11,9 +11,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.model.records import Record
-from jobs.common.run.authority import Authority
+from jobs.common.run.authority import PLACE_LENGTH, Authority, place_text
 from jobs.merge.derived.neighbours import Neighbours
-from jobs.merge.survivorship import PLACE_LENGTH, place_text
 
 # The first age of each band and its name.
 BANDS = ((0, "00-05"), (6, "06-14"), (15, "15-17"), (18, "18-59"), (60, "60-79"), (80, "80+"))
