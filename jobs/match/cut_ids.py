@@ -47,14 +47,14 @@ def part_ids(run: MatchRun, mentions: DataFrame, roots: DataFrame, judged: Judge
     keys = own.where(F.col("number").isin(apart)).select("id_key").distinct()
     rows = own.join(keys, "id_key", "left_semi").join(roots, "number", "left")
     rows = rows.select("number", "id_key", F.coalesce("root", "number").alias("root"), "fits")
-    copied = list(_list_copied(rows.toArrow().to_pylist()))
+    copied = list(list_copied(rows.toArrow().to_pylist()))
     table = pa.Table.from_pylist([{"number": number, "other": other} for number, other in copied], schema=_SCHEMA)
     words = {"kind": KIND, "decision": Decision.REJECT, "reason": EdgeReason.ID_HELD_BY_ANOTHER, "matcher": MATCHER}
     told = {name: F.lit(str(word)) for name, word in words.items()}
     return run.scratch_table("parted-ids", table).withColumns(told | {"weight": F.lit(0).cast("bigint")})
 
 
-def _list_copied(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[int, int]]:
+def list_copied(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[int, int]]:
     """Each mention whose number is another resident's, with the least mention of that one."""
     by_key: dict[int, dict[int, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:

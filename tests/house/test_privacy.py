@@ -191,6 +191,7 @@ def told_by_commands(town: Town) -> Iterator[tuple[str, Answer]]:
     yield from ((f"run of {night}", answer) for night, answer in zip(town.nights, town.answers, strict=True))
     commands = (
         ("status",), ("books",), ("release", "list"), ("release", "show"), ("sources", "check"), ("doctor",),
+        ("links", "review"), ("links", "list"),
     )  # fmt: skip
     for command in commands:
         for form in ("table", "json"):
