@@ -192,8 +192,8 @@ def _find_namesakes(lake: Lake) -> tuple[list[Candidate], int]:
 
 def _named_residents(lake: Lake) -> list[dict[str, Any]]:
     """`name`, `birth_date`, `entity_id`, its least `mention_id` and `id_number`, if several entities have name and birth date."""
-    is_named = F.col("name").isNotNull() & F.col("birth_date").isNotNull()
-    joined = _read_residents(lake).where(is_named)
+    residents = _read_residents(lake)  # first of all: columns can be written once there is a session
+    joined = residents.where(F.col("name").isNotNull() & F.col("birth_date").isNotNull())
     least = [F.min(name).alias(name) for name in ("mention_id", "id_number")]
     held = joined.groupBy("name", "birth_date", "entity_id").agg(*least)
     shared = held.groupBy("name", "birth_date").agg(F.count(F.lit(1)).alias("entities")).where("entities > 1")
@@ -218,17 +218,17 @@ def _find_several(lake: Lake) -> Iterator[Candidate]:
     """Two records of one resident with two id numbers or, if these agree, two birth dates."""
     if lake.is_empty("links.mention") or lake.is_empty("harmonised.resident"):
         return
+    residents = _read_residents(lake)
     ends = []
     for name in ("id_number", "birth_date"):
         # The value first, so that the least and the greatest text are of the least and the greatest value.
         text = F.when(F.col(name).isNotNull(), F.concat(F.col(name).cast("string"), F.lit("|"), "mention_id"))
         ends += [F.min(text).alias(f"least_{name}"), F.max(text).alias(f"greatest_{name}")]
-    held = _read_residents(lake).groupBy("entity_id").agg(*ends)
+    held = residents.groupBy("entity_id").agg(*ends)
     differs = [_value(f"least_{name}") != _value(f"greatest_{name}") for name in ("id_number", "birth_date")]
-    for row in (
-        held.where(F.coalesce(differs[0], F.lit(False)) | F.coalesce(differs[1], F.lit(False))).toArrow().to_pylist()
-    ):
-        yield _several(row)
+    either = F.coalesce(differs[0], F.lit(False)) | F.coalesce(differs[1], F.lit(False))
+    rows = held.where(either).toArrow().to_pylist()
+    yield from map(_several, rows)
 
 
 def _value(column: str) -> Column:

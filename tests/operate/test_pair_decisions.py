@@ -3,6 +3,8 @@
 The office is that of `tests/support/pair_office.py`.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from jobs.common.intake.judgements import all_judgements
 from jobs.common.lake.tables import Lake
 from jobs.common.run.stage import open_lake
+from tests.support.constants import REPOSITORY
 from tests.support.office import Office, rows_of
 from tests.support.pair_office import DESK, FIRST, ID_4, PERSONAL, REGISTER, SECOND, hand_in, mention, pair
 
@@ -133,6 +136,14 @@ def test_values_are_shown_for_a_reason_which_is_kept(office: Office) -> None:
     assert {"name", "id_number", "phone"} <= set(row["columns"].split(","))
     assert row["who"]
     assert row["at"]
+
+
+def test_a_review_needs_no_engine_that_runs_already(office: Office) -> None:
+    """In a process of its own, as people call it: nothing has started a session before."""
+    command = [sys.executable, "-m", "jobs.cli", "links", "review", "--home", str(office.workspace.home)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "same_name_and_birth_date" in done.stdout
 
 
 @pytest.mark.parametrize(
