@@ -6,10 +6,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import pages, parts
+from tests.bench import identity, pages, parts
 from tests.bench.town import BenchTown, build_town, fresh_workspace
 
-PARTS = ("night", "next", "land", "spark", "large", "pages")
+PARTS = ("night", "next", "land", "spark", "large", "pages", "identity")
 _LARGE = 5_000_000
 
 
@@ -25,6 +25,17 @@ def main() -> None:
     )
     parser.add_argument(
         "--profile", action="store_true", help="the time of every action of the engine, and nothing else"
+    )
+    parser.add_argument("--residents", type=int, default=2000, help="identity: residents of each town")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[101, 102, 103], help="identity: seeds of the towns")
+    parser.add_argument(
+        "--towns", nargs="+", choices=("easy", "hard"), default=["easy", "hard"], help="identity: which"
+    )
+    parser.add_argument(
+        "--with-splink",
+        type=Path,
+        metavar="CACHE",
+        help="identity: also Splink 5, in an environment made in this folder",
     )
     parser.add_argument("--work", type=Path, help="folder for temporary data (default: the system's)")
     arguments = parser.parse_args()
@@ -63,6 +74,10 @@ def sections(arguments: Namespace, folder: Path) -> Iterator[str]:
         shutil.rmtree(home)
     if "pages" in wanted:
         yield pages.measure_pages(folder)
+    if "identity" in wanted:
+        yield from identity.measure_identity(
+            arguments.residents, arguments.towns, arguments.seeds, arguments.with_splink, folder
+        )
     if "large" in wanted:
         yield parts.measure_large(new_town(arguments.large or _LARGE, arguments.seed, 1, folder), folder)
 

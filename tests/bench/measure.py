@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +19,23 @@ _TICK = 0.25
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall seconds of a process from its start to its end, and the most memory that it and its children held at once."""
+    """Wall seconds of a process from its start to its end, and the most memory that it and its children held at once.
+
+    `cpu_seconds` are those of the process and of the children that it has waited for.
+    """
 
     seconds: float
     peak_mb: int
+    cpu_seconds: float = 0.0
 
 
 def run_measured(module: str, *arguments: object, env: dict[str, str] | None = None) -> Cost:
     """Run `python -m module` to its end; raises RuntimeError with the end of its output where it fails."""
-    command = [sys.executable, "-m", module, *map(str, arguments)]
+    return run_command([sys.executable, "-m", module, *map(str, arguments)], env)
+
+
+def run_command(command: Sequence[str], env: dict[str, str] | None = None) -> Cost:
+    """Run a command to its end; raises RuntimeError with the end of its output where it fails."""
     settings = os.environ | {"NO_PROGRESS": "1"} | (env or {})
     with tempfile.TemporaryFile() as output:
         began = time.perf_counter()
@@ -38,9 +47,9 @@ def run_measured(module: str, *arguments: object, env: dict[str, str] | None = N
         if process.returncode:
             output.seek(0)
             text = output.read().decode(errors="replace")
-            raise RuntimeError(f"{module} ended with {process.returncode}:\n{text[-3000:]}")
+            raise RuntimeError(f"{' '.join(command[:3])} ended with {process.returncode}:\n{text[-3000:]}")
     # The kernel knows the process's own peak exactly; of it and its children together only what was seen.
-    return Cost(seconds, max(peak.stop(), used.ru_maxrss // 1024))
+    return Cost(seconds, max(peak.stop(), used.ru_maxrss // 1024), used.ru_utime + used.ru_stime)
 
 
 class _Peak:
