@@ -9,14 +9,18 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 
-def key_of(*parts: str) -> Column:
-    """Hash of columns of a record that must all be there; null if one is null."""
+def key_of(*parts: str | Column) -> Column:
+    """Hash of columns that must all be there; null if one is null."""
     return F.when(all_there(parts), F.xxhash64(*parts))
 
 
-def all_there(names: Sequence[str]) -> Column:
+def all_there(parts: Sequence[str | Column]) -> Column:
     """Whether no column is null."""
-    whole = F.col(names[0]).isNotNull()
-    for name in names[1:]:
-        whole = whole & F.col(name).isNotNull()
+    whole = _column(parts[0]).isNotNull()
+    for part in parts[1:]:
+        whole = whole & _column(part).isNotNull()
     return whole
+
+
+def _column(part: str | Column) -> Column:
+    return F.col(part) if isinstance(part, str) else part

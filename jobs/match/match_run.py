@@ -20,13 +20,14 @@ class MatchRun:
     """What a run of match works with: the context and the numbering in which mentions and stored ids are compared.
 
     `ids` (`mention_id`, unique) are the mentions that are or were to be looked at, None if it is all of them. `judgements`
-    are those of people that hold tonight.
+    are those of people that hold tonight. `is_well_known` as for `Known`.
     """
 
     context: Context
     numbering: int
     ids: DataFrame | None = None
     judgements: Mapping[Pair, Judgement] = field(default_factory=dict)
+    is_well_known: bool = True
 
     def scratch(self, label: str, frame: DataFrame) -> DataFrame:
         return self.context.lake.scratch(self.context.run.run_id, f"match-{label}", frame)

@@ -27,7 +27,8 @@ class Known:
 
     `decisions` are those of the matchers it comes after (`number`, `other`, `decision`, `reason`, `weight`). `roots(kind)`
     has the clusters so far: `number` and `root` of mentions whose root is another mention, unique by number. For the
-    matcher's own kind these follow from `decisions`; other kinds are settled.
+    matcher's own kind these follow from `decisions`; other kinds are settled. `is_well_known`: so many residents are known by
+    their id number that a name and birth date that only one of them has says something.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Known:
     decisions: DataFrame | None
     roots: Callable[[str], DataFrame]
     once: Callable[[str, Callable[[], DataFrame]], DataFrame]  # label, frame -> the frame, computed once for the kind
+    is_well_known: bool = True
 
     def mentions(self, kind: str | None = None) -> DataFrame:
         """Current mentions, one row each, with `number` and the columns of evidence; by default of the matcher's kind."""

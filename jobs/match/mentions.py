@@ -13,14 +13,22 @@ from pyspark.sql import functions as F
 from jobs.common.contracts.null_words import word_key
 from jobs.common.contracts.sources import default_role
 from jobs.common.intake.keyed_rows import mention_id
+from jobs.common.lake.engine import session
 from jobs.common.lake.tables import Lake, row_hash
-from jobs.common.lake.versions import current
+from jobs.common.lake.versions import current, union_all
 from jobs.common.model.plain_text import WHITESPACE
 from jobs.common.run.conf import Conf
 from jobs.match.keys import all_there, key_of
 from jobs.match.matchers import MATCHERS
+from jobs.match.names import compared_name
 
 # In the order of the evidence: who lives where is known before who is one household.
+# A resident's name with what other records of its row say of dwelling and household, and the columns with these.
+ROW_CONTACTS = {
+    "name_road_key": "road_place",
+    "name_compound_key": "compound_place",
+    "name_household_key": "household_key",
+}
 KINDS = ("resident", "dwelling", "organisation", "household")
 IDENTITY = ["mention_id", "kind", "system", "object", "source_key", "role", "file_id", "row_number"]
 # Full-width letters, digits and marks, and the brackets that stand for round ones.
@@ -29,6 +37,8 @@ _HALF = "".join(chr(0x21 + i) for i in range(94)) + "()()()()"
 _TO_HALF = str.maketrans(_FULL, _HALF)
 # A number is read from so many hexadecimal digits of an id: as many as fit into a bigint.
 _DIGITS = 15
+_CONTACT_TYPES = ", ".join(f"{name} bigint" for name in ("row_key", *ROW_CONTACTS.values()))
+_LONG_NUMBER = 6
 NUMBERINGS = range(32 - _DIGITS + 1)
 
 
@@ -55,6 +65,11 @@ def nameless_words(conf: Conf) -> list[str]:
 def kinds_there(lake: Lake) -> Sequence[str]:
     """Kinds of which there are records; where there are none the first, whose table has the columns."""
     return [kind for kind in KINDS if not lake.is_empty(f"harmonised.{kind}")] or KINDS[:1]
+
+
+def lists_of_people(conf: Conf) -> list[tuple[str, str]]:
+    """System and object of the lists whose keys tell people apart: those with a key that are no log of what happened."""
+    return [obj.place for obj in conf.objects if obj.key_columns and obj.mode != "log"]
 
 
 def list_mentions(records: DataFrame, kind: str, numbering: int, no_names: Sequence[str]) -> DataFrame:
@@ -97,33 +112,91 @@ def evidence_types() -> dict[str, str]:
 EVIDENCE = {
     "id_key": "bigint",  # resident: id number
     "name_key": "bigint",  # resident, organisation: name
-    "birth_key": "bigint",  # resident: birth date
-    "name_birth_phone_key": "bigint",  # resident: name, birth date and phone
+    "former_key": "bigint",  # resident, organisation: former name
+    "born": "bigint",  # resident: recorded birth date, as 19800101
+    "id_born": "bigint",  # resident: birth date inside the id number, as 19800101
+    "name_birth_key": "bigint",  # resident: name and birth date, the recorded one or else that inside the id number
+    "former_birth_key": "bigint",  # resident: the same with the former name
+    "phone_key": "bigint",  # resident: phone
     "name_phone_key": "bigint",  # resident: name and phone
-    "fits": "boolean",  # resident: the birth date is the one inside the id number
+    "row_key": "bigint",  # resident: row of the source, in whatever role
+    **dict.fromkeys(ROW_CONTACTS, "bigint"),  # resident: name and what its row says of dwelling and household
+    "list_key": "bigint",  # resident: list whose keys tell people apart; null if there is none
     "county_key": "bigint",  # dwelling, household: county of the division
-    "road_place": "bigint",  # dwelling: address by road and number, without the county
-    "compound_place": "bigint",  # dwelling: address within a compound, without the county
+    "road_place": "bigint",  # dwelling, resident: address by road and number, without the county
+    "compound_place": "bigint",  # dwelling, resident: address within a compound, without the county
     "house_key": "bigint",  # dwelling: system and house number
     "code_key": "bigint",  # organisation: credit code
-    "former_key": "bigint",  # organisation: former name
     "system_key": "bigint",  # household: system
     "register_key": "bigint",  # household: system and household number
-    "household_key": "bigint",  # household: household number
+    "household_key": "bigint",  # household, resident: household number
     "person": "bigint",  # household: number of the mention of a resident in the same row
     "place": "bigint",  # household: number of the mention of a dwelling in the same row
 }
 
 
 def _resident_evidence() -> dict[str, Column]:
+    """What the row says of dwelling and household stands in other records: see `with_row_contacts`."""
+    name, former = compared_name(F.col("name")), compared_name(F.col("former_name"))
+    former = F.when(~name.eqNullSafe(former), former)
+    born = F.date_format("birth_date", "yyyyMMdd").cast("bigint")
+    id_born = F.substring("id_number", 7, 8).cast("bigint")
+    birth = F.coalesce(born, id_born)
     return {
         "id_key": key_of("id_number"),
-        "name_key": key_of("name"),
-        "birth_key": key_of("birth_date"),
-        "name_birth_phone_key": key_of("name", "birth_date", "phone"),
-        "name_phone_key": key_of("name", "phone"),
-        "fits": F.date_format("birth_date", "yyyyMMdd") == F.substring("id_number", 7, 8),
+        "name_key": key_of(name),
+        "former_key": key_of(former),
+        "born": born,
+        "id_born": id_born,
+        "name_birth_key": key_of(name, birth),
+        "former_birth_key": key_of(former, birth),
+        "phone_key": key_of("phone"),
+        "name_phone_key": key_of(key_of(name), key_of("phone")),
+        "row_key": source_row(),
     }
+
+
+def source_row() -> Column:
+    """Key of the row of a source that a harmonised record was read from."""
+    return F.xxhash64("system", "object", "source_key")
+
+
+def row_contacts(lake: Lake, of_time: Callable[[DataFrame], DataFrame] = current) -> DataFrame:
+    """`row_key` and the columns of `ROW_CONTACTS`: what the dwelling and the household of a row are known by.
+
+    Unique by row_key, if `of_time` chooses one version of each record.
+    """
+    parts = []
+    for kind, evidence_of in (("dwelling", _dwelling_evidence), ("household", _home_number)):
+        if lake.is_empty(f"harmonised.{kind}"):
+            continue
+        rows = of_time(lake.read(f"harmonised.{kind}")).where(F.col("role") == default_role(kind))
+        columns = evidence_of()
+        own = [columns.get(name, F.lit(None)).cast("bigint").alias(name) for name in ROW_CONTACTS.values()]
+        parts.append(rows.select(source_row().alias("row_key"), *own))
+    return union_all(parts) if parts else session().createDataFrame([], _CONTACT_TYPES)
+
+
+def with_row_contacts(residents: DataFrame, contacts: DataFrame) -> DataFrame:
+    """Mentions of residents with the dwelling and household of their row, and their names with these; keeps every row.
+
+    Args:
+        residents: from `list_mentions`.
+        contacts: from `row_contacts`, of current records.
+    """
+    names = ROW_CONTACTS.values()
+    of_row = contacts.groupBy("row_key").agg(*[F.max(name).alias(f"_{name}") for name in names])
+    # The narrow frame first, as it is held in memory.
+    joined = of_row.join(residents.drop(*names, *ROW_CONTACTS), "row_key", "right")
+    joined = joined.withColumns({name: F.col(f"_{name}") for name in names})
+    joined = joined.withColumns({key: key_of("name_key", name) for key, name in ROW_CONTACTS.items()})
+    return joined.select(*residents.columns)
+
+
+def _home_number() -> dict[str, Column]:
+    """A short household number says little outside its system: many number from 1 on."""
+    is_long = F.length("number") >= _LONG_NUMBER
+    return {"household_key": F.when(is_long, key_of("number")).otherwise(key_of("system", "number"))}
 
 
 def _dwelling_evidence() -> dict[str, Column]:

@@ -9,7 +9,7 @@ The keys are those that matchers block on. A key that only some uses compare is 
 neighbourhood may be too large, never too small. A judgement of people on two mentions is a common key of both.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
@@ -24,10 +24,20 @@ from jobs.common.lake.versions import current, touched, union_all
 from jobs.common.model.links import Decision
 from jobs.common.run.stage import Context
 from jobs.match.identity import follow_redirects
+from jobs.match.keys import key_of
 from jobs.match.matchers import blocking_keys
-from jobs.match.mentions import evidence, evidence_types, kinds_there, nameless_words
+from jobs.match.mentions import (
+    ROW_CONTACTS,
+    evidence,
+    evidence_types,
+    kinds_there,
+    nameless_words,
+    row_contacts,
+    source_row,
+)
 
 _HOME = ("resident", "dwelling")  # a household's row may name one of each
+_HOME_EVIDENCE = ("dwelling", "household")  # of which a row may name one beside a resident
 # Where more than one record in so many is another, all are looked at: that takes less time.
 _FEW = 8
 
@@ -60,11 +70,14 @@ def find_neighbourhood(
         rejudged: mentions with a judgement that is not what it was the night before.
     """
     kinds = kinds_there(context.lake)
-    changed = _scratch(context, "changed", union_all([_list_changed(context, kind) for kind in kinds]))
+    changes = [_list_changed(context, kind) for kind in kinds]
+    changes += [_changed_contacts(context)] if "resident" in kinds else []
+    changed = _scratch(context, "changed", union_all(changes))
     records = _scratch(context, "changed-records", changed.select("record", "mention_id").distinct())
     if records.count() * _FEW > sum(context.lake.count_rows(f"harmonised.{kind}") for kind in kinds):
         return None
     known = [_list_known(context, kind) for kind in kinds]
+    known += [_known_contacts(context)] if "resident" in kinds else []
     begun = [records.select("record"), _once_together(context, records, redirects)]
     if judgements or rejudged:
         ids = _scratch(context, "judged", _list_judged(context, records, {*rejudged, *chain(*judgements)}))
@@ -135,6 +148,50 @@ def _list_known(context: Context, kind: str) -> DataFrame:
     rows = current(context.lake.read(f"harmonised.{kind}"))
     keys = F.explode(F.array(*_keys_of(context, kind))).alias("key")
     return rows.select(record_number(kind).alias("record"), keys).where(F.col("key").isNotNull())
+
+
+def _known_contacts(context: Context) -> DataFrame:
+    """`record` and `key` of current residents: the name with what their row says of dwelling and household."""
+    residents = _names_by_row(context, current)
+    joined = residents.join(_exploded_contacts(row_contacts(context.lake)), "row_key")
+    return joined.select("record", key_of("name_key", "contact").alias("key"))
+
+
+def _changed_contacts(context: Context) -> DataFrame:
+    """As `_list_changed`, residents who or whose row's dwelling or household begins or ends tonight: keys by these.
+
+    Every version of before and of tonight is combined with every other, so that no key of before or of tonight is missing.
+    """
+    lake, night = context.lake, context.run.night
+
+    def lately(rows: DataFrame) -> DataFrame:
+        return rows.where(F.col("valid_to").isNull() | touched(night))
+
+    rows = [
+        lake.read(f"harmonised.{kind}")
+        for kind in ("resident", *_HOME_EVIDENCE)
+        if not lake.is_empty(f"harmonised.{kind}")
+    ]
+    begun = union_all([frame.where(touched(night)).select(source_row().alias("row_key")) for frame in rows]).distinct()
+    residents = _names_by_row(context, lately).join(begun, "row_key", "left_semi")
+    contacts = _exploded_contacts(row_contacts(lake, lately)).join(begun, "row_key", "left_semi")
+    joined = residents.join(contacts, "row_key", "left")
+    return joined.select("record", "mention_id", key_of("name_key", "contact").alias("key"))
+
+
+def _names_by_row(context: Context, of_time: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """`record`, `mention_id`, `row_key` and `name_key` of residents."""
+    kind = "resident"
+    rows = of_time(context.lake.read(f"harmonised.{kind}"))
+    name = dict(zip(evidence_types(), evidence(kind, 0, []), strict=True))["name_key"]
+    ids = [record_number(kind).alias("record"), mention_id(kind).alias("mention_id")]
+    return rows.select(*ids, source_row().alias("row_key"), name)
+
+
+def _exploded_contacts(contacts: DataFrame) -> DataFrame:
+    """`row_key` and `contact`, a row for each that is known, of `row_contacts`."""
+    exploded = contacts.select("row_key", F.explode(F.array(*ROW_CONTACTS.values())).alias("contact"))
+    return exploded.where(F.col("contact").isNotNull())
 
 
 def _known_households(context: Context) -> list[DataFrame]:

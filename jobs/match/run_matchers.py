@@ -79,7 +79,8 @@ class KindWork:
         def roots(kind: str) -> DataFrame:
             return self.roots_after(before) if kind == self.kind else self.settled[kind]
 
-        found = matcher.decide(matcher.compare(Known(self.kind, self.mentions, decided, roots, self.once)))
+        known = Known(self.kind, self.mentions, decided, roots, self.once, self.run.is_well_known)
+        found = matcher.decide(matcher.compare(known))
         frame = self.run.scratch_table(f"{matcher.name}-decided", found) if isinstance(found, pa.Table) else found
         names = {"kind": F.lit(matcher.kind), "matcher": F.lit(matcher.name)}
         frame = frame.where(F.col("number") != F.col("other")).withColumns(names).select(*DECISION)

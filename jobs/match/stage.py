@@ -10,14 +10,17 @@ differs is written.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.common.contracts.sources import default_role
 from jobs.common.intake.judgements import Pair, as_found, changed_mentions, read_judgements
 from jobs.common.lake.engine import session
-from jobs.common.lake.versions import difference, stood_before, touched, union_all
+from jobs.common.lake.tables import Lake
+from jobs.common.lake.versions import current, difference, stood_before, touched, union_all
 from jobs.common.model.links import Judgement
 from jobs.common.run.incremental import IncrementalState
 from jobs.common.run.stage import Context
@@ -37,14 +40,19 @@ from jobs.match.mentions import (
     NUMBERINGS,
     kinds_there,
     list_mentions,
+    lists_of_people,
     nameless_words,
     numbered_by,
+    row_contacts,
+    with_row_contacts,
 )
 from jobs.match.neighbourhood import find_neighbourhood, record_number
 from jobs.match.pairs import as_edges
 from jobs.match.run_matchers import decide_all
 from jobs.match.scope import compare_clusters, list_scope
 
+# Residents with an id number from which on a name and birth date may tell who somebody is.
+WELL_KNOWN_FROM = 1_000
 LINKS = ("links.edge", "links.assignment", "links.identity_event", "links.mention")
 
 
@@ -60,7 +68,12 @@ def run(context: Context) -> None:
     known = state.last()
     state.begin()
     redirects, judgements = list_redirects(context), read_judgements(context.lake, context.run.night)
-    run, mentions = read_near(context, redirects, known, judgements) if known else read_all(context, judgements)
+    is_well_known = are_well_known(context.lake)
+    if known and known.get("is_well_known") == is_well_known:
+        run, mentions = read_near(context, redirects, known, judgements)
+    else:
+        run, mentions = read_all(context, judgements)
+    run = replace(run, is_well_known=is_well_known)
     decisions, roots = decide_all(run, mentions)
     written = write_edges(run, mentions, decisions)
     # Of two joined frames the embedded engine holds the first in memory: the one with fewer rows or columns.
@@ -70,11 +83,22 @@ def run(context: Context) -> None:
         write_births(run, mentions, clusters)
     else:
         write_identities(run, mentions, clusters, redirects)
-    state.keep(numbering=run.numbering, judgements=as_found(judgements))
+    state.keep(numbering=run.numbering, judgements=as_found(judgements), is_well_known=is_well_known)
     kinds = mentions.groupBy("kind").agg(F.count(F.lit(1)).alias("mentions")).toArrow().to_pylist()
     counts = {row["kind"]: row["mentions"] for row in kinds}
     told = "all mentions" if run.ids is None else "mentions that may have changed"
     context.log("match", told, **{kind: counts[kind] for kind in KINDS if kind in counts}, edges_changed=written)
+
+
+def are_well_known(lake: Lake) -> bool:
+    """Whether so many residents are known by their id number that one who alone has a name and birth date is the one.
+
+    In a small list every name looks unique.
+    """
+    if lake.is_empty("harmonised.resident"):
+        return False
+    known = current(lake.read("harmonised.resident")).where(F.col("id_number").isNotNull()).select("id_number")
+    return known.distinct().limit(WELL_KNOWN_FROM).count() >= WELL_KNOWN_FROM
 
 
 def read_all(context: Context, judgements: Mapping[Pair, Judgement]) -> tuple[MatchRun, DataFrame]:
@@ -116,8 +140,20 @@ def list_current(run: MatchRun, records: DataFrame | None = None) -> DataFrame:
         rows = lake.read(f"harmonised.{kind}")
         if records is not None:
             rows = rows.withColumn("record", record_number(kind)).join(records, "record", "left_semi")
-        frames.append(list_mentions(rows, kind, run.numbering, no_names))
+        mentions = list_mentions(rows, kind, run.numbering, no_names)
+        frames.append(complete_residents(run.context, mentions) if kind == "resident" else mentions)
     return run.scratch("mentions", union_all(frames))
+
+
+def complete_residents(context: Context, mentions: DataFrame) -> DataFrame:
+    """Mentions of residents with what their row says of dwelling and household, and the key of their list."""
+    places = lists_of_people(context.conf)
+    is_listed = F.col("role") == default_role("resident")
+    is_of = F.lit(False)
+    for system, name in places:
+        is_of = is_of | ((F.col("system") == system) & (F.col("object") == name))
+    listed = F.when(is_listed & is_of, F.xxhash64("system", "object"))
+    return with_row_contacts(mentions, row_contacts(context.lake)).withColumn("list_key", listed)
 
 
 def is_unambiguous(ids: DataFrame) -> bool:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from jobs.common.intake.keyed_rows import RECORD_KEY
 from jobs.common.lake.engine import session
 from jobs.common.lake.versions import touched, union_all
-from jobs.common.model.links import Decision, EdgeReason
+from jobs.common.model.links import COPIED_ID
 from jobs.common.model.relations import SOURCE_ROW
 from jobs.common.model.shapes import DWELLING, ENTITY
 from jobs.common.run.incremental import IncrementalState
@@ -25,9 +25,8 @@ def incremental_state(context: Context) -> IncrementalState:
 
 def copied_mentions(context: Context) -> set[str]:
     """Mentions whose id number belongs to another."""
-    rejected = {"decision": Decision.REJECT, "reason": EdgeReason.ID_HELD_BY_ANOTHER}
-    found = context.lake.rows("links.edge", rejected, ["mention_id"])
-    return set(found.column("mention_id").to_pylist())
+    found = [context.lake.rows("links.edge", {"reason": reason}, ["mention_id"]) for reason in COPIED_ID]
+    return {mention for rows in found for mention in rows.column("mention_id").to_pylist()}
 
 
 def touched_entities(context: Context, copied: set[str], households: DataFrame) -> DataFrame:

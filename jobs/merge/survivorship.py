@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.common.intake.keyed_rows import RECORD_KEY, source_row
-from jobs.common.model.links import Decision, EdgeReason
+from jobs.common.model.links import COPIED_ID
 from jobs.common.model.records import ModelField, Record
 from jobs.common.model.shapes import DWELLING
 from jobs.common.run.authority import PLACE_LENGTH, Authority, place_text
@@ -86,10 +86,9 @@ def mentioned_records(records: DataFrame, mentions: DataFrame, edges: DataFrame,
     joined = records.join(own, RECORD_KEY)
     if kind != "resident":
         return joined
-    is_rejected = F.col("decision") == Decision.REJECT
-    rejected = edges.where(is_rejected & (F.col("reason") == EdgeReason.ID_HELD_BY_ANOTHER))
-    rejected = rejected.select("mention_id").distinct().withColumn("_copied", F.lit(True))
-    joined = joined.join(rejected, "mention_id", "left")
+    copied = edges.where(F.col("reason").isin(*COPIED_ID))
+    copied = copied.select("mention_id").distinct().withColumn("_copied", F.lit(True))
+    joined = joined.join(copied, "mention_id", "left")
     is_copied = F.col("_copied").isNotNull()
     return joined.withColumns(
         {"id_number": F.when(~is_copied, F.col("id_number")), "copied_id": F.when(is_copied, F.col("id_number"))}

@@ -379,7 +379,7 @@ def test_decisions_keep_to_their_kind(decided: Decided) -> None:
 
 def oracle_agrees(found: Decided, rows: dict[str, list[dict[str, Any]]]) -> None:
     """Clusters, pairs for review and rejected pairs of every kind are those of the oracle."""
-    groups, rejected, review = decide(rows["resident"]) if len(rows["resident"]) > 1 else (set(), set(), set())
+    groups, rejected, review = decide(rows["resident"], LISTS) if len(rows["resident"]) > 1 else (set(), set(), set())
     if groups:
         own = numbers_of(rows["resident"])
         assert (found.groups(own), found.pairs("review", own)) == (groups, review)
@@ -403,6 +403,7 @@ def test_the_oracle_decides_the_cases_alike(decided: Decided) -> None:
 # --- made-up towns -----------------------------------------------------------------------------------------------------
 
 DAYS = [date(1980, 1, 1), date(1985, 5, 5)]
+NEAR_DAYS = [date(1985, 5, 6), date(1980, 3, 7)]
 
 
 def one_of(*values: Any) -> st.SearchStrategy[Any]:
@@ -412,7 +413,9 @@ def one_of(*values: Any) -> st.SearchStrategy[Any]:
 # A row of a source that names one of each kind; few values, so that most of them meet.
 SOURCE_ROW = st.fixed_dictionaries(
     {
-        "name": one_of("甲", "乙", "丙", None), "birth_date": one_of(*DAYS, None), "phone": one_of("1", "2", None),
+        "name": one_of("甲", "乙", "丙", None), "birth_date": one_of(*DAYS, *NEAR_DAYS, None),
+        "phone": one_of("1", "2", None, None), "called": one_of("甲", "乙", None, None, None, None),
+        "row_place": one_of(1, 2, None), "row_number": one_of(3, 4, None, None), "object": one_of("list", None, None),
         "id": one_of(*((day, turn) for day in DAYS for turn in (1, 2)), None), "system": one_of("police", "grid", "health"),
         "county": one_of("A", "A", "B", None), "road": one_of("路", "街", None), "road_number": one_of("5", "6", None),
         "compound": one_of("花园", "花苑", None), "building": one_of("3", "4", None), "unit": one_of("1", None),
@@ -423,6 +426,16 @@ SOURCE_ROW = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+def told_by_row(place: int, row: dict[str, Any]) -> dict[str, Any]:
+    """Dwelling, household and list of a resident's row, as keys of a town and as the oracle has them."""
+    keys = {name: row[name] and 10 * place + row[name] for name in ("row_place", "row_number")}
+    contacts = {(name, key) for name, key in keys.items() if key}
+    return keys | {"contacts": contacts, "system": row["system"], "object": row["object"]}
+
+
+LISTS = [(system, "list") for system in ("police", "grid", "health")]
+
+
 def town_rows(place: int, source: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """The mentions of one town; its texts are met in no other."""
     rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in ("resident", *CASES)}
@@ -431,6 +444,7 @@ def town_rows(place: int, source: list[dict[str, Any]]) -> dict[str, list[dict[s
         own = dict.fromkeys(row) | own
         first = SPACE * (place + 1) + turn
         resident = {name: own[name] for name in ("name", "phone")} | {"birth_date": row["birth_date"]}
+        resident |= {"former_name": own["called"], "role": "person", **told_by_row(place, row)}
         resident["id_number"] = row["id"] and f"{place:06d}{row['id'][0]:%Y%m%d}{row['id'][1]:04d}"
         parts = ("road", "road_number", "compound", "building", "unit", "room", "house_number")
         named = {"name": "无" if row["organisation"] == "无" else own["organisation"]}
@@ -454,7 +468,7 @@ def test_made_up_towns_are_matched_as_the_oracle_does(
     whole = {kind: [row for town in towns for row in town[kind]] for kind in towns[0]}
     found = decide_rows(Workspace(tmp_path_factory.mktemp("towns")), whole)
     for town in towns:
-        residents, dwellings = decide(town["resident"])[0], decide_dwellings(town["dwelling"])[0]
+        residents, dwellings = decide(town["resident"], LISTS)[0], decide_dwellings(town["dwelling"])[0]
         cluster = {mention: group for group in residents | dwellings for mention in group}
         known = {
             row["mention_id"]

@@ -16,8 +16,9 @@ from jobs.common.lake.tables import Lake
 from jobs.common.lake.versions import union_all
 from jobs.common.run.runs import Run
 from jobs.common.run.stage import Context
+from jobs.match.keys import key_of
 from jobs.match.match_run import MatchRun
-from jobs.match.mentions import evidence, evidence_types
+from jobs.match.mentions import ROW_CONTACTS, evidence, evidence_types
 from jobs.match.run_matchers import decide_all
 from tests.support.match_oracle import Groups, Sets
 from tests.support.town import stage_log
@@ -25,7 +26,7 @@ from tests.support.town import stage_log
 ALL, NEAR = "all mentions", "mentions that may have changed"
 NO_NAMES = ["无", "灵活就业"]
 _TEXT = {
-    "resident": ["name", "id_number", "phone"],
+    "resident": ["name", "former_name", "id_number", "phone"],
     "dwelling": [
         "system", "house_number", "division_code", "road", "road_number", "compound", "building", "unit", "room",
     ],
@@ -78,15 +79,26 @@ def match_looked_at(home: Workspace, run_id: str) -> list[tuple[str, int]]:
 def mention_frame(kind: str, rows: list[dict[str, Any]]) -> DataFrame:
     """Mentions of one kind by their number, `mention_id` in the rows; fields that a row leaves out are null.
 
-    A household's `member` and `home` are the numbers of the mentions that its row would hold.
+    A household's `member` and `home` are the numbers of the mentions that its row would hold. A resident's `row_place` and
+    `row_number` are keys of the dwelling and the household that its row would hold; with `object` it is of a list.
     """
     columns = {"mention_id": "bigint", "kind": "string", **dict.fromkeys(_TEXT[kind], "string")}
-    columns |= {"birth_date": "date", "role": "string", "object": "string", "source_key": "string"}
-    columns |= {"member": "bigint", "home": "bigint"}
+    columns |= {"birth_date": "date", "role": "string", **dict.fromkeys(("system", "object", "source_key"), "string")}
+    columns |= {"member": "bigint", "home": "bigint", "row_place": "bigint", "row_number": "bigint"}
     values = [tuple(kind if name == "kind" else row.get(name) for name in columns) for row in rows]
     frame = session().createDataFrame(values, ", ".join(f"{name} {type}" for name, type in columns.items()))
     number = F.col("mention_id").alias("number")
-    mentions = frame.select(number, "kind", *evidence(kind, 0, NO_NAMES), "member", "home")
+    told = ["member", "home", "row_place", "row_number", "system", "object"]
+    mentions = frame.select(
+        number, "kind", *evidence(kind, 0, NO_NAMES), *(F.col(name).alias(f"_{name}") for name in told)
+    )
+    mentions = mentions.withColumns({"member": F.col("_member"), "home": F.col("_home")})
+    if kind == "resident":
+        keys = {"road_place": F.col("_row_place"), "household_key": F.col("_row_number")}
+        mentions = mentions.withColumns(keys).withColumns(
+            {key: key_of("name_key", contact) for key, contact in ROW_CONTACTS.items()}
+        )
+        mentions = mentions.withColumn("list_key", key_of("_system", "_object"))
     if kind == "household":
         mentions = mentions.withColumns({"person": F.col("member"), "place": F.col("home")})
     return mentions.select("number", "kind", *evidence_types())

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from datetime import date
 from itertools import combinations
 from typing import Any
 
@@ -50,77 +51,246 @@ def agrees(mention: Mention) -> bool:
     return day is not None and f"{day:%Y%m%d}" == mention["id_number"][6:14]
 
 
-def name_birth_phone(mention: Mention) -> tuple | None:
-    values = (mention["name"], mention["birth_date"], mention["phone"])
-    return None if None in values else values
+def spoken(name: str | None) -> str | None:
+    """A name as it is compared; the few characters of the tests that have a simplified form are put into it."""
+    if name is None:
+        return None
+    kept = "".join(character for character in name if character not in "·•・.．‧･∙● '-")
+    return kept.translate(str.maketrans("張偉買", "张伟买")).upper()
 
 
-def name_phone(mention: Mention) -> tuple | None:
-    values = (mention["name"], mention["phone"])
-    return None if None in values else values
+def former_of(mention: Mention) -> str | None:
+    """The former name, if it is another than the name."""
+    former = spoken(mention.get("former_name"))
+    return former if former != spoken(mention["name"]) else None
 
 
-def decide(mentions: list[Mention]) -> tuple[Groups, set[Any], Pairs]:
-    """Clusters of residents, mentions whose id number belongs to another, and pairs for review."""
-    ids = [mention["mention_id"] for mention in mentions]
-    whole, within = Sets(ids), Sets(ids)
-    fitting: dict[tuple, set[str]] = defaultdict(set)
+def day_of(mention: Mention) -> str | None:
+    return f"{mention['birth_date']:%Y%m%d}" if mention["birth_date"] else None
+
+
+def contacts_of(mention: Mention) -> set[tuple]:
+    """Phone, and what the mention has of `contacts`: dwelling and household of its row."""
+    phone = {("phone", mention["phone"])} if mention["phone"] else set()
+    return phone | set(mention.get("contacts") or ())
+
+
+def persons_of(mention: Mention) -> set[tuple]:
+    """Name, birth date and each contact."""
+    name, day = spoken(mention["name"]), day_of(mention)
+    return {(name, day, contact) for contact in contacts_of(mention)} if name and day else set()
+
+
+def hold_ids(mentions: list[Mention]) -> tuple[dict[Any, Any], set[Any]]:
+    """The root of each mention by id numbers alone, and the mentions whose number belongs to another."""
     with_id = by_value(mentions, lambda mention: mention["id_number"])
+    fitting: dict[tuple, set[str]] = defaultdict(set)
     for number, own in with_id.items():
-        for mention in own:
-            if agrees(mention) and name_birth_phone(mention):
-                fitting[name_birth_phone(mention)].add(number)
-    rejected: set[str] = set()
-    residents: dict[tuple, set[str]] = defaultdict(set)
+        for mention in filter(agrees, own):
+            for person in persons_of(mention):
+                fitting[person].add(number)
+    root = {mention["mention_id"]: mention["mention_id"] for mention in mentions}
+    copied: set[Any] = set()
     for own in with_id.values():
-        one_name = len({mention["name"] for mention in own}) == 1 and own[0]["name"] is not None
-        twins = {m["mention_id"] for m in own if not one_name and len(fitting.get(name_birth_phone(m), ())) > 1}
-        born = [mention for mention in own if mention["mention_id"] not in twins]
-        for same in [*by_value(own, lambda m: m["name"]).values(), *by_value(born, lambda m: m["birth_date"]).values()]:
-            for mention in same:
-                within.join(same[0]["mention_id"], mention["mention_id"])
-        groups = by_value(own, lambda mention: within.find(mention["mention_id"]))
-        holder = min(
-            groups,
-            key=lambda root: (
-                -max(map(agrees, groups[root])),
-                -len(groups[root]),
-                all(mention["mention_id"] in twins for mention in groups[root]),
-                root,
-            ),
-        )
-        for root, group in groups.items():
+        groups, twins = split_number(own, fitting)
+
+        def rank(group: list[Mention], twins: set[Any] = twins) -> tuple:
+            least = min(mention["mention_id"] for mention in group)
+            return -max(map(agrees, group)), -len(group), all(m["mention_id"] in twins for m in group), least
+
+        holders = min(groups, key=rank)
+        for group in groups:
             for mention in group:
-                if root != holder:
-                    rejected.add(mention["mention_id"])
-                    continue
-                whole.join(root, mention["mention_id"])
-                if name_birth_phone(mention):
-                    residents[name_birth_phone(mention)].add(holder)
-    review = set()
-    loose = [mention for mention in mentions if not mention["id_number"] or mention["mention_id"] in rejected]
-    roots = {m["mention_id"]: m["mention_id"] for m in mentions}
-    for values, same in by_value(loose, name_birth_phone).items():
-        named = residents[values]
+                if group is holders:
+                    root[mention["mention_id"]] = min(m["mention_id"] for m in group)
+                else:
+                    copied.add(mention["mention_id"])
+    return root, copied
+
+
+def split_number(own: list[Mention], fitting: dict[tuple, set[str]]) -> tuple[list[list[Mention]], set[Any]]:
+    """The people who have one number, and the mentions of twins among them."""
+    if len({spoken(mention["name"]) for mention in own}) == 1 and own[0]["name"] is not None:
+        return [own], set()
+    twins = {m["mention_id"] for m in own if any(len(fitting[person]) > 1 for person in persons_of(m))}
+    present: dict[Any, set[Any]] = defaultdict(set)
+    for mention in own:
+        if former_of(mention) and mention["name"]:
+            present[former_of(mention)].add(spoken(mention["name"]))
+    called = {former: min(names) for former, names in present.items() if len(names) == 1}
+    within = Sets(mention["mention_id"] for mention in own)
+    born = [mention for mention in own if mention["mention_id"] not in twins]
+    names = by_value(own, lambda m: m["name"] and called.get(spoken(m["name"]), spoken(m["name"])))
+    for same in [*names.values(), *by_value(born, lambda m: m["birth_date"]).values()]:
         for mention in same:
-            if len(named) > 1:
-                review |= {(mention["mention_id"], root) for root in named}
+            within.join(same[0]["mention_id"], mention["mention_id"])
+    return list(by_value(own, lambda mention: within.find(mention["mention_id"])).values()), twins
+
+
+Keys = dict[Any, set[Any]]  # cluster -> its keys
+
+
+def settle(keys: Keys, named: set[Any]) -> tuple[dict[Any, Any], Pairs]:
+    """Where each loose cluster belongs, and pairs for review: along keys, never over a named cluster."""
+    holders: dict[Any, set[Any]] = defaultdict(set)
+    for cluster, own in keys.items():
+        for key in own:
+            holders[key].add(cluster)
+    accepted: dict[Any, Any] = {}
+    review: Pairs = set()
+    waiting = set(keys) - named
+    while waiting:
+        flock, edge = set(), {waiting.pop()}
+        touched: set[Any] = set()
+        while edge:
+            flock |= edge
+            met = {other for cluster in edge for key in keys[cluster] for other in holders[key]}
+            touched |= met & named
+            edge = met - named - flock
+        waiting -= flock
+        if len(touched) <= 1:
+            target = min(touched | flock) if not touched else next(iter(touched))
+            accepted |= dict.fromkeys(flock - {target}, target)
+            continue
+        for cluster in flock:
+            direct = {other for key in keys[cluster] for other in holders[key]} & named
+            if len(direct) == 1:
+                accepted[cluster] = next(iter(direct))
             else:
-                roots[mention["mention_id"]] = min(named, default=min(m["mention_id"] for m in same))
-    undated = [mention for mention in loose if mention["birth_date"] is None]
-    for held in set(roots) - {mention["mention_id"] for mention in loose}:
-        roots[held] = within.find(held)
-    apart = {mention["mention_id"] for mention in undated}
-    known = by_value((mention for mention in mentions if mention["mention_id"] not in apart), name_phone)
-    for values, same in by_value(undated, name_phone).items():
-        named = {roots[mention["mention_id"]] for mention in known[values]}
-        for mention in same:
-            if len(named) > 1:
-                review |= {(mention["mention_id"], root) for root in named}
-            else:
-                roots[mention["mention_id"]] = min(named, default=min(m["mention_id"] for m in same))
-    for mention, root in roots.items():
-        whole.join(root, mention)
+                review |= {(cluster, other) for other in direct or touched}
+    return accepted, review
+
+
+def doubt_lists(accepted: dict[Any, Any], named: set[Any], lists: dict[Any, set[Any]]) -> tuple[dict[Any, Any], Pairs]:
+    """What may stay of `accepted` where no list may name a resident twice, and what is for review instead."""
+    together: dict[Any, list[Any]] = defaultdict(list)
+    for cluster in {*accepted, *accepted.values()}:
+        together[accepted.get(cluster, cluster)].append(cluster)
+    doubtful: set[Any] = set()
+    for target, clusters in together.items():
+        for listed in {listed for cluster in clusters for listed in lists[cluster]}:
+            inside = [cluster for cluster in clusters if listed in lists[cluster]]
+            if len(inside) > 1:
+                doubtful |= set(inside if target in named else clusters)
+    kept = {cluster: target for cluster, target in accepted.items() if cluster not in doubtful}
+    return kept, {(cluster, target) for cluster, target in accepted.items() if cluster in doubtful}
+
+
+def are_near(one: str, other: str) -> bool:
+    """Whether two different birth dates can be one, typed otherwise."""
+    first, second = (date(int(day[:4]), int(day[4:6]), int(day[6:])) for day in (one, other))
+    apart = abs((first - second).days)
+    return apart > 0 and (
+        (first.year, first.month, first.day) == (second.year, second.day, second.month)
+        or sum(left != right for left, right in zip(one, other, strict=True)) == 1
+        or apart in (1, 10, 365, 366)
+        or 15 <= apart <= 56
+        or (first.year == second.year and "0101" in (one[4:], other[4:]))
+    )
+
+
+def decide(
+    mentions: list[Mention], lists: Iterable[Any] = (), is_well_known: bool = True
+) -> tuple[Groups, set[Any], Pairs]:
+    """Clusters of residents, mentions whose id number belongs to another, and pairs for review.
+
+    Args:
+        mentions: with `contacts` beside the fields, if dwelling or household of the row are known.
+        lists: (system, object) whose keys tell people apart.
+        is_well_known: whether a name and birth date may tell who somebody is.
+    """
+    root, rejected = hold_ids(mentions)
+    copied = set(rejected)
+
+    def clusters() -> dict[Any, list[Mention]]:
+        return by_value(mentions, lambda mention: root[mention["mention_id"]])
+
+    def owns(mention: Mention) -> bool:
+        return bool(mention["id_number"]) and mention["mention_id"] not in copied
+
+    def born(mention: Mention) -> str | None:
+        return day_of(mention) or (mention["id_number"][6:14] if owns(mention) else None)
+
+    def named() -> set[Any]:
+        return {root[mention["mention_id"]] for mention in mentions if owns(mention)}
+
+    def listed() -> dict[Any, set[Any]]:
+        return {
+            cluster: {
+                (m["system"], m["object"])
+                for m in own
+                if m.get("role") == "person" and (m["system"], m["object"]) in set(lists)
+            }
+            for cluster, own in clusters().items()
+        }
+
+    def keys(of: Callable[[Mention], set[Any]]) -> Keys:
+        return {cluster: set().union(*map(of, own)) for cluster, own in clusters().items()}
+
+    def follow(accepted: dict[Any, Any]) -> None:
+        for mention in mentions:
+            root[mention["mention_id"]] = accepted.get(root[mention["mention_id"]], root[mention["mention_id"]])
+
+    def names_of(mention: Mention) -> set[str]:
+        return {name for name in (spoken(mention["name"]), former_of(mention)) if name}
+
+    def by_person(mention: Mention) -> set[Any]:
+        return {(n, born(mention), c) for n in names_of(mention) for c in contacts_of(mention) if born(mention)}
+
+    # A record with a copied id number goes home.
+    persons, own = keys(by_person), clusters()
+    fits = {c for c in named() if any(owns(m) and agrees(m) for m in own[c])}
+    differs = {c for c in named() - fits if all(m["birth_date"] for m in own[c] if owns(m))}
+    home = {stray: [other for other in fits if persons[stray] & persons[other]] for stray in differs}
+    home = {stray: others[0] for stray, others in home.items() if len(others) == 1}
+    copied |= {mention for mention, cluster in root.items() if cluster in home}
+    follow(home)
+    # Name, birth date and contact.
+    persons = keys(by_person)
+    accepted, review = settle(persons, named())
+    follow(accepted)
+    is_open = {cluster for cluster, _ in review}
+    # Name and birth date alone.
+    births = keys(lambda m: {(spoken(m["name"]), born(m))} if m["name"] and born(m) else set())
+    births = {cluster: own for cluster, own in births.items() if cluster not in is_open}
+    accepted, more = settle(births, named())
+    shared = {birth for birth, count in Counter(b for own in births.values() for b in own).items() if count > 1}
+    silent = {c for c, own in births.items() if not is_well_known or any(b[1][4:] == "0101" for b in own & shared)}
+    uncertain = {c: t for c, t in accepted.items() if t not in named() or c in silent}
+    kept, doubted = doubt_lists({c: t for c, t in accepted.items() if c not in uncertain}, named(), listed())
+    follow(kept)
+    review |= more | doubted | set(uncertain.items())
+    counts = Counter(cluster for cluster, _ in review)
+    is_open = {cluster for cluster in counts if counts[cluster] > 1}
+    # Near birth dates, then none.
+    spoken_to = keys(lambda m: {(spoken(m["name"]), c) for c in contacts_of(m)} if m["name"] else set())
+    days = keys(lambda m: {born(m)} - {None})
+    crowd = Counter(
+        key for cluster, own in spoken_to.items() if cluster not in is_open for key in own for _ in days[cluster]
+    )
+    pairs: Keys = defaultdict(set)
+    for key, same in by_value(
+        [{"cluster": c, "key": key} for c, own in spoken_to.items() for key in own], lambda row: row["key"]
+    ).items():
+        for one, other in combinations(sorted(row["cluster"] for row in same), 2):
+            is_asked = not {one, other} & is_open and not {one, other} <= named() and crowd[key] <= 20
+            if is_asked and any(are_near(a, b) for a in days[one] for b in days[other]):
+                pairs[one].add((one, other))
+                pairs[other].add((one, other))
+    accepted, more = settle(pairs, named())
+    kept, doubted = doubt_lists(accepted, named(), listed())
+    follow(kept)
+    review |= more | doubted
+    dated = {root[m["mention_id"]] for m in mentions if born(m)}
+    accepted, more = settle(
+        keys(lambda m: {(spoken(m["name"]), c) for c in contacts_of(m)} if m["name"] else set()), dated
+    )
+    kept, doubted = doubt_lists(accepted, dated, listed())
+    follow(kept)
+    review |= more | doubted
+    whole = Sets(root)
+    for mention, cluster in root.items():
+        whole.join(mention, cluster)
     return whole.groups(), rejected, review
 
 
@@ -326,13 +496,33 @@ def mention_of(kind: str, row: Mention) -> str:
     return hashlib.md5("|".join(parts).encode()).hexdigest()
 
 
-def decide_records(records: dict[str, list[Mention]], no_names: Iterable[str]) -> tuple[Groups, Pairs, set[Any]]:
+def add_contacts(mentions: dict[str, list[Mention]]) -> list[Mention]:
+    """Residents with `contacts`: the dwelling and the household of their row of the source."""
+    place = ("system", "object", "source_key")
+    found: dict[tuple, set[tuple]] = defaultdict(set)
+    for row in mentions["dwelling"]:
+        for kind, where in (("road", road_place(row)), ("compound", compound_place(row))):
+            if where and row["role"] == "dwelling":
+                found[tuple(row[name] for name in place)].add((kind, where))
+    for row in mentions["household"]:
+        if row["number"] and row["role"] == "household":
+            system = None if len(row["number"]) >= 6 else row["system"]
+            found[tuple(row[name] for name in place)].add(("household", system, row["number"]))
+    return [row | {"contacts": found[tuple(row[name] for name in place)]} for row in mentions["resident"]]
+
+
+def decide_records(
+    records: dict[str, list[Mention]],
+    no_names: Iterable[str],
+    lists: Iterable[Any] = (),
+    is_well_known: bool = True,
+) -> tuple[Groups, Pairs, set[Any]]:
     """Clusters, pairs for review and mentions of rejected pairs, from the current harmonised rows of each kind.
 
-    A household's members and home are those of its row of the source.
+    A household's members and home are those of its row of the source; `lists` and `is_well_known` as for `decide`.
     """
     mentions = {kind: [row | {"mention_id": mention_of(kind, row)} for row in rows] for kind, rows in records.items()}
-    residents, rejected, review = decide(mentions["resident"])
+    residents, rejected, review = decide(add_contacts(mentions), lists, is_well_known)
     dwellings, other = decide_dwellings(mentions["dwelling"])
     organisations, more = decide_organisations(mentions["organisation"], no_names)
     cluster = {mention: group for group in residents | dwellings for mention in group}

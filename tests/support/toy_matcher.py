@@ -45,7 +45,7 @@ MATCHER = Matcher(
     compare=compare,
     decide=partial(decide_by_reason, verdicts=VERDICTS),
     reasons=tuple(VERDICTS),
-    after=("name_phone",),
+    after=("name_contact",),
     evidence={KEY: Evidence("bigint", lambda: key_of("name", "address"))},
 )
 '''

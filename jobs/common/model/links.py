@@ -16,8 +16,14 @@ class EdgeReason(StrEnum):
 
     # The id number belongs to another resident, so that merge does not publish it.
     ID_HELD_BY_ANOTHER = "id_held_by_another"
+    # The id number does not fit the birth date, and who has name, birth date and contact has another that fits.
+    ID_DOES_NOT_FIT = "id_does_not_fit"
     # Several entities have what a mention is recognised by: none of them is chosen.
     NAMES_SEVERAL = "names_several"
+
+
+# A mention that a pair of these reasons begins with has an id number that is not its own.
+COPIED_ID = (EdgeReason.ID_HELD_BY_ANOTHER, EdgeReason.ID_DOES_NOT_FIT)
 
 
 class Judgement(StrEnum):

@@ -10,17 +10,18 @@ from functools import partial
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.common.lake.versions import union_all
 from jobs.common.model.links import Decision, EdgeReason
+from jobs.match.keys import key_of
 from jobs.match.matcher import Known, Matcher
 from jobs.match.pairs import decide_by_reason, with_reason
-from jobs.match.residents import KIND
+from jobs.match.residents import CONTACTS, KIND
 
-_COMPARED = ["number", "id_key", "name_key", "birth_key", "name_birth_phone_key", "fits"]
+_COMPARED = ["number", "id_key", "name_key", "former_key", "born", "fits", "name_birth_key", *CONTACTS]
 
 
 class Reason(StrEnum):
     NAME = "same_id_and_name"
+    FORMER_NAME = "same_id_and_former_name"
     BIRTH_DATE = "same_id_and_birth_date"
 
 
@@ -34,7 +35,7 @@ def compare(known: Known) -> DataFrame:
 
 def group_by_id(residents: DataFrame) -> DataFrame:
     """Mentions with an id number, with `root` (the number's least mention) and `one_name`; one row each."""
-    with_id = residents.where(F.col("id_key").isNotNull())
+    with_id = residents.where(F.col("id_key").isNotNull()).withColumn("fits", F.col("born") == F.col("id_born"))
     one_name = (F.count("name_key") == F.count(F.lit(1))) & (F.min("name_key") == F.max("name_key"))
     numbers = with_id.groupBy("id_key").agg(F.min("number").alias("root"), one_name.alias("one_name"))
     return with_id.select(*_COMPARED).join(numbers, "id_key")
@@ -44,9 +45,10 @@ def split_by_person(by_id: DataFrame) -> DataFrame:
     """Mentions of id numbers under several names: `root` of the person's group, and `owner`, the root of the number's own.
 
     Within one id number, mentions of the same name or of the same birth date belong together, and so do those that
-    reach each other over others: three rounds of name and birth date reach over any mention that has both. A mention
-    whose name, birth date and phone stand under another number as well, which fits them (`has_other`), is known by its
-    name only: it is a twin with the other's number.
+    reach each other over others: three rounds of name and birth date reach over any mention that has both. A name that
+    another mention of the number has as its former one counts as the present one (`called`). A mention whose name, birth date
+    and contact stand under another number as well, which fits them (`has_other`), is known by its name only: it is a
+    twin with the other's number.
 
     The number belongs to the group with a birth date that is the one inside it; then to the greater one; then to one
     without another number that fits; then to the least.
@@ -55,14 +57,12 @@ def split_by_person(by_id: DataFrame) -> DataFrame:
         by_id: from `group_by_id`.
     """
     mixed = by_id.where("not one_name").drop("root", "one_name").withColumn("root", F.col("number"))
-    persons = by_id.where("fits").select("name_birth_phone_key", "id_key")
-    asked = mixed.select("name_birth_phone_key").distinct()
-    persons = persons.join(asked, "name_birth_phone_key", "left_semi").distinct()
-    several = persons.groupBy("name_birth_phone_key").agg(F.count(F.lit(1)).alias("numbers")).where("numbers > 1")
-    mixed = mixed.join(several, "name_birth_phone_key", "left").withColumn("has_other", F.col("numbers").isNotNull())
+    others = list_others(by_id, mixed).withColumn("has_other", F.lit(True))
+    mixed = others.join(call_by_present_name(mixed), "number", "right")
+    mixed = mixed.withColumn("has_other", F.coalesce("has_other", F.lit(False)))
     # A mention without a name or day is alone with its own number in their place.
-    day = F.coalesce(F.when(~F.col("has_other"), F.col("birth_key")), F.col("number"))
-    same_name = Window.partitionBy("id_key", F.coalesce(F.col("name_key"), F.col("number")))
+    day = F.coalesce(F.when(~F.col("has_other"), F.col("born")), F.col("number"))
+    same_name = Window.partitionBy("id_key", F.coalesce(F.col("called"), F.col("number")))
     same_birth = Window.partitionBy("id_key", day)
     for _ in range(3):
         mixed = mixed.withColumn("root", F.min("root").over(same_name))
@@ -76,7 +76,39 @@ def split_by_person(by_id: DataFrame) -> DataFrame:
         }
     )
     best = Window.partitionBy("id_key").orderBy(F.col("_fits").desc(), F.col("_size").desc(), "_other", "root")
-    return mixed.withColumn("owner", F.first("root").over(best)).select("number", "name_key", "root", "owner")
+    owned = mixed.withColumn("owner", F.first("root").over(best))
+    return owned.select("number", "name_key", "called", "root", "owner")
+
+
+def list_others(by_id: DataFrame, mixed: DataFrame) -> DataFrame:
+    """`number` of the mixed mentions whose name, birth date and contact stand under several numbers that fit; distinct."""
+    births = mixed.select("name_birth_key").distinct()
+    persons = by_id.where("fits").join(births, "name_birth_key", "left_semi")
+    several = _contacts(persons, "id_key").groupBy("contact").agg(F.countDistinct("id_key").alias("numbers"))
+    recorded = mixed.where(F.col("born").isNotNull())
+    return (
+        _contacts(recorded, "number")
+        .join(several.where("numbers > 1"), "contact", "left_semi")
+        .select("number")
+        .distinct()
+    )
+
+
+def _contacts(mentions: DataFrame, column: str) -> DataFrame:
+    """A column of mentions with `contact`, key of name, birth date and one contact; a row for each contact that is known."""
+    keys = [key_of("name_birth_key", contact) for contact in CONTACTS]
+    exploded = mentions.select(column, F.explode(F.array(*keys)).alias("contact"))
+    return exploded.where(F.col("contact").isNotNull())
+
+
+def call_by_present_name(mixed: DataFrame) -> DataFrame:
+    """Adds `called`: the name, or the one name that mentions of the same number have in its place today."""
+    formers = mixed.where("former_key is not null and name_key is not null")
+    one_name = F.when(F.min("name_key") == F.max("name_key"), F.min("name_key"))
+    formers = formers.groupBy("id_key", F.col("former_key").alias("_former")).agg(one_name.alias("present"))
+    formers = formers.withColumnRenamed("_former", "name_key")
+    joined = formers.join(mixed, ["id_key", "name_key"], "right")
+    return joined.withColumn("called", F.coalesce("present", "name_key")).drop("present")
 
 
 def compare_persons(persons: DataFrame) -> DataFrame:
@@ -85,28 +117,26 @@ def compare_persons(persons: DataFrame) -> DataFrame:
     A number that belongs to another proves nothing, not even between two mentions that both copied it: accepting it
     could join two residents over their namesake.
     """
-    first = persons.where("number = root").select("root", F.col("name_key").alias("_name"))
+    first = persons.where("number = root")
+    first = first.select("root", F.col("name_key").alias("_name"), F.col("called").alias("_called"))
     own = persons.where("root = owner").join(first, "root").withColumn("other", F.col("root"))
-    is_named = F.coalesce(F.col("name_key") == F.col("_name"), F.lit(False))
+    reason = F.when(F.col("name_key") == F.col("_name"), F.lit(Reason.NAME))
+    reason = reason.when(F.col("called") == F.col("_called"), F.lit(Reason.FORMER_NAME))
+    told = own.select("number", "other", reason.otherwise(F.lit(Reason.BIRTH_DATE)).alias("reason"))
     copied = persons.where("root != owner").withColumn("other", F.col("owner"))
-    return union_all(
-        [
-            with_reason(own.where(is_named), Reason.NAME),
-            with_reason(own.where(~is_named), Reason.BIRTH_DATE),
-            with_reason(copied, EdgeReason.ID_HELD_BY_ANOTHER),
-        ]
-    )
+    return told.unionByName(with_reason(copied, EdgeReason.ID_HELD_BY_ANOTHER))
 
 
 VERDICTS: dict[str, Decision] = {
     Reason.NAME: Decision.ACCEPT,
+    Reason.FORMER_NAME: Decision.ACCEPT,
     Reason.BIRTH_DATE: Decision.ACCEPT,
     EdgeReason.ID_HELD_BY_ANOTHER: Decision.REJECT,
 }
 MATCHER = Matcher(
     kind=KIND,
     name="exact_id",
-    block_on=("id_key", "name_birth_phone_key"),
+    block_on=("id_key", "name_birth_key"),
     compare=compare,
     decide=partial(decide_by_reason, verdicts=VERDICTS),
     reasons=tuple(VERDICTS),
