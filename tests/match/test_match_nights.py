@@ -19,15 +19,23 @@ from jobs.match import mentions, neighbourhood, stage
 from jobs.match.mentions import KINDS
 from tests.support.match_frames import ALL, NEAR
 from tests.support.match_office import FIRST, LINKS, Office, State, draw_row, place_row
-from tests.support.match_oracle import Groups, Pairs, decide_records, list_events
+from tests.support.match_oracle import Groups, Pairs, decide_records, list_events, mention_of
 
 pytestmark = pytest.mark.nights
+LISTS = [("grid", "list")]
+
+
+@pytest.fixture(autouse=True)
+def _known_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of one list tell people apart, and a name and birth date tells something here too."""
+    monkeypatch.setattr(stage, "lists_of_people", lambda conf: LISTS)
+    monkeypatch.setattr(stage, "WELL_KNOWN_FROM", 0)
 
 
 def decide_state(rows: State) -> tuple[Groups, Pairs]:
     """Clusters of all kinds, and the pairs for review, by the oracle."""
     records = {kind: [place_row(kind, key, row) for key, row in rows.items()] for kind in KINDS}
-    return decide_records(records, [])[:2]
+    return decide_records(records, [], LISTS)[:2]
 
 
 def partition(entities: dict[str, str]) -> Groups:
@@ -179,6 +187,28 @@ def test_where_few_meet_a_night_looks_at_few_and_writes_what_one_that_looks_at_a
         rows = next_state(draw, rows, ever, spread)
         (what, near), (_, whole) = (office.looked_at(night)[0] for office in offices.values())
         assert (what, near) == (ALL, whole) if night == FIRST else what == NEAR and 0 < near < 0.8 * whole
+
+
+def test_a_resident_whose_dwelling_alone_changes_is_another_s_neighbour_from_that_night_on(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row 1 has no birth date and moves in with its namesake, row 2, and out again; its record of a resident stays as it is."""
+    draw, spread = random.Random(7), 1000
+    rows: State = {key: draw_row(draw, spread) for key in range(40)}
+    nobody = {"name": "张三", "former_name": None, "birth_date": None, "phone": None, "id_number": None}
+    here, there = ({**rows[2]["dwelling"], "road": road, "road_number": "5"} for road in ("甲路", "乙路"))
+    rows[1] = {**rows[1], "resident": nobody, "dwelling": here}
+    rows[2] = {**rows[2], "resident": {**nobody, "id_number": "320102198505050001"}, "dwelling": there}
+    moved = {**rows, 1: {**rows[1], "dwelling": there}}
+    offices = {name: Office(tmp_path / name) for name in ("near", "all")}
+    joined = []
+    for night, state in zip((FIRST + timedelta(days) for days in range(3)), (rows, moved, rows), strict=True):
+        match_alike(monkeypatch, offices, night, 1, state)
+        entities = offices["near"].entities()
+        one, other = (mention_of("resident", place_row("resident", key, state[key])) for key in (1, 2))
+        joined.append(entities[one] == entities[other])
+    assert joined == [False, True, False]
+    assert [offices["near"].looked_at(FIRST + timedelta(days))[0][0] for days in range(3)] == [ALL, NEAR, NEAR]
 
 
 def test_after_maintenance_a_night_looks_at_what_changed_and_after_any_other_commit_at_all(

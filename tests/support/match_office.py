@@ -18,6 +18,7 @@ FIRST = date(2026, 1, 1)
 LINKS = ("links.edge", "links.assignment", "links.identity_event", "links.mention")
 State = dict[int, dict[str, Any]]  # source row -> its values
 DAYS = [date(1980, 1, 1), date(1985, 5, 5)]
+RECORDED = [date(1985, 5, 6), None]  # what is written in their place
 
 
 def draw_row(draw: random.Random, spread: int = 1) -> dict[str, Any]:
@@ -30,8 +31,8 @@ def draw_row(draw: random.Random, spread: int = 1) -> dict[str, Any]:
     home, number = draw.randrange(8 * spread), draw.random() < 0.8
     return {
         "resident": {
-            "name": any_of("张", 4), "birth_date": born, "phone": any_of("139", 3),
-            "id_number": f"320102{born:%Y%m%d}{turn:04d}" if draw.random() < 0.7 else None,
+            "name": any_of("张", 4), "former_name": any_of("张", 4, 0.9), "birth_date": draw.choice([born, born, *RECORDED]),
+            "phone": any_of("139", 3, 0.5), "id_number": f"320102{born:%Y%m%d}{turn:04d}" if draw.random() < 0.4 else None,
         },
         "dwelling": {
             "division_code": draw.choice(["320102002001", "320102002001", "320104003002", None]),
