@@ -65,14 +65,11 @@ def run(context: Context) -> None:
         return
     spare_memory_if_large(context)
     state = IncrementalState(context, "match", LINKS)
-    known = state.last()
+    is_well_known = are_well_known(context.lake)
+    known = last_alike(state, is_well_known)
     state.begin()
     redirects, judgements = list_redirects(context), read_judgements(context.lake, context.run.night)
-    is_well_known = are_well_known(context.lake)
-    if known and known.get("is_well_known") == is_well_known:
-        run, mentions = read_near(context, redirects, known, judgements)
-    else:
-        run, mentions = read_all(context, judgements)
+    run, mentions = read_near(context, redirects, known, judgements) if known else read_all(context, judgements)
     run = replace(run, is_well_known=is_well_known)
     decisions, roots = decide_all(run, mentions)
     written = write_edges(run, mentions, decisions)
@@ -88,6 +85,12 @@ def run(context: Context) -> None:
     counts = {row["kind"]: row["mentions"] for row in kinds}
     told = "all mentions" if run.ids is None else "mentions that may have changed"
     context.log("match", told, **{kind: counts[kind] for kind in KINDS if kind in counts}, edges_changed=written)
+
+
+def last_alike(state: IncrementalState, is_well_known: bool) -> dict[str, Any] | None:
+    """What the last night recorded; None if it asked for more or less evidence than tonight."""
+    known = state.last()
+    return known if known and known["is_well_known"] == is_well_known else None
 
 
 def are_well_known(lake: Lake) -> bool:

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
@@ -458,7 +458,7 @@ def town_rows(place: int, source: list[dict[str, Any]]) -> dict[str, list[dict[s
     return rows
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(st.lists(st.lists(SOURCE_ROW, min_size=2, max_size=14), min_size=1, max_size=25))
 def test_made_up_towns_are_matched_as_the_oracle_does(
     spark: Any, tmp_path_factory: pytest.TempPathFactory, sources: list[list[dict[str, Any]]]
@@ -503,7 +503,7 @@ def test_a_household_knows_its_number_and_who_is_in_its_row(spark: Any) -> None:
     """Through the whole of `list_mentions`: the mentions of the same row are found by their ids."""
     fields = {"resident": "name string", "dwelling": "road string", "household": "number string, division_code string"}
     extra = {
-        "resident": "id_number string, birth_date date, phone string",
+        "resident": "id_number string, birth_date date, phone string, former_name string",
         "dwelling": "road_number string, compound string, building string, unit string, room string, house_number string, "
         "division_code string",
     }
