@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from jobs.common.model.links import COPIED_ID
 from jobs.match.clusters import Flags, Numbers
 from jobs.match.matcher import Known
-from jobs.match.settle import Keyed, column_of, distinct
+from jobs.match.settle import Keyed, Settled, column_of, distinct
 
 KIND = "resident"
 # The contacts of a mention, each with the name: phone, dwelling by road, dwelling by compound, household number.
@@ -38,12 +38,13 @@ def copied_ids(known: Known) -> DataFrame:
 
 
 def clustered(known: Known) -> DataFrame:
-    """Mentions with `cluster`, the root of each, and `own`, whether their id number is their own; one row each."""
+    """Mentions with `cluster`, the root of each, and whether their id number is their `own` or another's (`is_copied`)."""
     copied = copied_ids(known).withColumn("_copied", F.lit(True))
     # The frames with fewer rows or columns first, as they are held in memory.
     joined = known.roots(KIND).join(copied.join(known.mentions(), "number", "right"), "number", "right")
-    own = F.col("id_key").isNotNull() & F.col("_copied").isNull()
-    return joined.withColumns({"cluster": F.coalesce("root", "number"), "own": own}).drop("root", "_copied")
+    with_id, is_copied = F.col("id_key").isNotNull(), F.col("_copied").isNotNull()
+    told = {"cluster": F.coalesce("root", "number"), "own": with_id & ~is_copied, "is_copied": with_id & is_copied}
+    return joined.withColumns(told).drop("root", "_copied")
 
 
 def birth_day() -> Column:
@@ -77,6 +78,12 @@ class ClusterRows:
         """Which clusters, after `label`, have mentions of which lists."""
         listed = self.column("list_key")
         return distinct(listed[listed != 0], label[self.cluster[listed != 0]])
+
+    def contradicts(self, settled: Settled, label: Numbers) -> Flags:
+        """Whether a pair, of clusters after `label`, brings a record with a copied id number to who has another number."""
+        of_other = np.zeros(len(self.numbers), np.bool_)
+        of_other[label[self.cluster[self.flag("is_copied")]]] = True
+        return np.asarray(of_other[settled.cluster] & self.any(self.flag("own"))[settled.other], np.bool_)
 
     def where(self, chosen: Flags) -> "ClusterRows":
         return read_clusters(self.table.filter(pa.array(chosen)))

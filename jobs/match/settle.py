@@ -157,7 +157,7 @@ def doubt_one_list(settled: Settled, lists: Keyed, is_named: Flags) -> Settled:
     doubtful = np.unique(lists.cluster[count[group] > 1])
     is_unclear = ~is_named[settled.other] & np.isin(settled.other, label[doubtful])
     is_doubtful = np.isin(settled.cluster, doubtful) | is_unclear
-    return Settled(settled.cluster, settled.other, settled.is_accepted & ~is_doubtful)
+    return doubt(settled, is_doubtful)
 
 
 def mix(one: Numbers, other: Numbers) -> Numbers:
@@ -174,6 +174,11 @@ def column_of(table: pa.Table, name: str) -> Numbers:
     """A column of whole numbers or flags; 0 for null."""
     values = pc.fill_null(table.column(name).cast(pa.int64()), 0)
     return np.asarray(values.to_numpy(), np.int64)
+
+
+def doubt(settled: Settled, doubtful: Flags) -> Settled:
+    """The pairs, of which the doubtful ones are for review."""
+    return Settled(settled.cluster, settled.other, settled.is_accepted & ~doubtful)
 
 
 def told_by_rivals(settled: Settled, reason: Texts) -> Texts:

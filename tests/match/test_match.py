@@ -285,7 +285,7 @@ CASES: dict[str, tuple[list[tuple], set[tuple[str, str, str, str]]]] = {
     ),
     "a copied id and no birth date, but name and phone of another": (
         [("1", "张父", BORN, ID, None), ("2", "张子", OTHER_DAY, OTHER_ID, PHONE), ("3", "张子", None, ID, PHONE)],
-        {("3", "1", "reject", COPIED), ("3", "2", "accept", NAME_PHONE)},
+        {("3", "1", "reject", COPIED), ("3", "2", "review", NAME_PHONE)},
     ),
     "another birth date is a contradiction": (
         [("1", "张三", BORN, ID, PHONE), ("2", "张三", OTHER_DAY, None, PHONE)],

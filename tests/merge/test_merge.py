@@ -145,22 +145,25 @@ def test_an_id_number_is_a_matter_of_residents_alone(spark: Any) -> None:
 
 def test_a_copied_id_is_left_out_and_kept_beside(spark: Any) -> None:
     records = spark.createDataFrame(
-        [("walk_in", "register", key, "person", ID) for key in ("own", "copied", "elsewhere")],
+        [("walk_in", "register", key, "person", ID) for key in ("own", "copied", "misfit", "elsewhere")],
         "system string, object string, source_key string, role string, id_number string",
     )
     mentions = spark.createDataFrame(
         [("resident", "walk_in", "register", "own", "person", "m1", "A"),
          ("resident", "walk_in", "register", "copied", "person", "m2", "B"),
+         ("resident", "walk_in", "register", "misfit", "person", "m4", "A"),
          ("dwelling", "walk_in", "register", "elsewhere", "person", "m3", "C")],
         "kind string, system string, object string, source_key string, role string, mention_id string, entity_id string",
     )  # fmt: skip
     edges = spark.createDataFrame(
-        [("m2", "reject", "id_held_by_another"), ("m1", "accept", "same_id_and_name"), ("m1", "reject", "cannot_link")],
+        [("m2", "reject", "id_held_by_another"), ("m1", "accept", "same_id_and_name"), ("m1", "reject", "cannot_link"),
+         ("m4", "accept", "id_does_not_fit")],
         "mention_id string, decision string, reason string",
-    )
+    )  # fmt: skip
     found = mentioned_records(records, mentions, edges, "resident").toArrow().to_pylist()
     assert {(row["entity_id"], row["source_key"], row["id_number"], row["copied_id"]) for row in found} == {
         ("A", "own", ID, None),
+        ("A", "misfit", None, ID),
         ("B", "copied", None, ID),
     }
     dwellings = mentioned_records(records.drop("id_number"), mentions, edges, "dwelling").toArrow().to_pylist()
@@ -336,9 +339,8 @@ class Desk:
     def __init__(self, town: Town) -> None:
         self.town = town
         self.say = yaml.safe_load(town.conf.path("authority.yml").read_text(encoding="utf-8"))
-        self.rejected = {
-            e["mention_id"] for e in town.rows("links.edge", decision="reject", reason="id_held_by_another")
-        }
+        copied = ("id_held_by_another", "id_does_not_fit")
+        self.rejected = {e["mention_id"] for reason in copied for e in town.rows("links.edge", reason=reason)}
         self.entity = {row["mention_id"]: row["entity_id"] for row in town.rows("links.mention")}
         self.named: dict[Place, dict[tuple[str, str], str]] = defaultdict(dict)  # row -> kind and role -> entity
         for row in town.rows("links.mention"):

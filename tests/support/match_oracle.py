@@ -227,6 +227,18 @@ def decide(
     def keys(of: Callable[[Mention], set[Any]]) -> Keys:
         return {cluster: set().union(*map(of, own)) for cluster, own in clusters().items()}
 
+    def contradicted(accepted: dict[Any, Any]) -> dict[Any, Any]:
+        """The pairs that bring a record with a copied id to who has another id."""
+        of_other = {root[mention] for mention in copied}
+        return {c: t for c, t in accepted.items() if c in of_other and t in named()}
+
+    def settle_doubting(keys: Keys, known: set[Any], doubt: Callable[[dict], dict]) -> tuple[dict[Any, Any], Pairs]:
+        """`settle`, with pairs in doubt for review."""
+        accepted, more = settle(keys, known)
+        uncertain = doubt(accepted)
+        kept, doubted = doubt_lists({c: t for c, t in accepted.items() if c not in uncertain}, known, listed())
+        return kept, more | doubted | set(uncertain.items())
+
     def follow(accepted: dict[Any, Any]) -> None:
         for mention in mentions:
             root[mention["mention_id"]] = accepted.get(root[mention["mention_id"]], root[mention["mention_id"]])
@@ -253,13 +265,15 @@ def decide(
     # Name and birth date alone.
     births = keys(lambda m: {(spoken(m["name"]), born(m))} if m["name"] and born(m) else set())
     births = {cluster: own for cluster, own in births.items() if cluster not in is_open}
-    accepted, more = settle(births, named())
     shared = {birth for birth, count in Counter(b for own in births.values() for b in own).items() if count > 1}
     silent = {c for c, own in births.items() if not is_well_known or any(b[1][4:] == "0101" for b in own & shared)}
-    uncertain = {c: t for c, t in accepted.items() if t not in named() or c in silent}
-    kept, doubted = doubt_lists({c: t for c, t in accepted.items() if c not in uncertain}, named(), listed())
+
+    def doubt_births(accepted: dict[Any, Any]) -> dict[Any, Any]:
+        return contradicted(accepted) | {c: t for c, t in accepted.items() if t not in named() or c in silent}
+
+    kept, more = settle_doubting(births, named(), doubt_births)
     follow(kept)
-    review |= more | doubted | set(uncertain.items())
+    review |= more
     counts = Counter(cluster for cluster, _ in review)
     is_open = {cluster for cluster in counts if counts[cluster] > 1}
     # Near birth dates, then none.
@@ -277,17 +291,14 @@ def decide(
             if is_asked and any(are_near(a, b) for a in days[one] for b in days[other]):
                 pairs[one].add((one, other))
                 pairs[other].add((one, other))
-    accepted, more = settle(pairs, named())
-    kept, doubted = doubt_lists(accepted, named(), listed())
+    kept, more = settle_doubting(pairs, named(), contradicted)
     follow(kept)
-    review |= more | doubted
+    review |= more
     dated = {root[m["mention_id"]] for m in mentions if born(m)}
-    accepted, more = settle(
-        keys(lambda m: {(spoken(m["name"]), c) for c in contacts_of(m)} if m["name"] else set()), dated
-    )
-    kept, doubted = doubt_lists(accepted, dated, listed())
+    spoken_to = keys(lambda m: {(spoken(m["name"]), c) for c in contacts_of(m)} if m["name"] else set())
+    kept, more = settle_doubting(spoken_to, dated, contradicted)
     follow(kept)
-    review |= more | doubted
+    review |= more
     whole = Sets(root)
     for mention, cluster in root.items():
         whole.join(mention, cluster)

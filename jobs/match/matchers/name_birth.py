@@ -26,6 +26,7 @@ from jobs.match.settle import (
     Texts,
     as_decisions,
     distinct,
+    doubt,
     doubt_one_list,
     label_after,
     mix,
@@ -72,7 +73,7 @@ def compare(known: Known) -> DataFrame:
         "is_bare": F.col("own") & F.col("born").isNull(),
         "is_telling": is_telling,
     }
-    columns = ["number", "cluster", "own", *told, "is_former", "list_key"]
+    columns = ["number", "cluster", "own", "is_copied", *told, "is_former", "list_key"]
     return both.withColumns(told).select(*columns, *CONTACTS)
 
 
@@ -143,9 +144,8 @@ def settle_rest(rows: ClusterRows, label: Numbers, open_clusters: Numbers) -> Se
     settled = settle(births, own)
     is_silent = asked & ~rows.flag("is_telling") & np.isin(rows.column("birth_key"), births.key)
     silent = label[rows.cluster[is_silent]]
-    is_certain = own[settled.other] & ~np.isin(settled.cluster, silent)
-    certain = Settled(settled.cluster, settled.other, settled.is_accepted & is_certain)
-    return doubt_one_list(certain, rows.lists(label), own)
+    is_doubtful = ~own[settled.other] | np.isin(settled.cluster, silent) | rows.contradicts(settled, label)
+    return doubt_one_list(doubt(settled, is_doubtful), rows.lists(label), own)
 
 
 def send_home(whole: ClusterRows, strays: Numbers, homes: Numbers) -> pa.Table:

@@ -2,7 +2,8 @@
 
 A contact is the phone, or the dwelling or the household number of the same row. First those whose birth dates are near: day
 and month in the other order, one digit, a few days or a year off, a lunar date, 1 January of the year. Then those without a
-birth date. Neither brings two mentions of a list together whose keys tell people apart.
+birth date. Neither brings two mentions of a list together whose keys tell people apart, nor two different id numbers: a record
+with a copied one is for review.
 """
 
 from enum import StrEnum
@@ -22,6 +23,7 @@ from jobs.match.settle import (
     Settled,
     as_decisions,
     distinct,
+    doubt,
     doubt_one_list,
     label_after,
     pairs_by_key,
@@ -52,7 +54,11 @@ def compare(known: Known) -> DataFrame:
     assert known.decisions is not None, "the matcher comes after name_birth"
     several = known.decisions.where(F.col("reason") == EdgeReason.NAMES_SEVERAL)
     several = several.select(F.col("number").alias("cluster")).distinct().withColumn("is_open", F.lit(True))
-    rows = clustered(known).withColumn("day", birth_day()).select("cluster", "own", "day", "list_key", *CONTACTS)
+    rows = (
+        clustered(known)
+        .withColumn("day", birth_day())
+        .select("cluster", "own", "is_copied", "day", "list_key", *CONTACTS)
+    )
     return several.join(rows, "cluster", "right")
 
 
@@ -95,7 +101,8 @@ def settle_near(rows: ClusterRows, contacts: Keyed) -> Settled:
     one, other = one[is_asked], other[is_asked]
     pair = np.arange(1, len(one) + 1)
     met = distinct(np.concatenate([pair, pair]), np.concatenate([one, other]))
-    return doubt_one_list(settle(met, own), rows.lists(np.arange(len(own))), own)
+    settled, label = settle(met, own), np.arange(len(own))
+    return doubt_one_list(doubt(settled, rows.contradicts(settled, label)), rows.lists(label), own)
 
 
 def near_pairs(rows: ClusterRows, contacts: Keyed) -> tuple[Numbers, Numbers]:
@@ -146,7 +153,8 @@ def settle_undated(rows: ClusterRows, contacts: Keyed, label: Numbers) -> tuple[
     """Clusters without a birth date, with who has their name and contact, and by which contact."""
     is_dated = rows.any(rows.flag("own") | (rows.column("day") != 0))
     met = distinct(contacts.key, label[contacts.cluster])
-    settled = doubt_one_list(settle(met, is_dated), rows.lists(label), is_dated)
+    settled = settle(met, is_dated)
+    settled = doubt_one_list(doubt(settled, rows.contradicts(settled, label)), rows.lists(label), is_dated)
     reasons = np.full(len(rows.numbers), str(Reason.HOUSEHOLD), dtype=object)
     for name in reversed(CONTACTS):
         reasons[shared_keys(rows.column(name), label[rows.cluster]).cluster] = str(BY_CONTACT[name])
