@@ -46,7 +46,8 @@ def part_ids(run: MatchRun, mentions: DataFrame, roots: DataFrame, judged: Judge
     own = mentions.where(F.col("kind") == KIND).where(F.col("id_key").isNotNull())
     keys = own.where(F.col("number").isin(apart)).select("id_key").distinct()
     rows = own.join(keys, "id_key", "left_semi").join(roots, "number", "left")
-    rows = rows.select("number", "id_key", F.coalesce("root", "number").alias("root"), "fits")
+    fits = (F.col("born") == F.col("id_born")).alias("fits")
+    rows = rows.select("number", "id_key", F.coalesce("root", "number").alias("root"), fits)
     copied = list(list_copied(rows.toArrow().to_pylist()))
     table = pa.Table.from_pylist([{"number": number, "other": other} for number, other in copied], schema=_SCHEMA)
     words = {"kind": KIND, "decision": Decision.REJECT, "reason": EdgeReason.ID_HELD_BY_ANOTHER, "matcher": MATCHER}

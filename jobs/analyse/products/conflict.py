@@ -13,7 +13,7 @@ from pyspark.sql.window import WindowSpec
 
 from jobs.analyse.inputs import Inputs
 from jobs.common.lake.versions import current, union_all
-from jobs.common.model.links import Decision, EdgeReason
+from jobs.common.model.links import COPIED_ID
 from jobs.common.run.authority import AGE, RANK, load_authority, place_text
 
 READS = (
@@ -64,7 +64,7 @@ def records_of(inputs: Inputs, kind: str) -> DataFrame:
     """Current records with `entity_id` and `mention_id`; `is_copied` if the id number belongs to another resident."""
     mentions = inputs.frame("links.mention").where(F.col("kind") == kind)
     edges = inputs.frame("links.edge")
-    is_copy = (F.col("decision") == Decision.REJECT) & (F.col("reason") == EdgeReason.ID_HELD_BY_ANOTHER)
+    is_copy = F.col("reason").isin(*COPIED_ID)
     copies = edges.where(is_copy).select("mention_id", F.lit(True).alias("is_copied")).distinct()
     records = current(inputs.frame(f"harmonised.{kind}")).select(*_RECORD_KEY, "valid_from", *FIELDS[kind])
     named = mentions.select(*_RECORD_KEY, "entity_id", "mention_id").join(records, _RECORD_KEY)
