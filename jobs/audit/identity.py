@@ -1,7 +1,7 @@
 """Residents beside what the office expects of them: one who is released as two, and two who are released as one.
 
     residents_expected   more residents than `population` of `conf/office.yml`; without it than the register's current rows and
-                         those that other systems alone know under an id number of their own
+                         those that only others know, under an id number or by more than one record
     share_with_several   residents whose records have several id numbers, birth dates, or rows of the register
     largest_resident     records of the one that has most
 
@@ -58,8 +58,9 @@ _MOST_RECORDS = 200  # of one resident: so many systems have nobody in their exp
 class Counts:
     """Residents by what their records say.
 
-    `register_rows` are rows of the register, `elsewhere` residents that have none but an id number, `fragments` those of one
-    record without an id number; `ids`, `births` and `registered` those with several of them; `largest` counts records.
+    `register_rows` are rows of the register. `elsewhere` are residents of whom it has none, known under an id number or by
+    several records; `fragments` those of one record without an id number. `ids`, `births` and `registered` are those with
+    several id numbers, birth dates or rows of the register; `largest` counts records.
     """
 
     residents: int
@@ -170,7 +171,7 @@ def _totals() -> Iterator[Column]:
     """The fields of `Counts`, with the first and the last system in place of the one that says whether they are one."""
     counted = {
         "residents": F.lit(True),
-        "elsewhere": (F.col("rows") == 0) & (F.col("id_numbers") > 0),
+        "elsewhere": (F.col("rows") == 0) & ((F.col("id_numbers") > 0) | (F.col("records") > 1)),
         "fragments": (F.col("records") == 1) & (F.col("id_numbers") == 0),
         "ids": F.col("has_ids"),
         "births": F.col("has_births"),

@@ -11,6 +11,7 @@ from jobs.common.run.conf import Conf, current_conf
 from jobs.common.run.conf_check import conf_faults
 from jobs.common.run.stage import Context, open_lake
 from tests.support.hand_office import context_of, write_rows
+from tests.support.office import simple_contract
 
 DAY = date(1990, 5, 1)
 
@@ -48,10 +49,10 @@ def test_what_is_counted_of_residents(workspace: Workspace) -> None:
         record("grid", "3", "C", id_number="4"),  # known elsewhere only
         record("grid", "4", "D"),  # a fragment
         record("grid", "5", "E"),
-        record("health", "1", "E"),  # two records without an id number are no fragment
+        record("health", "1", "E"),  # two records without an id number are somebody, and no fragment
     )
     assert count_residents(context) == Counts(
-        residents=5, register_rows=3, elsewhere=1, fragments=1, ids=1, births=1, registered=1, largest=3,
+        residents=5, register_rows=3, elsewhere=2, fragments=1, ids=1, births=1, registered=1, largest=3,
         is_one_system=False,
     )  # fmt: skip
 
@@ -178,6 +179,15 @@ def test_an_office_that_cannot_be_is_refused(workspace: Workspace, text: str, to
     [fault] = conf_faults(context.conf)
     assert "office.yml" in fault
     assert told in fault
+
+
+def test_a_shipped_office_that_names_what_a_workspace_does_not_have_refuses_no_run(workspace: Workspace) -> None:
+    """Whoever replaces the contract of the register is told by the audit that nobody says how many residents there are."""
+    (workspace.conf / "sources").mkdir(parents=True, exist_ok=True)
+    (workspace.conf / "sources" / "police.odcs.yaml").write_text(simple_contract("police"), encoding="utf-8")
+    conf = current_conf(workspace)
+    assert "police.population" not in [f"{obj.system}.{obj.name}" for obj in conf.objects]
+    assert [fault for fault in conf_faults(conf) if "office.yml" in fault] == []
 
 
 def test_a_register_of_a_refused_contract_refuses_no_run(workspace: Workspace, conf: Conf) -> None:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from jobs.common.base.document import ConfError, Place
 from jobs.common.base.suggestions import suggest
+from jobs.common.base.workspace import REPOSITORY_CONF
 from jobs.common.contracts.sources import DEFAULT_ROLE
 from jobs.common.run.conf import Conf
 
@@ -52,7 +53,12 @@ def read_office(conf: Conf) -> Office:
 
 
 def check_office(conf: Conf) -> None:
-    """Raise ConfError if an export is none of a contract; a contract that is refused itself says so."""
+    """Raise ConfError if an export is none of a contract; a contract that is refused itself says so.
+
+    The file that is shipped speaks of shipped contracts, which a workspace may have replaced by its own.
+    """
+    if REPOSITORY_CONF in conf.path(FILE).parents:
+        return
     office, document = read_office(conf), conf.document(FILE)
     named: list[tuple[Place, str]] = [(("register",), office.register)] if office.register else []
     named += [(("residence", at), export) for at, export in enumerate(office.residence)]
