@@ -109,8 +109,10 @@ def rules_hash(conf: Conf, obj: SourceObject, record: Record, role: str, files: 
 
 
 def _hashed_lists(conf: Conf, fields: Iterable[ModelField]) -> list[list[str]]:
-    """Name and hash of each list of conf/codes in which the fields are looked up."""
+    """Name and hash of each list of conf/codes in which the fields, or what they complete, are looked up."""
     names = set(chain.from_iterable(field.code_lists for field in fields))
+    completions = filter(None, (field.semantic.completes for field in fields))
+    names |= set(chain.from_iterable(completion.lists for completion in completions))
     contents = {name: conf.path(f"codes/{name}.csv").read_bytes() for name in sorted(names)}
     return [[name, hashlib.sha256(content).hexdigest()] for name, content in contents.items()]
 

@@ -83,7 +83,7 @@ def clean_records(texts: DataFrame, record: Record, conf: Conf) -> DataFrame:
     """
     cleaned = clean_fields(texts, record.fields)
     # Before anything is joined, because the rows are computed twice for it.
-    cleaned = _complete_fields(cleaned, record)
+    cleaned = _complete_fields(cleaned, record, conf)
     for field in record.fields:
         if field.semantic.lookup is not None:
             cleaned = decode_field(cleaned, field, code_values(conf, field))
@@ -94,12 +94,13 @@ def clean_records(texts: DataFrame, record: Record, conf: Conf) -> DataFrame:
     return cleaned.withColumns(issues).drop("timezone", "required", *_given_columns(record))
 
 
-def _complete_fields(cleaned: DataFrame, record: Record) -> DataFrame:
+def _complete_fields(cleaned: DataFrame, record: Record, conf: Conf) -> DataFrame:
     names = {field.name for field in record.fields}
     for field in record.fields:
         completes = field.semantic.completes
         if completes is not None and names.issuperset(completes.fields):
-            return completes.rule(cleaned, field.name)
+            lists = [conf.path(f"codes/{name}.csv") for name in completes.lists]
+            return completes.rule(cleaned, field.name, lists)
     return cleaned
 
 

@@ -5,6 +5,7 @@ least number is the least id. Before numbers are used they are checked to be uni
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from pyspark.sql import Column, DataFrame
@@ -17,8 +18,10 @@ from jobs.common.lake.engine import session
 from jobs.common.lake.tables import Lake, row_hash
 from jobs.common.lake.versions import current, union_all
 from jobs.common.model.plain_text import WHITESPACE
+from jobs.common.model.road_names import RenamedRoad
+from jobs.common.model.types.address import clean_road
 from jobs.common.run.conf import Conf
-from jobs.match.keys import all_there, key_of
+from jobs.match.keys import key_of
 from jobs.match.matchers import MATCHERS
 from jobs.match.names import compared_name
 
@@ -57,9 +60,21 @@ def plain_name(text: Column) -> Column:
     return F.upper(F.regexp_replace(F.translate(text, _FULL, _HALF), WHITESPACE, ""))
 
 
-def nameless_words(conf: Conf) -> list[str]:
-    """What stands in the place of an organisation's name where there is none."""
-    return [*conf.yaml("match.yml")["organisation"]["no_names"], *conf.null_words]
+@dataclass(frozen=True)
+class Listed:
+    """What the configuration lists of evidence.
+
+    `no_names` stand in the place of an organisation's name where there is none; `roads` are streets that were renamed.
+    """
+
+    no_names: Sequence[str] = ()
+    roads: Sequence[RenamedRoad] = ()
+
+
+def read_listed(conf: Conf) -> Listed:
+    """What the configuration in force lists."""
+    no_names = [*conf.yaml("match.yml")["organisation"]["no_names"], *conf.null_words]
+    return Listed(no_names, conf.road_names)
 
 
 def kinds_there(lake: Lake) -> Sequence[str]:
@@ -72,27 +87,27 @@ def lists_of_people(conf: Conf) -> list[tuple[str, str]]:
     return [obj.place for obj in conf.objects if obj.key_columns and obj.mode != "log"]
 
 
-def list_mentions(records: DataFrame, kind: str, numbering: int, no_names: Sequence[str]) -> DataFrame:
+def list_mentions(records: DataFrame, kind: str, numbering: int, listed: Listed) -> DataFrame:
     """One row per current record of `kind`: `number`, the columns of `IDENTITY` and those of `evidence_types`.
 
     Args:
         records: `harmonised.<kind>`.
         kind: kind of entity.
         numbering: which numbering of mentions is used.
-        no_names: what stands in the place of an organisation's name where there is none.
+        listed: from `read_listed`.
     """
     named = current(records).withColumns({"kind": F.lit(kind), "mention_id": mention_id(kind)})
     # A household has a field of this name, which its evidence reads.
     number = mention_number(F.col("mention_id"), numbering).alias("number")
-    return named.select(number, *IDENTITY, *evidence(kind, numbering, no_names))
+    return named.select(number, *IDENTITY, *evidence(kind, numbering, listed))
 
 
-def evidence(kind: str, numbering: int, no_names: Sequence[str]) -> list[Column]:
+def evidence(kind: str, numbering: int, listed: Listed) -> list[Column]:
     """The columns of `evidence_types` of a harmonised record; those of other kinds are null."""
     by_kind: dict[str, Callable[[], dict[str, Column]]] = {
         "resident": _resident_evidence,
-        "dwelling": _dwelling_evidence,
-        "organisation": partial(_organisation_evidence, no_names),
+        "dwelling": partial(_dwelling_evidence, listed.roads),
+        "organisation": partial(_organisation_evidence, listed.no_names),
         "household": partial(_household_evidence, numbering),
     }
     own = by_kind[kind]()
@@ -161,13 +176,15 @@ def source_row() -> Column:
     return F.xxhash64("system", "object", "source_key")
 
 
-def row_contacts(lake: Lake, of_time: Callable[[DataFrame], DataFrame] = current) -> DataFrame:
+def row_contacts(
+    lake: Lake, roads: Sequence[RenamedRoad], of_time: Callable[[DataFrame], DataFrame] = current
+) -> DataFrame:
     """`row_key` and the columns of `ROW_CONTACTS`: what the dwelling and the household of a row are known by.
 
-    Unique by row_key, if `of_time` chooses one version of each record.
+    Unique by row_key, if `of_time` chooses one version of each record. `roads` are streets that were renamed.
     """
     parts = []
-    for kind, evidence_of in (("dwelling", _dwelling_evidence), ("household", _home_number)):
+    for kind, evidence_of in (("dwelling", partial(_dwelling_evidence, roads)), ("household", _home_number)):
         if lake.is_empty(f"harmonised.{kind}"):
             continue
         rows = of_time(lake.read(f"harmonised.{kind}")).where(F.col("role") == default_role(kind))
@@ -199,20 +216,35 @@ def _home_number() -> dict[str, Column]:
     return {"household_key": F.when(is_long, key_of("number")).otherwise(key_of("system", "number"))}
 
 
-def _dwelling_evidence() -> dict[str, Column]:
+def _dwelling_evidence(roads: Sequence[RenamedRoad]) -> dict[str, Column]:
     """Parts that are not written count as such: room 5 of a house is another than room 5 of its building 3.
 
-    A road or a compound alone is where many dwellings are.
+    A road or a compound alone is where many dwellings are. A compound that numbers its houses is to them what a road is.
     """
     inside = ["building", "unit", "room"]
-    numbered = all_there(["road", "road_number"])
-    inhabited = F.col("compound").isNotNull() & (F.col("building").isNotNull() | F.col("room").isNotNull())
+    is_numbered = F.col("road_number").isNotNull()
+    street = F.coalesce(_present_road(roads), "compound")
+    has_street = street.isNotNull() & is_numbered
+    is_by_number = F.col("road").isNull() & is_numbered
+    has_part = F.col("building").isNotNull() | F.col("room").isNotNull()
+    inhabited = F.col("compound").isNotNull() & has_part & ~is_by_number
     return {
         "county_key": _county_key(),
-        "road_place": F.when(numbered, row_hash(["road", "road_number", *inside])),
+        "road_place": F.when(has_street, F.xxhash64(street, "road_number", row_hash(inside))),
         "compound_place": F.when(inhabited, row_hash(["compound", *inside])),
         "house_key": key_of("system", "house_number"),
     }
+
+
+def _present_road(roads: Sequence[RenamedRoad]) -> Column:
+    """Name of the road; of one that was renamed in the dwelling's county the present one."""
+    county = F.substring("division_code", 1, 6)
+    named: Column | None = None
+    for road in roads:
+        is_former = (F.col("road") == clean_road(F.lit(road.former))) & (county == road.county)
+        present = clean_road(F.lit(road.present))
+        named = F.when(is_former, present) if named is None else named.when(is_former, present)
+    return F.col("road") if named is None else named.otherwise(F.col("road"))
 
 
 def _organisation_evidence(no_names: Sequence[str]) -> dict[str, Column]:

@@ -28,10 +28,11 @@ from jobs.match.keys import key_of
 from jobs.match.matchers import blocking_keys
 from jobs.match.mentions import (
     ROW_CONTACTS,
+    Listed,
     evidence,
     evidence_types,
     kinds_there,
-    nameless_words,
+    read_listed,
     row_contacts,
     source_row,
 )
@@ -130,7 +131,7 @@ class Reach:
 
 
 def _keys_of(context: Context, kind: str) -> list[Column]:
-    columns = dict(zip(evidence_types(), evidence(kind, 0, nameless_words(context.conf)), strict=True))
+    columns = dict(zip(evidence_types(), evidence(kind, 0, read_listed(context.conf)), strict=True))
     return [columns[name] for name in blocking_keys(kind)]
 
 
@@ -153,7 +154,7 @@ def _list_known(context: Context, kind: str) -> DataFrame:
 def _known_contacts(context: Context) -> DataFrame:
     """`record` and `key` of current residents: the name with what their row says of dwelling and household."""
     residents = _names_by_row(context, current)
-    joined = residents.join(_exploded_contacts(row_contacts(context.lake)), "row_key")
+    joined = residents.join(_exploded_contacts(row_contacts(context.lake, context.conf.road_names)), "row_key")
     return joined.select("record", key_of("name_key", "contact").alias("key"))
 
 
@@ -174,7 +175,9 @@ def _changed_contacts(context: Context) -> DataFrame:
     ]
     begun = union_all([frame.where(touched(night)).select(source_row().alias("row_key")) for frame in rows]).distinct()
     residents = _names_by_row(context, lately).join(begun, "row_key", "left_semi")
-    contacts = _exploded_contacts(row_contacts(lake, lately)).join(begun, "row_key", "left_semi")
+    contacts = _exploded_contacts(row_contacts(lake, context.conf.road_names, lately)).join(
+        begun, "row_key", "left_semi"
+    )
     joined = residents.join(contacts, "row_key", "left")
     return joined.select("record", "mention_id", key_of("name_key", "contact").alias("key"))
 
@@ -183,7 +186,7 @@ def _names_by_row(context: Context, of_time: Callable[[DataFrame], DataFrame]) -
     """`record`, `mention_id`, `row_key` and `name_key` of residents."""
     kind = "resident"
     rows = of_time(context.lake.read(f"harmonised.{kind}"))
-    name = dict(zip(evidence_types(), evidence(kind, 0, []), strict=True))["name_key"]
+    name = dict(zip(evidence_types(), evidence(kind, 0, Listed()), strict=True))["name_key"]
     ids = [record_number(kind).alias("record"), mention_id(kind).alias("mention_id")]
     return rows.select(*ids, source_row().alias("row_key"), name)
 

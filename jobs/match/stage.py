@@ -41,8 +41,8 @@ from jobs.match.mentions import (
     kinds_there,
     list_mentions,
     lists_of_people,
-    nameless_words,
     numbered_by,
+    read_listed,
     row_contacts,
     with_row_contacts,
 )
@@ -138,12 +138,12 @@ def read_near(
 def list_current(run: MatchRun, records: DataFrame | None = None) -> DataFrame:
     """The current mentions of all kinds, or those of `records` (see `record_number`)."""
     lake, frames = run.context.lake, []
-    no_names = nameless_words(run.context.conf)
+    listed = read_listed(run.context.conf)
     for kind in kinds_there(lake):
         rows = lake.read(f"harmonised.{kind}")
         if records is not None:
             rows = rows.withColumn("record", record_number(kind)).join(records, "record", "left_semi")
-        mentions = list_mentions(rows, kind, run.numbering, no_names)
+        mentions = list_mentions(rows, kind, run.numbering, listed)
         frames.append(complete_residents(run.context, mentions) if kind == "resident" else mentions)
     return run.scratch("mentions", union_all(frames))
 
@@ -156,7 +156,9 @@ def complete_residents(context: Context, mentions: DataFrame) -> DataFrame:
     for system, name in places:
         is_of = is_of | ((F.col("system") == system) & (F.col("object") == name))
     listed = F.when(is_listed & is_of, F.xxhash64("system", "object"))
-    return with_row_contacts(mentions, row_contacts(context.lake)).withColumn("list_key", listed)
+    return with_row_contacts(mentions, row_contacts(context.lake, context.conf.road_names)).withColumn(
+        "list_key", listed
+    )
 
 
 def is_unambiguous(ids: DataFrame) -> bool:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from jobs.common.base.workspace import Workspace
 from jobs.match.match_run import MatchRun
-from jobs.match.mentions import list_mentions, mention_number, plain_name
+from jobs.match.mentions import Listed, list_mentions, mention_number, plain_name
 from jobs.match.stage import is_unambiguous
 from tests.support.match_frames import NO_NAMES, Decided, decide_rows, open_context
 from tests.support.match_oracle import (
@@ -523,7 +523,7 @@ def test_a_household_knows_its_number_and_who_is_in_its_row(spark: Any) -> None:
         for column in filter(None, extra.get(kind, "").split(", ")):
             name, type = column.split()
             frame = frame.withColumn(name, F.lit(None).cast(type))
-        found = list_mentions(frame, kind, 0, []).toArrow().to_pylist()
+        found = list_mentions(frame, kind, 0, Listed()).toArrow().to_pylist()
         listed[kind] = {row["source_key"]: row for row in found}
     for key, household in listed["household"].items():
         assert (
@@ -535,7 +535,7 @@ def test_a_household_knows_its_number_and_who_is_in_its_row(spark: Any) -> None:
     owner = frame.where("source_key = 'k0'").withColumn(
         "role", F.lit("owner")
     )  # the row's person is not in that household
-    assert list_mentions(owner, "household", 0, []).toArrow().to_pylist()[0]["person"] is None
+    assert list_mentions(owner, "household", 0, Listed()).toArrow().to_pylist()[0]["person"] is None
     one, other = listed["household"].values()
     assert one["register_key"] == other["register_key"] is not None
     assert one["number"] != other["number"]

@@ -14,6 +14,7 @@ from deltalake import write_deltalake
 from pyspark.sql import DataFrame
 
 from jobs.common.lake.delta_files import remove_unread
+from jobs.common.run.conf import take_snapshot
 from jobs.common.run.incremental import IncrementalState
 from jobs.match import mentions, neighbourhood, stage
 from jobs.match.mentions import KINDS
@@ -246,3 +247,36 @@ def test_mentions_that_no_numbering_tells_apart_are_not_matched(
     with pytest.raises(RuntimeError, match="no numbering"):
         office.match(FIRST)
     assert office.links() == {name: [] for name in LINKS}
+
+
+# --- a street renamed -------------------------------------------------------------------------------------------------------
+
+
+def at(road: str, county: str = "320102") -> dict[str, Any]:
+    row = draw_row(random.Random(1))
+    nobody = {"name": None, "birth_date": None, "phone": None, "id_number": None}
+    place = {"division_code": f"{county}002001", "road": road, "road_number": "5", "compound": None}
+    return row | {"resident": nobody, "dwelling": row["dwelling"] | place | {"house_number": None}}
+
+
+def test_dwellings_keep_their_ids_where_their_street_is_renamed(spark: Any, tmp_path: Path) -> None:
+    """Row 0 goes on writing the former name, row 1 the present one; row 2 lies in a county where the street keeps its name."""
+    office = Office(tmp_path / "office")
+    office.put(FIRST, {0: at("旧街"), 1: at("旧街"), 2: at("旧街", "320104")})
+    office.match(FIRST)
+    before = {row["source_key"]: row["entity_id"] for row in office.rows("links.mention", kind="dwelling")}
+    assert before["0"] == before["1"] != before["2"]
+
+    own = office.workspace.conf / "codes" / "road_names.csv"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("former,present,county,until\n旧街,新街,320102,2026\n", encoding="utf-8")
+    office.conf = take_snapshot(office.workspace)
+    second = FIRST + timedelta(1)
+    office.put(second, {0: at("旧街"), 1: at("新街"), 2: at("旧街", "320104"), 3: at("新街", "320104")})
+    office.match(second)
+
+    after = {row["source_key"]: row["entity_id"] for row in office.rows("links.mention", kind="dwelling")}
+    assert {key: after[key] for key in before} == before
+    assert after["3"] not in before.values()
+    told = office.rows("links.identity_event", kind="dwelling", night=second)
+    assert [(row["event"], row["entity_id"]) for row in told] == [("birth", after["3"])]

@@ -18,13 +18,14 @@ from jobs.common.run.runs import Run
 from jobs.common.run.stage import Context
 from jobs.match.keys import key_of
 from jobs.match.match_run import MatchRun
-from jobs.match.mentions import ROW_CONTACTS, evidence, evidence_types
+from jobs.match.mentions import ROW_CONTACTS, Listed, evidence, evidence_types
 from jobs.match.run_matchers import decide_all
 from tests.support.match_oracle import Groups, Sets
 from tests.support.town import stage_log
 
 ALL, NEAR = "all mentions", "mentions that may have changed"
 NO_NAMES = ["无", "灵活就业"]
+LISTED = Listed(NO_NAMES)
 _TEXT = {
     "resident": ["name", "former_name", "id_number", "phone"],
     "dwelling": [
@@ -90,7 +91,7 @@ def mention_frame(kind: str, rows: list[dict[str, Any]]) -> DataFrame:
     number = F.col("mention_id").alias("number")
     told = ["member", "home", "row_place", "row_number", "system", "object"]
     mentions = frame.select(
-        number, "kind", *evidence(kind, 0, NO_NAMES), *(F.col(name).alias(f"_{name}") for name in told)
+        number, "kind", *evidence(kind, 0, LISTED), *(F.col(name).alias(f"_{name}") for name in told)
     )
     mentions = mentions.withColumns({"member": F.col("_member"), "home": F.col("_home")})
     if kind == "resident":

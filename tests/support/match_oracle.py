@@ -309,13 +309,16 @@ def decide(
 
 
 def road_place(mention: Mention) -> tuple | None:
-    parts = [mention[name] for name in ("road", "road_number", "building", "unit", "room")]
+    street = mention["road"] or mention["compound"]
+    parts = [street, *(mention[name] for name in ("road_number", "building", "unit", "room"))]
     return None if None in parts[:2] else tuple(parts)
 
 
 def compound_place(mention: Mention) -> tuple | None:
     compound, building, unit, room = (mention[name] for name in ("compound", "building", "unit", "room"))
-    return None if compound is None or building is room is None else (compound, building, unit, room)
+    if compound is None or building is room is None or (mention["road_number"] and not mention["road"]):
+        return None
+    return compound, building, unit, room
 
 
 def decide_dwellings(mentions: list[Mention]) -> tuple[Groups, Pairs]:

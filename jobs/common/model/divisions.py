@@ -17,6 +17,8 @@ from jobs.common.base.csv_file import read_rows
 from jobs.common.base.errors import UserError
 
 LISTS = ("divisions", "division_endings", "division_names")
+# Files of conf/codes that hold no codes.
+_NO_CODES = frozenset((*LISTS, "road_names"))
 KINDS = ("short", "alias", "former_name", "former_code")
 FORMER = "division_former"
 AMBIGUOUS = "ambiguous_division"
@@ -49,8 +51,8 @@ class Meaning:
 
 
 def list_names(files: Iterable[str]) -> list[str]:
-    """Names of the code lists among the files of conf/codes; those of divisions have another form."""
-    return sorted({file.removesuffix(".csv") for file in files} - set(LISTS))
+    """Names of the code lists among the files of conf/codes; lists of names have another form."""
+    return sorted({file.removesuffix(".csv") for file in files} - _NO_CODES)
 
 
 def load_divisions(path: Path) -> list[Division]:
@@ -93,6 +95,13 @@ def check_lists(divisions_csv: Path, endings_csv: Path, names_csv: Path) -> None
     load_divisions(divisions_csv)
     _read_endings(endings_csv)
     _read_names(names_csv)
+
+
+def division_names(divisions_csv: Path, endings_csv: Path, names_csv: Path) -> dict[str, list[str]]:
+    """By code, the names of the divisions that are places: with and without their ending, those of now before earlier ones."""
+    tree = {row.code: row for row in load_divisions(divisions_csv)}
+    named = _names_of(tree, _read_endings(endings_csv), _read_names(names_csv))
+    return {code: list(dict.fromkeys((*forms, *named.earlier.get(code, ())))) for code, forms in named.now.items()}
 
 
 def division_words(divisions_csv: Path, endings_csv: Path, names_csv: Path) -> dict[str, Meaning]:

@@ -27,6 +27,8 @@ from jobs.common.contracts.sources import ContractError, Source, SourceObject, l
 from jobs.common.model.model_table import ModelTable, table_of
 from jobs.common.model.products import Product, load_products
 from jobs.common.model.records import Record, load_model
+from jobs.common.model.road_names import LIST as ROAD_NAMES
+from jobs.common.model.road_names import RenamedRoad, load_road_names
 from jobs.common.run.conf_files import ConfFiles, is_document, list_files
 from jobs.common.run.conf_schemas import SCHEMAS
 
@@ -127,6 +129,12 @@ class Conf:
     def null_words(self) -> dict[str, str]:
         """Words that stand for nothing, with their kinds; none in a configuration from before there was a list."""
         return load_null_words(self.path(NULL_WORDS)) if NULL_WORDS in self.files else {}
+
+    @property
+    def road_names(self) -> list[RenamedRoad]:
+        """Streets that were renamed; none in a configuration from before there was a list."""
+        name = f"codes/{ROAD_NAMES}.csv"
+        return load_road_names(self.path(name)) if name in self.files else []
 
     @property
     def _sources(self) -> tuple[list[Source], dict[str, ContractError]]:

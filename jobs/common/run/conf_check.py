@@ -15,6 +15,7 @@ from jobs.common.base.workspace import SUITES
 from jobs.common.contracts.null_words import FILE as NULL_WORDS
 from jobs.common.model.codes import load_codes
 from jobs.common.model.divisions import LISTS, check_lists, list_names
+from jobs.common.model.road_names import LIST as ROAD_NAMES
 from jobs.common.run.authority import load_authority
 from jobs.common.run.conf import Conf
 from jobs.common.run.conf_schemas import SCHEMAS
@@ -78,6 +79,7 @@ def _checks(conf: Conf) -> Iterator[tuple[str, Callable[[], object]]]:
     for name in sorted(used.union(list_names(conf.below("codes", ".csv")))):
         yield f"codes/{name}.csv", partial(_read_codes, conf, name)
     yield "codes/divisions.csv", lambda: check_lists(*(conf.path(f"codes/{name}.csv") for name in LISTS))
+    yield f"codes/{ROAD_NAMES}.csv", lambda: conf.road_names
 
 
 def _read_codes(conf: Conf, name: str) -> None:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from jobs.common.model.codes import load_codes
-from jobs.common.model.divisions import LISTS, load_divisions
+from jobs.common.model.divisions import list_names, load_divisions
 from jobs.common.model.model_table import ModelTable
 from jobs.common.run.conf import Conf
 
@@ -16,8 +16,7 @@ MANY = 200  # codes from which on a list is no set of values to Great Expectatio
 
 def code_lists(conf: Conf) -> list[str]:
     """Names of the lists of conf/codes that hold codes."""
-    names = {file.removesuffix(".csv") for file in conf.below("codes", ".csv")}
-    return sorted(names - (set(LISTS) - {"divisions"}))
+    return sorted(["divisions", *list_names(conf.below("codes", ".csv"))])
 
 
 def code_set(conf: Conf, name: str) -> tuple[str, ...]:

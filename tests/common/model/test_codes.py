@@ -7,10 +7,11 @@ import pytest
 
 from jobs.common.base.errors import UserError
 from jobs.common.model.codes import load_codes, value_to_code
+from jobs.common.model.divisions import list_names
 from tests.support.constants import REPOSITORY
 
 CODES = REPOSITORY / "conf" / "codes"
-LISTS = sorted(path.stem for path in CODES.glob("*.csv") if not path.stem.startswith("division"))
+LISTS = list_names(path.name for path in CODES.glob("*.csv"))
 
 
 def write_list(folder: Path, rows: str, header: str = "code,label,synonyms") -> Path:
@@ -116,6 +117,11 @@ def test_other_encoding_is_refused(tmp_path: Path) -> None:
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"pet\.csv: the file cannot be read"):
         load_codes(tmp_path / "pet.csv")
+
+
+def test_source_of_every_shipped_file_is_named() -> None:
+    told = (CODES / "SOURCES.md").read_text("utf-8")
+    assert [path.name for path in CODES.glob("*.csv") if f"`{path.name}`" not in told] == []
 
 
 @pytest.mark.parametrize("name", LISTS)

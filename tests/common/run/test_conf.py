@@ -168,6 +168,7 @@ WRONG_SHAPES = [
     ("codes/divisions.csv", "code,name,level,parent_code\n1,甲,1,2\n2,乙,2,1\n", "divisions.csv: division 1 lies below itself"),
     ("codes/divisions.csv", "code,name,level,parent_code\n1,甲,1,1\n", "codes/divisions.csv: division 1 lies below itself"),
     ("codes/division_endings.csv", "level,endings\n,市|\n", "codes/division_endings.csv: level '' is none of 1, 2,"),
+    ("codes/road_names.csv", "former,present,county,until\n旧街,新街,,\n", "codes/road_names.csv:2: the county is no code"),
     ("codes/division_names.csv", "value,code,kind,until\n甲,1,nick,\n", "codes/division_names.csv: nick is no kind of a name"),
 ]  # fmt: skip
 

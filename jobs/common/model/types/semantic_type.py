@@ -78,11 +78,13 @@ class Implied:
 class Completion:
     """Fields of the same record that are read from the value if no column feeds them.
 
-    `rule` is given rows and the name of the field that is read; it keeps every row.
+    `rule` is given rows, the name of the field that is read, and the files of `lists`, which it looks names up in; it keeps
+    every row.
     """
 
     fields: tuple[str, ...]
-    rule: Callable[[DataFrame, str], DataFrame]
+    rule: Callable[[DataFrame, str, Sequence[Path]], DataFrame]
+    lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
