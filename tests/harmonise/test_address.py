@@ -75,6 +75,9 @@ READ = [
     ("景德镇路12号", "景德镇路", "12", None, None, None, None),
     ("景德镇路5号", "景德镇路", "5", None, None, None, None),
     ("公教一村12号", None, "12", "公教一村", None, None, None),
+    # a street without a word for one, before a compound
+    ("估衣廊2号和湖公馆3幢2单元502室", "估衣廊", "2", "和湖公馆", "3", "2", "502"),
+    ("估衣廊2号3幢2单元502室", None, "2", "估衣廊", "3", "2", "502"),
     ("玄武区锁金村街道锁金五村12号3幢502室", None, "12", "锁金五村", "3", None, "502"),
     ("卫岗12号", None, "12", "卫岗", None, None, None),
     ("铁路新村12号", None, "12", "铁路新村", None, None, None),
@@ -165,6 +168,10 @@ def test_what_a_column_says_goes_before_the_address(spark: SparkSession) -> None
         (None, "汉府街", "12号", "兰园 新寓", "３幢", "二单元", "502室（附房）"),
         (None, "汉府街", None, None, "a座", "02单元", "0502"),
         (None, None, None, None, None, None, None),
+        # a compound of its own says that what is numbered is the street, if it is another name
+        ("估衣廊2号3幢502室", None, None, "和湖公馆", None, None, None),
+        ("和湖公馆2号502室", None, None, "和湖公馆", None, None, None),
+        ("估衣廊2号3幢502室", "旧街", None, "和湖公馆", None, None, None),
         # an address that others have as well, which is read once for all of them
         *[("汉府街12号3幢2单元502室", *[None] * 6)] * 2,
     ]
@@ -174,6 +181,9 @@ def test_what_a_column_says_goes_before_the_address(spark: SparkSession) -> None
         (None, "汉府街", "12", "兰园新寓", "3", "2", "502附"),
         (None, "汉府街", None, None, "A", "2", "502"),
         (None, None, None, None, None, None, None),
+        ("估衣廊2号3幢502室", "估衣廊", "2", "和湖公馆", "3", None, "502"),
+        ("和湖公馆2号502室", None, "2", "和湖公馆", None, None, "502"),
+        ("估衣廊2号3幢502室", "旧街", "2", "和湖公馆", "3", None, "502"),
     ]
 
     found = complete_parts(spark.createDataFrame(fed, SCHEMA))

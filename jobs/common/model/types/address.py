@@ -149,14 +149,20 @@ def complete_parts(rows: DataFrame, address: str = "address", lists: Sequence[Pa
     said = rows.withColumns({f"_said_{part}": code_key(F.col(part)) for part in PARTS})
     said = said.withColumns({f"_said_{part}": clean_part(part, F.col(f"_said_{part}")) for part in PARTS})
     joined = read.join(said, address, "right")  # the smaller one first, as it is held in memory
+    # A compound of its own behind the number says that what is numbered is the street: 估衣廊2号, with the compound 和湖公馆.
+    is_street = F.col("compound").isNotNull() & (F.col("_said_compound") != F.col("_place"))
+    joined = joined.withColumn("_road", F.coalesce("_road", F.when(is_street, F.col("_place"))))
     found = {
         part: F.when(F.col(part).isNotNull(), F.col(f"_said_{part}")).otherwise(F.col(f"_{part}")) for part in PARTS
     }
-    return joined.withColumns(found).drop(*[f"{made}{part}" for made in ("_", "_said_") for part in PARTS])
+    made = [f"{prefix}{part}" for prefix in ("_", "_said_") for part in PARTS]
+    return joined.withColumns(found).drop("_place", *made)
 
 
 def read_addresses(addresses: DataFrame, lists: Sequence[Path] = SHIPPED) -> DataFrame:
-    """One row per row in: `address`, and what it says of each of PARTS, as it is compared, in `_<part>`."""
+    """One row per row in: `address`, and what it says of each of PARTS, as it is compared, in `_<part>`; and `_place`, a name
+    that is no road but numbers houses, which stands as the compound if nothing else does.
+    """
     rows = _without_divisions(addresses, lists).withColumn("_text", plain_address(F.col("_bare")))
     rows = rows.withColumn("_cut", F.regexp_replace("_text", _CUT, "|$1"))
     back = F.when(F.col("_cut").contains("|"), F.substring_index("_cut", "|", -1))
@@ -167,7 +173,8 @@ def read_addresses(addresses: DataFrame, lists: Sequence[Path] = SHIPPED) -> Dat
     }
     pieces |= {f"_{part}": _piece(F.col("_back"), i) for i, part in enumerate(("building", "unit", "room"))}
     named = _name_compounds(rows.withColumns(pieces))
-    return named.select("address", *[clean_part(part, F.col(f"_{part}")).alias(f"_{part}") for part in PARTS])
+    read = [clean_part(part, F.col(f"_{part}")).alias(f"_{part}") for part in PARTS]
+    return named.select("address", "_place", *read)
 
 
 def _without_divisions(addresses: DataFrame, lists: Sequence[Path]) -> DataFrame:
@@ -200,7 +207,9 @@ def _name_compounds(rows: DataFrame) -> DataFrame:
     """
     road, place, number, compound = (F.col(f"_{part}") for part in ("road", "place", "road_number", "compound"))
     behind = F.when(F.col("_back").isNotNull() | compound.rlike(_ENDING), compound)
-    rows = rows.withColumn("_compound", F.coalesce(behind, place))
+    # Where a compound stands behind the number, what is numbered is the street.
+    street = F.when(behind.isNotNull(), place)
+    rows = rows.withColumns({"_street": street, "_compound": F.coalesce(behind, place)})
     # 珠江路小区 is one name, and no place on the road; 梅园新村街道 is no road.
     is_tail = F.coalesce(compound.rlike(f"^{_ENDING}") & number.isNull(), F.lit(False))
     is_road = ~is_tail & ~road.endswith("街道")
@@ -210,7 +219,7 @@ def _name_compounds(rows: DataFrame) -> DataFrame:
     is_block = F.coalesce(is_block, F.lit(False))
     return rows.withColumns(
         {
-            "_road": F.when(is_road, road),
+            "_road": F.coalesce(F.when(is_road, road), "_street"),
             "_compound": F.when(is_tail, F.concat(road, compound)).otherwise(F.col("_compound")),
             "_building": F.when(is_block, number).otherwise(building),
             "_road_number": F.when(~is_block, number),
