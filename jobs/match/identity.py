@@ -3,6 +3,7 @@
 A cluster takes an id from the entities its mentions belonged to. An entity that fell apart goes on with the part that has
 more of its mentions, at a tie with the part that has its birth mention; of several entities in one cluster the oldest
 goes on and the others redirect to it. A cluster without a past gets a new id: the hash of its root and the night.
+A mention whose key was given to another person has no past: its entity ends unless others go on with it.
 What an earlier run of the same night has given out counts as past too, as it may have been released: such an id goes on
 with its birth mention.
 
@@ -78,7 +79,14 @@ def new_entity(kind: Column, root: Column, night: date) -> Column:
     return F.concat(F.upper(F.substring(kind, 1, 1)), F.substring(F.md5(text), 1, 24))
 
 
-def list_events(last: DataFrame, clusters: DataFrame, entities: DataFrame, births: DataFrame, night: date) -> DataFrame:
+def list_events(
+    last: DataFrame,
+    clusters: DataFrame,
+    entities: DataFrame,
+    births: DataFrame,
+    night: date,
+    same: DataFrame | None = None,
+) -> DataFrame:
     """What happened to entities between the state before the night and now; one row per event.
 
     Args:
@@ -87,6 +95,7 @@ def list_events(last: DataFrame, clusters: DataFrame, entities: DataFrame, birth
         entities: from `assign_entities`.
         births: as for `assign_entities`.
         night: tonight.
+        same: those of `last` that speak of the same person still; None if it is all of them.
     """
     tonight = births.where(F.col("born") == F.lit(night))
     first = entities.join(births.where(F.col("born") < F.lit(night)), "entity_id", "left_anti")
@@ -94,7 +103,8 @@ def list_events(last: DataFrame, clusters: DataFrame, entities: DataFrame, birth
     first = first.join(given, "entity_id", "left").withColumn("mention_id", F.coalesce("_given", "mention_id"))
     lives = last.groupBy("entity_id").agg(F.max("was_current").alias("lives"))
     reopened = _event(entities.join(lives.where("not lives"), "entity_id"), "reopen", "a mention came back")
-    was = last.where("was_current").select("number", F.col("entity_id").alias("old"))
+    stayed = last if same is None else same
+    was = stayed.where("was_current").select("number", F.col("entity_id").alias("old"))
     now = clusters.select("number", "root").join(entities, "root")
     moved = was.join(now, "number").groupBy("kind", "old", "entity_id").agg(F.count(F.lit(1)).alias("mentions"))
     gone = last.where("was_current").select("kind", "entity_id").distinct()
@@ -102,7 +112,8 @@ def list_events(last: DataFrame, clusters: DataFrame, entities: DataFrame, birth
     order = Window.partitionBy("kind", "old").orderBy(F.col("mentions").desc(), F.col("entity_id"))
     into = moved.withColumn("_rank", F.row_number().over(order)).where(F.col("_rank") == 1)
     into = into.select("kind", F.col("old").alias("entity_id"), F.col("entity_id").alias("other_id"))
-    merged_or_ended = _fates(gone.join(into, ["kind", "entity_id"], "left"))
+    given = last.join(stayed.select("number"), "number", "left_anti").select("entity_id").distinct()
+    merged_or_ended = _tell_given(_fates(gone.join(into, ["kind", "entity_id"], "left")), given)
     survived = moved.join(gone.withColumnRenamed("entity_id", "old"), ["kind", "old"], "left_anti")
     parts = survived.where("old != entity_id")
     parts = parts.select("kind", F.col("entity_id").alias("other_id"), F.col("old").alias("entity_id"))
@@ -122,6 +133,14 @@ def _list_withdrawn(withdrawn: DataFrame, now: DataFrame) -> DataFrame:
     """Ids that an earlier run of the night gave out and that do not go on: their birth, and what became of them."""
     into = now.select(F.col("number").alias("birth"), F.col("entity_id").alias("other_id"))
     return list_births(withdrawn).unionByName(_fates(withdrawn.join(into, "birth", "left")))
+
+
+def _tell_given(events: DataFrame, given: DataFrame) -> DataFrame:
+    """Events that name the cause of an end, if a key of the entity was given to another person."""
+    marked = events.join(given.withColumn("_given", F.lit(True)), "entity_id", "left")
+    is_given = (F.col("event") == "end") & F.col("_given").isNotNull()
+    told = F.when(is_given, F.lit("key given to another")).otherwise(F.col("cause"))
+    return marked.withColumn("cause", told).select(*events.columns)
 
 
 def _fates(gone: DataFrame) -> DataFrame:

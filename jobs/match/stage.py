@@ -25,6 +25,7 @@ from jobs.common.model.links import Judgement
 from jobs.common.run.incremental import IncrementalState
 from jobs.common.run.stage import Context
 from jobs.common.run.workload import spare_memory_if_large
+from jobs.match.given_keys import given_to_others
 from jobs.match.identity import (
     assign_entities,
     follow_redirects,
@@ -205,13 +206,17 @@ def write_identities(run: MatchRun, mentions: DataFrame, clusters: DataFrame, re
     assignments = run.numbered(run.links("assignment"))
     before = assignments.where(stood_before(tonight)).select("number", "kind", "entity_id")
     compared = run.scratch("compared", compare_clusters(clusters, before))
-    scope = run.scratch("scope", find_scope(run, compared, assignments, redirects))
+    given = run.scratch("given", run.numbered(given_to_others(run.context)).select("number"))
+    if count := given.count():
+        run.context.log("match", "keys were given to other people", residents=count)
+    scope = run.scratch("scope", find_scope(run, compared, assignments, redirects, given))
     versions = run.scratch("versions", assignments.join(scope, "number", "left_semi"))
     last = run.scratch("last", follow_redirects(last_assignment(versions, tonight), redirects))
     births = run.scratch("births", entities_born(run, last))
     current = compared.where(F.col("root").isNotNull())
     inside = current.join(scope, "number", "left_semi").select("number", "kind", "root")
-    entities = run.scratch("entities", assign_entities(inside, ids, last, births, tonight))
+    same = last.join(given, "number", "left_anti")
+    entities = run.scratch("entities", assign_entities(inside, ids, same, births, tonight))
     anew = (
         inside.select("number", "root").join(entities.select("root", "kind", "entity_id"), "root").join(ids, "number")
     )
@@ -220,7 +225,9 @@ def write_identities(run: MatchRun, mentions: DataFrame, clusters: DataFrame, re
     run.write("assignment", assignment_changes(versions.drop("number"), anew.drop("number"), tonight))
     events = run.events().where(F.col("night") == F.lit(tonight))
     declared = run.context.lake.declared["links.identity_event"]
-    changes = difference(events, list_events(last, inside, entities, births, tonight), declared.key, declared.names)
+    changes = difference(
+        events, list_events(last, inside, entities, births, tonight, same), declared.key, declared.names
+    )
     run.write("identity_event", changes, are_new=events.limit(1).count() == 0)
     assigned = current.select("number", F.col("entity_id").alias("_before"))
     assigned = assigned.join(anew.select("number", "entity_id"), "number", "left")
@@ -229,9 +236,11 @@ def write_identities(run: MatchRun, mentions: DataFrame, clusters: DataFrame, re
     run.write("mention", mention_changes(run.numbered(run.links("mention")), mentions, assigned, names))
 
 
-def find_scope(run: MatchRun, compared: DataFrame, assignments: DataFrame, redirects: DataFrame) -> DataFrame:
-    """`number` of the mentions whose entity must be found out, as `list_scope` has it."""
-    tried = assignments.where(touched(run.context.run.night)).select("number")
+def find_scope(
+    run: MatchRun, compared: DataFrame, assignments: DataFrame, redirects: DataFrame, given: DataFrame
+) -> DataFrame:
+    """`number` of the mentions whose entity must be found out, as `list_scope` has it; `given`: to another person."""
+    tried = assignments.where(touched(run.context.run.night)).select("number").unionByName(given).distinct()
     new = compared.where(F.col("root").isNotNull() & F.col("entity_id").isNull()).select("number")
     past = last_assignment(assignments.join(new, "number", "left_semi"), run.context.run.night)
     reopened = follow_redirects(past, redirects).select(F.xxhash64("entity_id").alias("entity_key")).distinct()
