@@ -129,6 +129,7 @@ def test_a_night_without_a_changed_input_makes_no_commit_to_it(found: dict[str, 
     assert sorted(line.split()[1] for line in told if line.endswith("is as it was")) == [
         "code",
         "code_list",
+        "conflict",
         "division",
     ]
 
@@ -142,6 +143,7 @@ def test_a_code_more_changes_what_is_made_of_codes_and_nothing_else(found: dict[
     told = [line for line in found["2026-01-03"][1].splitlines() if line.startswith("analyse")]
     assert [" ".join(line.split()[1:]) for line in told] == [
         "code (rows_written 1)",
+        "conflict (rows_written 0)",
         "division is as it was",
         "code_list (rows_written 1)",
     ]
@@ -189,12 +191,13 @@ def test_a_stage_that_was_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.
         raise KeyboardInterrupt
 
     monkeypatch.setattr(tables, "committed", stop)
-    for _ in range(4):
+    for _ in range(5):
         with pytest.raises(KeyboardInterrupt):
             analyse()
     analyse()
-    # Each table is created and filled once.
-    assert commits == ["candidate.code", "candidate.code", "candidate.division", "candidate.division"]
+    # Each table is created and filled once; nobody is there for departments to disagree about.
+    filled = [name for product in ("code", "division") for name in [f"candidate.{product}"] * 2]
+    assert commits == [*filled[:2], "candidate.conflict", *filled[2:]]
 
 
 # --- a wrong one ------------------------------------------------------------------------------------------------------

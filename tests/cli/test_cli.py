@@ -29,7 +29,7 @@ pytest_plugins = ["tests.support.town_fixtures"]
 
 FIRST, LAST = "2026-01-01.1", "2026-01-03.1"
 TABLES = [
-    "appeal", "code", "division", "dwelling", "household", "organisation", "relation", "resident", "resident_status",
+    "appeal", "code", "conflict", "division", "dwelling", "household", "organisation", "relation", "resident", "resident_status",
 ]  # fmt: skip
 
 

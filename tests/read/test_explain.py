@@ -381,7 +381,7 @@ def test_an_appeal_and_a_status_are_named_by_system_and_number(town: Town, messa
 MISTAKES = {
     "no such table": (
         ("citizen", "R1"),
-        "'citizen' is no table; there are appeal, code, division, dwelling, household,",
+        "'citizen' is no table; there are appeal, code, conflict, division, dwelling,",
     ),
     "no such resident": (("resident", "R1"), "has no resident R1"),
     "no such field": (("resident", "R1", "--field", "phnoe"), "resident has no field phnoe; it has name, id_number"),

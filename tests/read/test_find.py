@@ -75,7 +75,7 @@ TWO: dict[str, tuple[tuple[str, str], list[tuple[str, str, str]]]] = {
     "left open": (("register/P1", "desk/D1"), [("two", "review", "names_several")]),
     "by object": (("register/people/P1", "desk/people/D1"), [("two", "review", "names_several")]),
     "never compared": (("register/P1", "register/P2"), [("two", "none", "not_compared")]),
-    "by mention": ((mention("P5"), mention("P6")[:8]), [("two", "none", "not_compared")]),
+    "by mention": ((mention("P5"), mention("P6")[:8]), [("two", "review", "same_name_birth_date_no_id")]),
     "one": (("register/P4", "desk/D4"), [("one", "accept", "same_id_and_name")]),
 }
 
