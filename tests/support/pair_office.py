@@ -17,6 +17,7 @@ from pathlib import Path
 from jobs.common.intake.judgements import pair_of
 from tests.support.hand_office import mention_of
 from tests.support.office import Office, open_office
+from tests.support.written_contracts import column, contract
 
 FIRST, SECOND = "2026-01-01", "2026-01-02"
 PERSONAL = ("王小明", "李大海", "陈一平", "13900000001", "13900000005")
@@ -42,46 +43,19 @@ REGISTER = (
 DESK = ("D1,王小明,,,13900000001", f"D4,李大海,{ID_4},1970-07-08,")
 HEADER = "编号,姓名,身份证号,出生日期,电话"
 _COLUMNS = (
-    ("key", "编号", 3, "", ", required: true, primaryKey: true"),
-    ("name", "姓名", 3, "resident.name", ""),
-    ("id_number", "身份证号", 4, "resident.id_number", ""),
-    ("birth_date", "出生日期", 3, "resident.birth_date", ""),
-    ("phone", "电话", 3, "resident.phone", ""),
+    '{name: key, physicalName: 编号, classification: "3", required: true, primaryKey: true}',
+    column("name", "姓名", "resident.name"),
+    column("id_number", "身份证号", "resident.id_number", 4),
+    column("birth_date", "出生日期", "resident.birth_date"),
+    column("phone", "电话", "resident.phone"),
 )
-
-
-def contract_of(system: str) -> str:
-    """A register of people, with a snapshot a day."""
-    columns = ""
-    for name, header, level, feeds, extra in _COLUMNS:
-        fed = f", customProperties: [{{property: feeds, value: {feeds}}}]" if feeds else ""
-        columns += f'\n      - {{name: {name}, physicalName: {header}, classification: "{level}"{extra}{fed}}}'
-    return f"""apiVersion: v3.2.0
-kind: DataContract
-id: {system}
-version: 1.0.0
-status: active
-customProperties:
-  - {{property: expected, value: occasional}}
-servers:
-  - server: people
-    type: custom
-    format: csv
-    customProperties:
-      - {{property: path, value: "*.csv"}}
-      - {{property: mode, value: snapshot}}
-      - {{property: as_of, value: '_(\\d{{8}})'}}
-schema:
-  - name: people
-    properties:{columns}
-"""
 
 
 def open_pairs(home: Path) -> Office:
     """The office with both systems declared."""
     office = open_office(home)
     for system in ("register", "desk"):
-        office.declare(system, contract_of(system))
+        office.declare(system, contract(system, "*.csv", _COLUMNS, "people"))
     return office
 
 

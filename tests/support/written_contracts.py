@@ -5,8 +5,8 @@ from collections.abc import Sequence
 NUMBER = '{name: num, physicalName: 编号, classification: "1", required: true, primaryKey: true}'
 
 
-def contract(system: str, path: str, columns: Sequence[str]) -> str:
-    """A contract of one object whose columns are properties in YAML."""
+def contract(system: str, path: str, columns: Sequence[str], name: str = "list") -> str:
+    """A contract of one object whose columns are properties in YAML; a snapshot of each day."""
     listed = "\n".join(f"      - {column}" for column in columns)
     return f"""apiVersion: v3.2.0
 kind: DataContract
@@ -16,7 +16,7 @@ status: active
 customProperties:
   - {{property: expected, value: occasional}}
 servers:
-  - server: list
+  - server: {name}
     type: custom
     format: csv
     customProperties:
@@ -24,7 +24,7 @@ servers:
       - {{property: mode, value: snapshot}}
       - {{property: as_of, value: '_(\\d{{8}})'}}
 schema:
-  - name: list
+  - name: {name}
     properties:
 {listed}
 """
