@@ -74,7 +74,8 @@ def open_context(home: Workspace) -> Context:
 def match_looked_at(home: Workspace, run_id: str) -> list[tuple[str, int]]:
     """What each try of a run has looked at, and how many mentions that were."""
     told = stage_log(home, run_id, "match")
-    return [(entry["message"], sum(entry.get(kind, 0) for kind in _TEXT)) for entry in told]
+    looked_at = [entry for entry in told if "mention" in entry["message"]]
+    return [(entry["message"], sum(entry.get(kind, 0) for kind in _TEXT)) for entry in looked_at]
 
 
 def mention_frame(kind: str, rows: list[dict[str, Any]]) -> DataFrame:

@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
 from itertools import combinations
 from typing import Any
@@ -561,14 +561,20 @@ def decide_records(
 State = dict[str, str]  # mention -> entity, of current mentions
 
 
-def list_events(before: State, now: State, ever: set[str]) -> set[tuple[str, str, str | None]]:
-    """(event, entity, other) of one night from the states around it; `ever`: all entities that were born before."""
+def list_events(
+    before: State, now: State, ever: set[str], given: Collection[str] = ()
+) -> set[tuple[str, str, str | None]]:
+    """(event, entity, other) of one night from the states around it.
+
+    `ever`: all entities that were born before. `given`: mentions whose key was given to another person, who take nothing along.
+    """
     found: set[tuple[str, str, str | None]] = set()
     old, new = set(before.values()), set(now.values())
     found |= {("birth", entity, None) for entity in new - ever}
     found |= {("reopen", entity, None) for entity in (new & ever) - old}
+    stayed = {mention: was for mention, was in before.items() if mention in now and mention not in given}
     for entity in old:
-        parts = Counter(now[mention] for mention, was in before.items() if was == entity and mention in now)
+        parts = Counter(now[mention] for mention, was in stayed.items() if was == entity)
         others = sorted((-count, other) for other, count in parts.items() if other != entity)
         if entity in new:
             found |= {("split", entity, other) for _, other in others}

@@ -199,7 +199,14 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert ended.code == 0, ended.err
     for source in ("civil_affairs", "grid", "police", "walk_in"):
         stage_alone(home, "extract", "--source", source)
-    for stage in ("land", "harmonise", "match", "merge", "audit"):  # land without a source works on all of the run's
+    for stage in (
+        "land",
+        "harmonise",
+        "match",
+        "merge",
+        "analyse",
+        "audit",
+    ):  # land without a source works on all of the run's
         stage_alone(home, stage)
     return home
 
