@@ -62,7 +62,7 @@ def test_airflow_told_of_each_released_table_once() -> None:
     first = {name: rows for name, release_id, _, rows in told if release_id == "2026-01-01.1"}
     # All but appeal: the town hands over no messages.
     entities = {"refined.resident", "refined.household", "refined.dwelling", "refined.organisation"}
-    products = {"refined.code", "refined.division"}
+    products = {"refined.code", "refined.conflict", "refined.division"}
     assert set(first) == entities | products | {"refined.relation", "refined.resident_status"}
     assert first["refined.resident"] > 250
 
