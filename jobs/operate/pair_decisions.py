@@ -22,9 +22,9 @@ from jobs.common.intake.judgements import (
     Decided,
     Pair,
     all_judgements,
-    newest_of_pairs,
     pair_of,
     record_judgements,
+    standing_of_pairs,
 )
 from jobs.common.lake.tables import Lake
 from jobs.common.model.links import Judgement, JudgementState
@@ -167,8 +167,7 @@ def judge_lines(lake: Lake, lines: Sequence[Line], because: str, who: str) -> li
     """What becomes of each row, from the top: a row that is taken stands before those below it."""
     named = {mention for line in lines for mention in (line.mention, line.other)}
     kinds = kinds_of(lake, named)
-    newest = newest_of_pairs(all_judgements(lake))
-    standing = {pair: row for pair, row in newest.items() if row["state"] == JudgementState.STANDING}
+    standing = standing_of_pairs(all_judgements(lake))
     constraints = Constraints()
     for pair, row in standing.items():
         constraints.add(pair, Judgement(row["decision"]), f"the judgement of {row['night']} by {row['who']}")
@@ -258,8 +257,7 @@ def _find_standing(lake: Lake, mention: str, other: str) -> tuple[Pair, Mapping[
         raise UserError(
             f"name both mentions by at least {_SHORTEST} characters of their ids; `jiceng links list` shows them"
         )
-    newest = newest_of_pairs(all_judgements(lake))
-    standing = {pair: row for pair, row in newest.items() if row["state"] == JudgementState.STANDING}
+    standing = standing_of_pairs(all_judgements(lake))
     named = [pair for pair in standing if _is_named(pair, mention, other) or _is_named(pair, other, mention)]
     if len(named) != 1:
         told = "several judgements are" if named else "no standing judgement is"

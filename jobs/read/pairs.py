@@ -13,11 +13,11 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.common.intake.judgements import Pair, all_judgements, entities_of, newest_of_pairs, pair_of
+from jobs.common.intake.judgements import Pair, all_judgements, entities_of, pair_of, standing_of_pairs
 from jobs.common.intake.keyed_rows import RECORD_KEY
 from jobs.common.lake.tables import Lake
 from jobs.common.lake.versions import current
-from jobs.common.model.links import Decision, JudgementState
+from jobs.common.model.links import Decision
 from jobs.read.id_typing import near_numbers, read_typed
 
 RESIDENT = "resident"
@@ -139,8 +139,7 @@ def _judged_entities(lake: Lake) -> set[Pair]:
     """Any two entities on which a judgement stands, of two of their records, also an unsure one; an entity with itself if people
     said so of its records.
     """
-    newest = newest_of_pairs(all_judgements(lake))
-    standing = [pair for pair, row in newest.items() if row["state"] == JudgementState.STANDING]
+    standing = standing_of_pairs(all_judgements(lake))
     entities = entities_of(lake, chain.from_iterable(standing))
     known = [(entities.get(one), entities.get(other)) for one, other in standing]
     return {pair_of(one, other) for one, other in known if one and other}

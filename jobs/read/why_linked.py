@@ -11,8 +11,8 @@ from typing import Any
 
 from jobs.common.base.errors import UserError
 from jobs.common.base.workspace import Workspace
-from jobs.common.intake.judgements import Pair, newest_of_pairs, pair_of
-from jobs.common.model.links import Decision, Judgement, JudgementState
+from jobs.common.intake.judgements import Pair, pair_of, standing_of_pairs
+from jobs.common.model.links import Decision, Judgement
 from jobs.common.model.paths import shortest_path
 from jobs.common.model.records import Record
 from jobs.common.releases.releases import find_release
@@ -106,9 +106,7 @@ def _between(links: Links, left: Named, right: Named) -> list[Link]:
 
 def _decided(links: Links, mentions: set[str]) -> list[Link]:
     """What people, then matchers, have decided on pairs with one of these mentions."""
-    rows = links.rows("judgement")
-    standing = [row for row in newest_of_pairs(rows).values() if row["state"] == JudgementState.STANDING]
-    by_people = [_judgement(row) for row in standing]
+    by_people = [_judgement(row) for row in standing_of_pairs(links.rows("judgement")).values()]
     named = sorted(mentions)
     edges = links.rows("edge", mention_id=named) + links.rows("edge", other_id=named)
     by_matchers = {(row["mention_id"], row["other_id"], row["matcher"], row["reason"]): _edge(row) for row in edges}

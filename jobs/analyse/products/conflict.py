@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
 from jobs.analyse.inputs import Inputs
+from jobs.common.intake.keyed_rows import RECORD_KEY
 from jobs.common.lake.versions import current, union_all
 from jobs.common.model.links import COPIED_ID
 from jobs.common.run.authority import AGE, RANK, load_authority, place_text
@@ -38,7 +39,6 @@ FIELDS = {
     "dwelling": ("division_code", "usage_code", "is_rented"),
     "organisation": ("name", "credit_code", "status_code", "established_date", "closed_date", "industry_code"),
 }
-_RECORD_KEY = ["system", "object", "source_key", "role"]
 _PLACE = ["entity_id", "field"]
 _MUTE = "9"  # before a place: greater than any rank begins
 
@@ -66,8 +66,8 @@ def records_of(inputs: Inputs, kind: str) -> DataFrame:
     edges = inputs.frame("links.edge")
     is_copy = F.col("reason").isin(*COPIED_ID)
     copies = edges.where(is_copy).select("mention_id", F.lit(True).alias("is_copied")).distinct()
-    records = current(inputs.frame(f"harmonised.{kind}")).select(*_RECORD_KEY, "valid_from", *FIELDS[kind])
-    named = mentions.select(*_RECORD_KEY, "entity_id", "mention_id").join(records, _RECORD_KEY)
+    records = current(inputs.frame(f"harmonised.{kind}")).select(*RECORD_KEY, "valid_from", *FIELDS[kind])
+    named = mentions.select(*RECORD_KEY, "entity_id", "mention_id").join(records, RECORD_KEY)
     return named.join(copies, "mention_id", "left")
 
 

@@ -56,6 +56,11 @@ def newest_of_pairs(rows: Iterable[Mapping[str, Any]]) -> dict[Pair, Mapping[str
     return {pair_of(row["mention_id"], row["other_id"]): row for row in sorted(rows, key=_in_order)}
 
 
+def standing_of_pairs(rows: Iterable[Mapping[str, Any]]) -> dict[Pair, Mapping[str, Any]]:
+    """As `newest_of_pairs`, without those that are revoked."""
+    return {pair: row for pair, row in newest_of_pairs(rows).items() if row["state"] == JudgementState.STANDING}
+
+
 def pair_of(mention: str, other: str) -> Pair:
     one, two = sorted((mention, other))
     return one, two
